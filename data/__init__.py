@@ -1,0 +1,1 @@
+"""What a customer row is: contracts, the CSV reader, downloads and the synthetic sample."""

@@ -1,0 +1,284 @@
+"""The data contract: what a customer row is, read from `data/contracts/<name>.yaml`.
+
+Everything that has to know about columns asks the contract: CSV ingestion, the TFDV schema, preprocessing, the
+serving signature, request validation and the drift monitors. A new data set is a new YAML file and no new code.
+
+    Contract
+    |- source        where the file comes from and how its CSV is written
+    |- identifiers   columns that name a customer; read past, never stored
+    |- numeric       number columns: unit, range, missing marker
+    |- categorical   text columns: allowed values
+    |- label         the outcome and its positive value
+    `- after_call    columns known only after the call, such as its duration
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+CONTRACTS = Path(__file__).parent / "contracts"
+
+MISSING_NUMBER = float("nan")
+"""How a missing number travels in tf.Examples and requests."""
+MISSING_TEXT = ""
+"""How a missing category travels in tf.Examples and requests."""
+
+
+class BadInput(Exception):
+    """The user's file, contract or argument is wrong; the message says where and what was expected."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class Source(_Frozen):
+    """Where the file comes from and how its CSV is written."""
+
+    url: str | None = None
+    member: tuple[str, ...] = ()
+    """Path inside the downloaded archive; more than one name where a zip holds a zip."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Of the CSV file itself, not of the archive, which the publisher may repack."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quoting: Literal["nonnumeric", "minimal", "none"] = "minimal"
+    """How the publisher writes text: always quoted, quoted where needed, or never. All three are read alike, except
+    that under `none` a quote is an ordinary character."""
+    licence: str = ""
+    citation: str = ""
+
+
+class Numeric(_Frozen):
+    """A number column."""
+
+    unit: str
+    min: float
+    max: float
+    integer: bool = False
+    missing: float | None = None
+    """The number that stands for "no value", such as -1 or 999 in `pdays`; blank cells need `blank: true`."""
+    blank: bool = False
+    """Whether a cell may be empty."""
+    one_hot: bool = False
+    """Whether each whole number from min to max is also a category, as for a day of the month."""
+    bands: tuple[float, ...] = ()
+    """Inner edges of the bands in which the evaluation reports this column, when it is a slice."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Numeric:
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min:g} must be below max {self.max:g}")
+        if list(self.bands) != sorted(set(self.bands)):
+            raise ValueError(f"bands must rise, got {list(self.bands)}")
+        if self.one_hot and not (self.integer and self.max - self.min < 64):
+            raise ValueError("one_hot needs an integer column with fewer than 65 values")
+        return self
+
+
+class Categorical(_Frozen):
+    """A text column with a closed list of values."""
+
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+    ordered: bool = False
+    cyclic: bool = False
+    """Whether the values, in the order given, form a circle, as months do."""
+    blank: bool = False
+    """Whether a cell may be empty."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Categorical:
+        doubles = sorted({value for value in self.values if self.values.count(value) > 1})
+        if doubles:
+            raise ValueError(f"values are listed twice: {', '.join(doubles)}")
+        if MISSING_TEXT in self.values:
+            raise ValueError("an empty value is written as `blank: true`, not listed")
+        return self
+
+    @property
+    def domain(self) -> tuple[str, ...]:
+        """The values a row may carry, the empty text included where cells may be blank."""
+        return (*self.values, MISSING_TEXT) if self.blank else self.values
+
+
+class Label(_Frozen):
+    """The outcome column."""
+
+    name: str
+    positive: str
+    negative: str
+
+    @model_validator(mode="after")
+    def _check(self) -> Label:
+        if self.positive == self.negative:
+            raise ValueError(f"positive and negative are both {self.positive!r}")
+        return self
+
+
+class Contract(_Frozen):
+    """What a customer row is. Load one with :func:`load`, or let :func:`find` choose it by a file's header."""
+
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    source: Source = Source()
+    row_order: Literal["date", "none"] = "none"
+    """`date` where rows lie in the order in which the calls were made, which `--split time` needs."""
+    identifiers: tuple[str, ...] = ()
+    numeric: dict[str, Numeric]
+    categorical: dict[str, Categorical]
+    label: Label
+    after_call: tuple[str, ...] = ()
+    crosses: tuple[tuple[str, str], ...] = ()
+    """Pairs of categorical or one_hot columns whose combinations are features of their own."""
+    slices: tuple[str, ...] = ()
+    """Columns by whose values the evaluation is broken down."""
+    hyperparameters: dict[str, Any] = {}
+    """What a run without tuning trains with, where it differs from `modules.network.Hyperparameters`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Contract:
+        columns = [*self.identifiers, *self.numeric, *self.categorical, self.label.name]
+        doubles = sorted({name for name in columns if columns.count(name) > 1})
+        if doubles:
+            raise ValueError(f"columns are declared twice: {', '.join(doubles)}")
+        known = {*self.numeric, *self.categorical}
+        for key, names in (
+            ("after_call", self.after_call),
+            ("slices", self.slices),
+            ("crosses", [name for pair in self.crosses for name in pair]),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
+        for name in (name for pair in self.crosses for name in pair):
+            if name in self.numeric and not self.numeric[name].one_hot:
+                raise ValueError(f"crosses: numeric column {name!r} needs one_hot: true to be crossed")
+        for name in self.slices:
+            if name in self.numeric and not self.numeric[name].bands:
+                raise ValueError(f"slices: numeric column {name!r} needs bands")
+        return self
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Every column a labelled file must have, in any order."""
+        return frozenset((*self.identifiers, *self.features(with_after_call=True), self.label.name))
+
+    def features(self, with_after_call: bool = False) -> tuple[str, ...]:
+        """Names of the model's inputs, numbers first.
+
+        Args:
+          with_after_call: also those known only after the call (`--with-duration`), for benchmarks.
+        """
+        hidden = () if with_after_call else self.after_call
+        return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
+
+
+def load(name_or_path: str | Path) -> Contract:
+    """Reads and validates one contract.
+
+    Args:
+      name_or_path: `bank-full` for a contract of this project, or the path of a YAML file.
+
+    Raises:
+      BadInput: no such contract, not YAML, or a key is wrong; every wrong key is named with the file.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = CONTRACTS / f"{name_or_path}.yaml"
+        if not path.is_file():
+            known = sorted(file.stem for file in CONTRACTS.glob("*.yaml"))
+            raise BadInput(
+                f"no contract named {str(name_or_path)!r}; known are {', '.join(known)}, or give the path of a .yaml file"
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: the contract cannot be read: {error}") from error
+    try:
+        document = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{path}: expected a mapping of keys such as name, numeric and label")
+    try:
+        return Contract.model_validate(document)
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from error
+
+
+def find(header: Iterable[str], where: str = "the file") -> Contract:
+    """The contract of this project whose columns are those of a CSV header.
+
+    Args:
+      header: column names as the file has them.
+      where: the file's name, for the message.
+
+    Raises:
+      BadInput: no contract has these columns; the nearest one and the differing columns are named.
+    """
+    names = set(header)
+    contracts = [load(path) for path in sorted(CONTRACTS.glob("*.yaml"))]
+    for contract in contracts:
+        if contract.columns == names:
+            return contract
+    nearest = max(contracts, key=lambda contract: len(contract.columns & names) / len(contract.columns | names))
+    raise BadInput(
+        f"{where}: no contract has these columns. The nearest is {nearest.name}: {header_difference(nearest, names)}"
+    )
+
+
+def header_difference(contract: Contract, names: Iterable[str]) -> str:
+    """Says in words how a header differs from a contract's columns."""
+    names = set(names)
+    missing, extra = sorted(contract.columns - names), sorted(names - contract.columns)
+    parts = []
+    if missing:
+        parts.append("missing " + ", ".join(f"{name!r}{did_you_mean(name, extra)}" for name in missing))
+    if extra:
+        parts.append("not in the contract " + ", ".join(map(repr, extra)))
+    return "; ".join(parts) or "the same columns"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the most similar known name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML as contracts use it: no key twice, and `yes`/`no` are text, as they are in the data."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_UniqueKeyLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "contract"
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{did_you_mean(str(problem['loc'][-1]), Contract.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is required"
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
+    return f"{key}: {message}{shown}"

@@ -32,7 +32,7 @@ MISSING_TEXT = ""
 """How a missing category travels in tf.Examples and requests."""
 
 
-class BadInput(Exception):
+class BadInputError(Exception):
     """The user's file, contract or argument is wrong; the message says where and what was expected."""
 
 
@@ -187,31 +187,32 @@ def load(name_or_path: str | Path) -> Contract:
       name_or_path: `bank-full` for a contract of this project, or the path of a YAML file.
 
     Raises:
-      BadInput: no such contract, not YAML, or a key is wrong; every wrong key is named with the file.
+      BadInputError: no such contract, not YAML, or a key is wrong; every wrong key is named with the file.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = CONTRACTS / f"{name_or_path}.yaml"
         if not path.is_file():
             known = sorted(file.stem for file in CONTRACTS.glob("*.yaml"))
-            raise BadInput(
-                f"no contract named {str(name_or_path)!r}; known are {', '.join(known)}, or give the path of a .yaml file"
+            raise BadInputError(
+                f"no contract named {str(name_or_path)!r}; known are {', '.join(known)}, "
+                "or give the path of a .yaml file"
             )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: the contract cannot be read: {error}") from error
+        raise BadInputError(f"{path}: the contract cannot be read: {error}") from error
     try:
         document = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not valid YAML: {error}") from error
+        raise BadInputError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
-        raise BadInput(f"{path}: expected a mapping of keys such as name, numeric and label")
+        raise BadInputError(f"{path}: expected a mapping of keys such as name, numeric and label")
     try:
         return Contract.model_validate(document)
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
-        raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from error
+        raise BadInputError("\n".join(f"{path}: {line}" for line in lines)) from error
 
 
 def find(header: Iterable[str], where: str = "the file") -> Contract:
@@ -222,7 +223,7 @@ def find(header: Iterable[str], where: str = "the file") -> Contract:
       where: the file's name, for the message.
 
     Raises:
-      BadInput: no contract has these columns; the nearest one and the differing columns are named.
+      BadInputError: no contract has these columns; the nearest one and the differing columns are named.
     """
     names = set(header)
     contracts = [load(path) for path in sorted(CONTRACTS.glob("*.yaml"))]
@@ -230,7 +231,7 @@ def find(header: Iterable[str], where: str = "the file") -> Contract:
         if contract.columns == names:
             return contract
     nearest = max(contracts, key=lambda contract: len(contract.columns & names) / len(contract.columns | names))
-    raise BadInput(
+    raise BadInputError(
         f"{where}: no contract has these columns. The nearest is {nearest.name}: {header_difference(nearest, names)}"
     )
 

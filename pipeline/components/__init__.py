@@ -1,0 +1,1 @@
+"""TFX components of this project, each where TFX has none or a slow one."""

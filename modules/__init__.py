@@ -1,0 +1,1 @@
+"""What the TFX components import: transform, network, training, tuning, signatures and evaluation."""

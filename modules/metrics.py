@@ -1,0 +1,105 @@
+"""How good probabilities are on one split: the figures of `summary.json`, each beside its baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+ECE_BINS = 15
+_SMALLEST = 1e-7
+"""Probabilities are kept this far from 0 and 1 in the log loss, as one float32 step near 1 is not evidence."""
+
+
+def evaluate(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | int | None]:
+    """All metrics of one split.
+
+    A row counts as predicted positive where its probability is above the threshold; equal is not above, as in TFMA.
+
+    Args:
+      labels: 0 or 1, [rows], at least one row.
+      probabilities: of label 1, [rows].
+      threshold: the decision threshold, for `f1_at_threshold`; the four counts, `accuracy` and `f1` are at 0.5.
+
+    Returns:
+      accuracy: share of rows on the right side of 0.5.
+      majority_accuracy: accuracy of always predicting the commoner label.
+      auc: area under the ROC curve; None where all rows have one label.
+      pr_auc: average precision; None where no row is positive.
+      log_loss: -mean(y log p + (1 - y) log(1 - p)), in nats.
+      brier: mean((p - y)^2).
+      ece: expected calibration error, see :func:`calibration_error`.
+      f1, f1_at_threshold: 2 TP / (2 TP + FP + FN), 0 where that is 0 / 0.
+      true_positives, false_positives, true_negatives, false_negatives: rows.
+      lift_top_decile: label rate among the best-scored tenth over that of all rows; None where no row is positive.
+      gain_top_half: share of all positives in the best-scored half; None where no row is positive.
+
+    Raises:
+      ValueError: no rows, lengths differ, or a value is not a label or a probability.
+    """
+    labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
+    if labels.ndim != 1 or labels.shape != probabilities.shape or not len(labels):
+        raise ValueError(f"expected labels and probabilities [rows], got {labels.shape} and {probabilities.shape}")
+    if not np.isin(labels, (0.0, 1.0)).all():
+        raise ValueError("labels must be 0 or 1")
+    if not ((probabilities >= 0.0) & (probabilities <= 1.0)).all():
+        raise ValueError("probabilities must lie in [0, 1]")
+    rate = labels.mean()
+    true_positives, false_positives, true_negatives, false_negatives = _counts(labels, probabilities, 0.5)
+    clipped = np.clip(probabilities, _SMALLEST, 1.0 - _SMALLEST)
+    return {
+        "accuracy": (true_positives + true_negatives) / len(labels),
+        "majority_accuracy": float(max(rate, 1.0 - rate)),
+        "auc": float(roc_auc_score(labels, probabilities)) if 0.0 < rate < 1.0 else None,
+        "pr_auc": float(average_precision_score(labels, probabilities)) if rate > 0.0 else None,
+        "log_loss": float(-np.mean(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped))),
+        "brier": float(np.mean((probabilities - labels) ** 2)),
+        "ece": calibration_error(labels, probabilities),
+        "f1": f1(labels, probabilities, 0.5),
+        "f1_at_threshold": f1(labels, probabilities, threshold),
+        "true_positives": true_positives,
+        "false_positives": false_positives,
+        "true_negatives": true_negatives,
+        "false_negatives": false_negatives,
+        "lift_top_decile": gain(labels, probabilities, 0.1) / 0.1 if rate > 0.0 else None,
+        "gain_top_half": gain(labels, probabilities, 0.5) if rate > 0.0 else None,
+    }
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
+    """Expected calibration error: the mean over rows of |mean probability - label rate| of the row's bin.
+
+    Bins hold equal numbers of rows, except that equal probabilities share a bin, so that the order of rows does not
+    matter (Nguyen and O'Connor 2015, arXiv:1508.05154).
+    """
+    edges = np.quantile(probabilities, np.arange(1, bins) / bins, method="inverted_cdf")
+    bin_of_row = np.searchsorted(edges, probabilities, side="left")
+    difference = np.bincount(bin_of_row, weights=probabilities - labels, minlength=bins)
+    return float(np.abs(difference).sum() / len(labels))
+
+
+def f1(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
+    """F1 of predicting positive above the threshold; 0 where there is neither a positive nor a prediction of one."""
+    true_positives, false_positives, _, false_negatives = _counts(labels, probabilities, threshold)
+    return 2 * true_positives / max(2 * true_positives + false_positives + false_negatives, 1)
+
+
+def gain(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
+    """Share of all positives found among the best-scored `share` of rows.
+
+    Rows with equal probability are taken in random order and the expected value is returned: the curve is straight
+    across them. At least one label must be positive.
+    """
+    values, group = np.unique(-probabilities, return_inverse=True)
+    rows = np.cumsum(np.bincount(group, minlength=len(values))) / len(labels)
+    positives = np.cumsum(np.bincount(group, weights=labels, minlength=len(values))) / labels.sum()
+    return float(np.interp(share, np.append(0.0, rows), np.append(0.0, positives)))
+
+
+def _counts(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> tuple[int, int, int, int]:
+    predicted, actual = probabilities > threshold, labels > 0.5
+    return (
+        int(np.sum(predicted & actual)),
+        int(np.sum(predicted & ~actual)),
+        int(np.sum(~predicted & ~actual)),
+        int(np.sum(~predicted & actual)),
+    )

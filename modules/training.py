@@ -1,0 +1,117 @@
+"""Fitting the network: all members at once, stopped early on the eval split's log loss."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from modules import network
+
+PATIENCE = 6
+"""Epochs without a better eval log loss after which training stops."""
+WARM_UP = 0.03
+"""Share of all steps over which the learning rate rises."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A trained network."""
+
+    model: keras.Model
+    """From features float32 [batch, D] to one logit [batch, 1], the mean over members."""
+    history: dict[str, list[float]]
+    """Per epoch: loss and accuracy of train, val_loss and val_accuracy of eval. The loss is the mean log loss."""
+    best_epoch: int
+    """The epoch, from 0, whose weights were kept."""
+
+
+def fit(
+    train: tuple[np.ndarray, np.ndarray],
+    evaluation: tuple[np.ndarray, np.ndarray],
+    hyperparameters: network.Hyperparameters,
+    seed: int,
+    log_dir: str | Path | None = None,
+    progress: Callable[[int, dict[str, float]], None] | None = None,
+) -> Fitted:
+    """Trains a network and keeps the weights of its best epoch.
+
+    The same arguments give the same weights on the same machine.
+
+    Args:
+      train: features float32 [rows, D] and labels float32 [rows] (0 or 1).
+      evaluation: likewise, for early stopping.
+      hyperparameters: of the network and of the optimisation.
+      seed: of the weights, the order of rows and the dropout.
+      log_dir: where TensorBoard logs of loss and accuracy go, in `train` and `validation`.
+      progress: called after each epoch with its number, from 0, and its losses and accuracies.
+    """
+    keras.utils.set_random_seed(seed)
+    features, labels = train
+    rate = np.clip(labels.mean(), 1e-3, 1.0 - 1e-3)
+    model = network.build(features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
+    batch_size = min(hyperparameters.batch_size, len(labels))
+    steps = hyperparameters.epochs * (len(labels) // batch_size)
+    model.compile(
+        optimizer=_optimizer(hyperparameters, steps),
+        loss=log_loss,
+        metrics=[accuracy, average_log_loss],
+        jit_compile=True,
+    )
+    best = keras.callbacks.EarlyStopping(
+        "val_average_log_loss", mode="min", patience=PATIENCE, restore_best_weights=True
+    )
+    callbacks: list[keras.callbacks.Callback] = [best]
+    if log_dir is not None:
+        callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
+    if progress is not None:
+        callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=progress))
+    history = model.fit(
+        _batches(features, labels, batch_size, seed),
+        epochs=hyperparameters.epochs,
+        validation_data=tf.data.Dataset.from_tensors((evaluation[0], evaluation[1][:, np.newaxis])),
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return Fitted(network.average(model), history.history, best.best_epoch)
+
+
+def log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Mean log loss over members: labels [batch, 1] and logits [batch, members] give [batch]."""
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(labels, tf.shape(logits)), logits)
+    return tf.reduce_mean(losses, axis=1)
+
+
+def average_log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Log loss of the members' mean logit: labels [batch, 1] and logits [batch, members] give [batch]."""
+    return log_loss(labels, tf.reduce_mean(logits, axis=1, keepdims=True))
+
+
+def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Whether the members' mean logit falls on the label's side of 0: [batch]."""
+    return tf.cast((tf.reduce_mean(logits, axis=1) > 0.0) == (labels[:, 0] > 0.5), tf.float32)
+
+
+def _optimizer(hyperparameters: network.Hyperparameters, steps: int) -> keras.optimizers.Optimizer:
+    warm_up = max(1, round(WARM_UP * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=max(1, steps - warm_up),
+        alpha=0.02,
+        warmup_target=hyperparameters.learning_rate,
+        warmup_steps=warm_up,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _batches(features: np.ndarray, labels: np.ndarray, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Shuffled batches of one epoch, gathered in one go each: shuffling row by row would cost more than training."""
+    features, labels = tf.constant(features), tf.constant(labels[:, np.newaxis])
+    rows = tf.data.Dataset.range(len(labels)).shuffle(len(labels), seed=seed).batch(batch_size, drop_remainder=True)
+    return rows.map(lambda i: (tf.gather(features, i), tf.gather(labels, i))).prefetch(2)

@@ -1,0 +1,169 @@
+"""Rows per second and peak memory of CSV ingestion: ContractExampleGen against TFX's own CsvExampleGen.
+
+    python -m benchmarks.ingest                    both on bank-full repeated 20 times, about 904,000 rows
+    python -m benchmarks.ingest --growth           ours at 1, 10 and 50 times
+    python -m benchmarks.ingest --data my.csv --repeat 1 --json result.json
+
+Both executors read the same file in the same run, each in a process of its own, with Beam's in-memory runner and the
+same three splits. The clock covers the executor, not the import of TFX. CsvExampleGen reads commas only, so the file
+is written with commas. Peak memory is that of the whole process; what TFX takes before any row is stated beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from data import contract as contracts
+from data import reader
+
+DATA = Path("../shared/data/bank-full.csv")
+FASTER = 8
+"""Bar: rows per second over those of the stock component."""
+MEMORY_GIB = 2
+"""Bar: peak memory of the process."""
+GROWTH = (1, 10, 50)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One executor on one file."""
+
+    engine: str
+    rows: int
+    seconds: float
+    peak_gib: float
+    imported_gib: float
+    """Peak memory before the executor started."""
+
+    @property
+    def rows_per_second(self) -> float:
+        return self.rows / self.seconds
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ingest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=DATA, metavar="FILE", help=f"CSV of a known contract ({DATA})")
+    parser.add_argument("--repeat", type=int, default=20, metavar="N", help="write its rows N times (20)")
+    parser.add_argument("--growth", action="store_true", help=f"measure ours alone at {GROWTH} times instead")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    options = parser.parse_args()
+    try:
+        contract = contracts.find(reader.header(options.data)[0], str(options.data))
+    except contracts.BadInputError as error:
+        parser.error(str(error))
+
+    plan = [("ours", n) for n in GROWTH] if options.growth else [("stock", options.repeat), ("ours", options.repeat)]
+    results = []
+    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+        for engine, repeat in plan:
+            file = Path(folder, f"x{repeat}", "data.csv")
+            rows = _repeat(options.data, file, repeat) if not file.exists() else results[-1].rows
+            results.append(_measure(engine, file, contract.model_dump_json(), rows))
+    passed = _show(results, options.growth)
+    if options.json:
+        options.json.write_text(
+            json.dumps([{**asdict(r), "rows_per_second": r.rows_per_second} for r in results], indent=2) + "\n"
+        )
+    return 0 if passed else 1
+
+
+def _repeat(source: Path, target: Path, times: int) -> int:
+    """Writes a file's rows several times under one header, separated by commas; returns the number of rows."""
+    names, delimiter = reader.header(source)
+    target.parent.mkdir()
+    with source.open(encoding="utf-8-sig", newline="") as file, target.open("w", encoding="utf-8", newline="") as out:
+        rows = list(csv.reader(file, delimiter=delimiter))[1:]
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(names)
+        for _ in range(times):
+            writer.writerows(rows)
+    return len(rows) * times
+
+
+def _measure(engine: str, file: Path, contract: str, rows: int) -> Result:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        seconds, imported, peak = pool.submit(_run, engine, str(file), contract).result()
+    return Result(engine, rows, seconds, peak, imported)
+
+
+def _run(engine: str, file: str, contract: str) -> tuple[float, float, float]:
+    """Seconds of the executor, and peak memory in GiB before and after it."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
+    from tfx.proto import example_gen_pb2
+    from tfx.types import standard_artifacts
+
+    from pipeline.components.example_gen import SPLITS, ContractExampleGen
+
+    if engine == "ours":
+        component = ContractExampleGen(data=file, contract=contract)
+    else:
+        splits = [
+            example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=percent)
+            for name, percent in zip(SPLITS, (70, 15, 15), strict=True)
+        ]
+        component = CsvExampleGen(
+            input_base=str(Path(file).parent),
+            output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
+        )
+    executor_class = component.executor_spec.executor_class
+    context = executor_class.Context(beam_pipeline_args=[], tmp_dir=tempfile.gettempdir(), unique_id="1")
+    artifact = standard_artifacts.Examples()
+    with tempfile.TemporaryDirectory() as folder:
+        artifact.uri = folder
+        imported = _peak_gib()
+        start = time.perf_counter()
+        executor_class(context).Do({}, {"examples": [artifact]}, dict(component.exec_properties))
+        return time.perf_counter() - start, imported, _peak_gib()
+
+
+def _peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+
+
+def _show(results: list[Result], growth: bool) -> bool:
+    """Prints the table and the bars; whether all are met."""
+    table = Table(title="CSV ingestion")
+    for heading in ("executor", "rows", "seconds", "rows/s", "peak GiB", "of which TFX"):
+        table.add_column(heading, justify="left" if heading == "executor" else "right")
+    for result in results:
+        table.add_row(
+            {"ours": "ContractExampleGen", "stock": "CsvExampleGen (stock)"}[result.engine],
+            f"{result.rows:,}",
+            f"{result.seconds:.1f}",
+            f"{result.rows_per_second:,.0f}",
+            f"{result.peak_gib:.2f}",
+            f"{result.imported_gib:.2f}",
+        )
+    console = Console()
+    console.print(table)
+    first, last = results[0], results[-1]
+    ratio = last.rows_per_second / first.rows_per_second
+    if growth:
+        speed = (f"rows/s at {GROWTH[-1]} times over {GROWTH[0]} times: {ratio:.2f}, bar 1", ratio >= 1)
+    else:
+        speed = (f"rows/s over stock: {ratio:.1f}, bar {FASTER}", ratio >= FASTER)
+    memory = (f"peak memory: {last.peak_gib:.2f} GiB, bar below {MEMORY_GIB}", last.peak_gib < MEMORY_GIB)
+    for text, met in (speed, memory):
+        console.print(f"{text}: {'[green]met' if met else '[red]missed'}")
+    return speed[1] and memory[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The TensorFlow Metadata schema of a contract's rows: what StatisticsGen, ExampleValidator and Transform go by."""
+
+from __future__ import annotations
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from data.contract import Contract, Numeric
+
+
+def from_contract(contract: Contract) -> schema_pb2.Schema:
+    """Every feature is one scalar per row: numbers as float32, text as bytes, the label as int64 0 or 1.
+
+    Ranges and allowed values become the domains that ExampleValidator holds a file against. The missing marker of a
+    number lies inside its domain, so that it is no anomaly.
+    """
+    schema = schema_pb2.Schema()
+    for name, column in contract.numeric.items():
+        feature = _scalar(schema, name, schema_pb2.FLOAT)
+        low, high = _domain(column)
+        feature.float_domain.CopyFrom(
+            schema_pb2.FloatDomain(min=low, max=high, disallow_nan=not column.blank, disallow_inf=True)
+        )
+    for name, column in contract.categorical.items():
+        feature = _scalar(schema, name, schema_pb2.BYTES)
+        feature.string_domain.CopyFrom(schema_pb2.StringDomain(name=name, value=column.domain))
+    label = _scalar(schema, contract.label.name, schema_pb2.INT)
+    label.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=1))
+    return schema
+
+
+def _scalar(schema: schema_pb2.Schema, name: str, kind: int) -> schema_pb2.Feature:
+    feature = schema.feature.add(name=name, type=kind)
+    feature.presence.min_fraction = 1.0
+    feature.shape.SetInParent()
+    return feature
+
+
+def _domain(column: Numeric) -> tuple[float, float]:
+    if column.missing is None:
+        return column.min, column.max
+    return min(column.min, column.missing), max(column.max, column.missing)

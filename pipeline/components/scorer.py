@@ -1,0 +1,56 @@
+"""Scores every split with the exported model, so that all figures are of the graph that will be served."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tfx.types.artifact import Artifact
+from tfx.types.artifact_utils import get_split_uri
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+from tfx.v1.types.standard_artifacts import Examples, Model
+
+from modules.examples import serialized
+from modules.metrics import evaluate
+from modules.signatures import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PROBABILITY, read_card, serving_folder
+from pipeline.settings import SPLITS
+
+
+class Scores(Artifact):
+    """`<split>.npz` with `label` and `probability`, float32 [rows] in file order, and `metrics.json` by split."""
+
+    TYPE_NAME = "Scores"
+
+
+@component
+def Scorer(  # noqa: N802
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    scores: OutputArtifact[Scores],
+    label: Parameter[str],
+    code: Parameter[str],
+) -> None:
+    """Writes labels, probabilities and metrics of each split.
+
+    Args:
+      examples: raw rows in the splits train, eval and test.
+      model: the exported model.
+      scores: output, see :class:`Scores`.
+      label: name of the label column.
+      code: fingerprint of the code behind it.
+    """
+    folder = serving_folder(model.uri)
+    threshold = read_card(folder)["threshold"]
+    loaded = tf.saved_model.load(str(folder))
+    predict = loaded.signatures[EXAMPLE_SIGNATURE]
+    report = {}
+    for split in SPLITS:
+        labels, probabilities = [], []
+        for batch in serialized([f"{get_split_uri([examples], split)}/*"]):
+            probabilities.append(predict(**{EXAMPLE_INPUT: batch})[PROBABILITY].numpy())
+            parsed = tf.io.parse_example(batch, {label: tf.io.FixedLenFeature([], tf.int64)})
+            labels.append(parsed[label].numpy().astype(np.float32))
+        columns = {"label": np.concatenate(labels), "probability": np.concatenate(probabilities)}
+        np.savez(Path(scores.uri, f"{split}.npz"), **columns)
+        report[split] = evaluate(columns["label"], columns["probability"], threshold)
+    Path(scores.uri, "metrics.json").write_text(json.dumps(report, indent=1))

@@ -1,0 +1,90 @@
+"""Blesses a model for serving only after TF Serving's own loader has run it on real rows.
+
+InfraValidator does this with Docker; this component needs none.
+"""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tfx.types.artifact_utils import get_split_uri
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+from tfx.v1.types.standard_artifacts import Examples, InfraBlessing, Model
+
+from data.contract import Contract
+from modules.examples import parsing_spec, serialized
+from modules.signatures import read_card, serving_folder
+from pipeline.components.scorer import Scores
+from pipeline.settings import ROOT
+
+ROWS = 256
+TOLERANCE = 1e-5
+"""Largest difference of a probability that is still float32 rounding."""
+
+
+class ServingProbeError(Exception):
+    """The exported model cannot be served, or serves other probabilities than were evaluated."""
+
+
+@component
+def ServingProbe(  # noqa: N802
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    scores: InputArtifact[Scores],
+    blessing: OutputArtifact[InfraBlessing],
+    contract: Parameter[str],
+    code: Parameter[str],
+) -> None:
+    """Runs every signature on rows of the test split and compares with the evaluated probabilities.
+
+    Args:
+      examples: raw rows.
+      model: the exported model.
+      scores: the evaluated probabilities.
+      blessing: output; blessed, or not blessed with the reason in the file `reason`.
+      contract: the contract as JSON.
+      code: fingerprint of the code behind it.
+    """
+    folder = serving_folder(model.uri)
+    evaluated = np.load(Path(scores.uri, "test.npz"))["probability"][:ROWS]
+    spec = parsing_spec(Contract.model_validate_json(contract), read_card(folder)["features"])
+    batch = next(iter(serialized([f"{get_split_uri([examples], 'test')}/*"])))[:ROWS]
+    parsed = tf.io.parse_example(batch, spec)
+    request = {
+        "rows": {name: _jsonable(parsed[name]) for name in spec},
+        "examples": [base64.b64encode(example).decode() for example in batch.numpy()],
+        "expected": evaluated.tolist(),
+    }
+    reason = probe(folder, request, Path(blessing.uri, "request.json"))
+    blessing.set_int_custom_property("blessed", int(reason is None))
+    Path(blessing.uri, "INFRA_NOT_BLESSED" if reason else "INFRA_BLESSED").write_text(reason or "")
+
+
+def probe(folder: Path, request: dict, scratch: Path) -> str | None:
+    """Why the model cannot be served, or None where every signature answers as evaluated."""
+    scratch.write_text(json.dumps(request))
+    result = subprocess.run(
+        [sys.executable, "-m", "modules.probe", str(folder), str(scratch)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    scratch.unlink()
+    if result.returncode:
+        return f"TF Serving's loader cannot run the model: {result.stderr.strip().splitlines()[-1:]}"
+    found = json.loads(result.stdout.strip().splitlines()[-1])
+    wrong = {name: difference for name, difference in found.items() if not difference <= TOLERANCE}
+    if wrong:
+        return "served and evaluated probabilities differ: " + ", ".join(f"{k} by {v:.2g}" for k, v in wrong.items())
+    return None
+
+
+def _jsonable(column: tf.Tensor) -> list:
+    values = column.numpy().tolist()
+    return [value.decode() for value in values] if column.dtype == tf.string else values

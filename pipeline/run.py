@@ -1,0 +1,233 @@
+"""From raw customers to a blessed, pushed model: `python -m pipeline.run`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data import contract as contracts
+from data.contract import BadInputError, Contract
+from pipeline.settings import ARTIFACTS, Settings
+
+if TYPE_CHECKING:
+    from pipeline.screen import Screen
+
+PUSHED, FAILED, BAD_INPUT, NOT_BLESSED = 0, 1, 2, 3
+
+EPILOG = """\
+examples:
+  python -m pipeline.run                              train on the synthetic sample (offline)
+  python -m pipeline.run --data customers.csv         a file of yours; its header chooses the contract
+  python -m pipeline.run --data bank-full             download the UCI data, verify it, train
+  python -m pipeline.run --data calls/ --split time   a folder of files; the newest rows are the test
+  python -m pipeline.run --no-tune                    with the best hyperparameters of the newest run
+
+exit codes: 0 pushed, 2 bad input, 3 not blessed (nothing pushed), 1 anything else (the log says what)
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        settings = _settings(options)
+        settings.run_folder.mkdir(parents=True)
+    except (BadInputError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return BAD_INPUT
+    from pipeline.lock import exclusive
+    from pipeline.logs import captured
+    from pipeline.screen import Screen
+
+    log = settings.run_folder / "pipeline.log"
+    with captured(log, options.verbose) as stream:
+        screen = Screen(stream)
+        try:
+            with exclusive(settings.artifacts, lambda pid: screen.say(f"waiting for another run (process {pid}) ...")):
+                return _run(settings, screen, started)
+        except KeyboardInterrupt:
+            screen.say("stopped; nothing was pushed", style="bold yellow")
+            return FAILED
+        except Exception as error:
+            cause = _bad_input(error)
+            if cause is not None:
+                screen.say(str(cause), style="red")
+                return BAD_INPUT
+            sys.excepthook(type(error), error, error.__traceback__)
+            screen.say(f"failed: {type(error).__name__}: {error}".splitlines()[0], style="bold red")
+            screen.say(f"the whole story is in {log}")
+            return FAILED
+
+
+def _run(settings: Settings, screen: Screen, started: float) -> int:
+    screen.say(f"run {settings.run_id}: {settings.data} ({settings.contract.title})")
+    if settings.synthetic:
+        from pipeline.screen import SYNTHETIC
+
+        screen.say(SYNTHETIC, style="yellow")
+    _quieten()
+    from pipeline.pipeline import create_pipeline
+    from pipeline.runners import run_locally
+    from pipeline.summary import summarize
+
+    stages = screen.progress(run_locally(create_pipeline(settings), settings.run_id))
+    summary = summarize(settings, stages, time.monotonic() - started)
+    (settings.run_folder / "summary.json").write_text(json.dumps(summary, indent=1))
+    _point_latest(settings.run_folder)
+    screen.summary(summary)
+    if summary["pushed"] is None:
+        failed = [check["metric"] for check in summary["gate"]["checks"] if not check["passed"]]
+        screen.say(f"not blessed, nothing pushed: {', '.join(failed)}", style="bold red")
+        return NOT_BLESSED
+    screen.say(f"pushed version {summary['pushed']['version']} to {summary['pushed']['path']}", style="bold green")
+    screen.say(f"{summary['seconds']:.0f} s; summary {settings.run_folder / 'summary.json'}")
+    screen.say("next: .venv/bin/python -m serving")
+    return PUSHED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.run",
+        description="Learns from past campaigns who is likely to purchase, and pushes the model if it passes the gate.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FILE|FOLDER|NAME",
+        help="a CSV file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
+    )
+    parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
+    parser.add_argument(
+        "--split",
+        choices=("random", "time"),
+        default="random",
+        help="70/15/15 by a stable hash of the row, or by file order with the newest rows as test (default: random)",
+    )
+    parser.add_argument("--quarantine", action="store_true", help="set bad rows aside while they are below 1 %%")
+    parser.add_argument(
+        "--with-duration",
+        action="store_true",
+        help="also use columns known only after the call; for benchmarks, not for calling lists",
+    )
+    tuning = parser.add_mutually_exclusive_group()
+    tuning.add_argument(
+        "--trials",
+        type=_positive,
+        default=Settings.trials,
+        metavar="N",
+        help="hyperparameter sets to try (default: %(default)s)",
+    )
+    tuning.add_argument(
+        "--no-tune",
+        dest="trials",
+        action="store_const",
+        const=0,
+        help="use the best hyperparameters of the newest run, else the contract's",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=Settings.seed, metavar="N", help="of everything random (default: %(default)s)"
+    )
+    parser.add_argument("--no-cache", dest="cache", action="store_false", help="recompute every stage")
+    parser.add_argument(
+        "--keep",
+        type=_positive,
+        default=Settings.keep,
+        metavar="N",
+        help="pushed versions to leave (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="FOLDER",
+        help="where everything is written (default: artifacts/)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show what the libraries say")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    path, contract = _dataset(options.data, options.contract)
+    if options.split == "time" and contract.row_order != "date":
+        raise BadInputError(
+            f"--split time needs rows in the order of their dates, and {contract.name} has row_order: none"
+        )
+    return Settings(
+        data=path.resolve(),
+        contract=contract,
+        run_id=_new_run_id(options.artifacts),
+        synthetic=options.data is None,
+        split=options.split,
+        quarantine=options.quarantine,
+        with_duration=options.with_duration,
+        trials=options.trials,
+        seed=options.seed,
+        cache=options.cache,
+        keep=options.keep,
+        artifacts=options.artifacts.resolve(),
+    )
+
+
+def _dataset(data: str | None, contract: str | None) -> tuple[Path, Contract]:
+    """The files to read and what their columns mean."""
+    from data import reader
+
+    if data is None:
+        from data import sample
+
+        return sample.ensure(), contracts.load(contract or "bank-full")
+    path = Path(data)
+    if not path.exists() and path.name == data and (contracts.CONTRACTS / f"{data}.yaml").is_file():
+        from data import download
+
+        chosen = contracts.load(contract or data)
+        return download.fetch(chosen), chosen
+    first = reader.files(path)[0]
+    names, _ = reader.header(first)
+    return path, contracts.load(contract) if contract else contracts.find(names, str(first))
+
+
+def _new_run_id(artifacts: Path) -> str:
+    now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    taken = {folder.name for folder in (artifacts / "runs").glob(f"{now}*")}
+    return next(name for name in (now, *(f"{now}-{i}" for i in range(2, 100))) if name not in taken)
+
+
+def _quieten() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    from absl import logging
+
+    logging.set_verbosity(logging.INFO)
+
+
+def _point_latest(run_folder: Path) -> None:
+    link = run_folder.parent / "latest"
+    fresh = run_folder.parent / ".latest"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(run_folder.name)
+    fresh.replace(link)
+
+
+def _bad_input(error: BaseException | None) -> BadInputError | None:
+    while error is not None and not isinstance(error, BadInputError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""What a run shows on the terminal: a line per component while it works, and a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipeline.runners import Stage
+
+SYNTHETIC = "synthetic sample: the figures show that the pipeline works, not what a bank would see"
+
+
+class Screen:
+    """Writes to a terminal, or plain lines to a file or pipe."""
+
+    def __init__(self, stream: TextIO):
+        self._console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+
+    def say(self, text: str, style: str = "") -> None:
+        """One message."""
+        self._console.print(escape(text), style=style)
+
+    def progress(self, events: Iterable[Stage | str]) -> list[Stage]:
+        """Shows each component while it runs and its time when it is done; returns the finished ones."""
+        stages = []
+        with self._console.status("starting") as status:
+            for event in events:
+                if isinstance(event, str):
+                    status.update(f"{event} ...")
+                    continue
+                stages.append(event)
+                note = "  [dim]cached[/]" if event.cached else ""
+                self._console.print(f"  [green]done[/]  {event.name:<24}{event.seconds:7.1f} s{note}")
+        return stages
+
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        """The tables that end a run."""
+        data = summary["dataset"]
+        if data["synthetic"]:
+            self.say(f"\n{SYNTHETIC}", style="bold yellow")
+        rows = f"{data['rows']:,} rows kept of {data['read']:,} read, {data['quarantined']:,} quarantined"
+        self.say(f"\n{data['contract']}: {rows}; {len(summary['features'])} features; split {data['split']}")
+        table = Table(
+            "split", "rows", "label rate", "accuracy", "majority", "AUC", "PR-AUC", "log loss", "ECE", "lift 10 %"
+        )
+        for name, split in summary["splits"].items():
+            m = summary["metrics"][name]
+            figures = (m["accuracy"], m["majority_accuracy"], m["auc"], m["pr_auc"], m["log_loss"], m["ece"])
+            table.add_row(
+                name,
+                f"{split['rows']:,}",
+                f"{split['label_rate']:.3f}",
+                *(f"{figure:.4f}" for figure in figures),
+                f"{m['lift_top_decile']:.2f}",
+            )
+        self._console.print(table)
+        gate = Table("gate", "value", "bound", "")
+        for check in summary["gate"]["checks"]:
+            verdict = "[green]passed[/]" if check["passed"] else "[bold red]failed[/]"
+            gate.add_row(check["metric"], _figure(check["value"]), f">= {_figure(check['bound'])}", verdict)
+        self._console.print(gate)
+
+
+def _figure(value: float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.4f}"

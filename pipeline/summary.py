@@ -1,0 +1,108 @@
+"""What a run came to: gathered from its artifacts, written as `summary.json`, shown as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from ml_metadata.proto.metadata_store_pb2 import Artifact
+
+from modules.gate import Gate
+from modules.signatures import PROBABILITY, read_card, serving_folder
+from pipeline.lineage import connect, outputs
+from pipeline.runners import Stage
+from pipeline.settings import SPLITS, Settings
+
+
+def summarize(settings: Settings, stages: Sequence[Stage], seconds: float) -> dict[str, Any]:
+    """The content of `summary.json`; the README describes its keys.
+
+    Args:
+      settings: the run's.
+      stages: what each component did.
+      seconds: wall time of the whole run.
+    """
+    made = outputs(connect(settings.metadata), settings.run_id)
+    ingest = json.loads(Path(made["ContractExampleGen.examples"].uri, "ingest.json").read_text())
+    metrics = json.loads(Path(made["Scorer.scores"].uri, "metrics.json").read_text())
+    card = read_card(serving_folder(made["Trainer.model"].uri))
+    splits = {
+        name: {
+            "rows": ingest["splits"][name]["rows"],
+            "label_rate": ingest["splits"][name]["positives"] / ingest["splits"][name]["rows"],
+        }
+        for name in SPLITS
+    }
+    positives = sum(ingest["splits"][name]["positives"] for name in SPLITS)
+    return {
+        "run_id": settings.run_id,
+        "dataset": {
+            "contract": settings.contract.name,
+            "source": str(settings.data),
+            "read": ingest["read"],
+            "rows": ingest["kept"],
+            "quarantined": ingest["quarantined"],
+            "synthetic": settings.synthetic,
+            "label_rate": positives / ingest["kept"],
+            "split": settings.split,
+        },
+        "features": card["features"],
+        "splits": splits,
+        "stages": [{"name": s.name, "seconds": round(s.seconds, 3), "cached": s.cached} for s in stages],
+        "seconds": round(seconds, 3),
+        "model": {key: card[key] for key in ("hyperparameters", "parameters", "members", "threshold")},
+        "metrics": metrics,
+        "gate": _gate(made, settings.gate),
+        "pushed": _pushed(made["AtomicPusher.pushed_model"]),
+    }
+
+
+def _gate(made: dict[str, Artifact], gate: Gate) -> dict[str, Any]:
+    """The Evaluator's verdict and the serving probe's, bound by bound."""
+    evaluation = made["Evaluator.evaluation"].uri
+    result = tfma.load_eval_result(evaluation)
+    candidate = _overall(result)
+    checks = [
+        _check("accuracy_gain", candidate["accuracy_gain"], gate.min_accuracy_gain),
+        _check("auc", candidate["auc"], gate.min_auc),
+    ]
+    differences = _overall(result, differences=True)
+    if differences:
+        checks += [
+            _check("accuracy_against_last_blessed", differences["binary_accuracy"], -gate.max_accuracy_loss),
+            _check("auc_against_last_blessed", differences["auc"], -gate.max_auc_loss),
+        ]
+    probe = made["ServingProbe.blessing"]
+    served = probe.custom_properties["blessed"].int_value == 1
+    checks.append({"metric": "served_as_evaluated", "value": served, "bound": True, "passed": served})
+    blessed = made["Evaluator.blessing"].custom_properties["blessed"].int_value == 1
+    reason = Path(probe.uri, "INFRA_NOT_BLESSED")
+    return {
+        "blessed": blessed and served,
+        "checks": checks,
+        "probe": "TF Serving's SavedModel loader in a fresh process" if served else reason.read_text(),
+    }
+
+
+def _overall(result: tfma.EvalResult, differences: bool = False) -> dict[str, float]:
+    """Metrics at 0.5 over the whole split: the candidate's, or its differences from the baseline."""
+    by_output = dict(result.slicing_metrics)[()][PROBABILITY][""]
+    return {name: value.get("doubleValue") for name, value in by_output.items()}
+
+
+def _check(metric: str, value: float, bound: float) -> dict[str, Any]:
+    return {"metric": metric, "value": value, "bound": bound, "passed": not math.isnan(value) and value >= bound}
+
+
+def _pushed(artifact: Artifact) -> dict[str, str] | None:
+    properties = artifact.custom_properties
+    if not properties["pushed"].int_value:
+        return None
+    return {
+        "version": properties["pushed_version"].string_value,
+        "path": properties["pushed_destination"].string_value,
+    }

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import csv
 import difflib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +35,8 @@ BLOCK_BYTES = 8 << 20
 _LONGEST_LINE = 64 << 20
 _HEADER_BYTES = 1 << 20
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_FLOAT32_LIMIT = 2.0**128 - 2.0**103
+"""From here on a number rounds to infinity as float32."""
 _ENCODING = "UTF-8 text; save the file as UTF-8"
 
 
@@ -150,7 +154,7 @@ def _read_header(path: Path, quoted: bool, contract: Contract | None = None) -> 
     _refuse_other_formats(path, start)
 
     lines = _lines(body, final=len(start) < _HEADER_BYTES)
-    texts, _ = _decode(lines)
+    texts = _decode(lines)
     candidates = []
     for delimiter in dict.fromkeys((contract.source.delimiter if contract else ",") + DELIMITERS):
         record = next((r for r in _records(texts, delimiter, quoted, final=True) if r.cells != []), None)
@@ -175,7 +179,7 @@ def _refuse_other_formats(path: Path, start: bytes) -> None:
     ):
         if start.startswith(magic):
             raise BadInputError(f"{path}: the file {what}")
-    if b"\0" in start[:4096]:
+    if b"\0" in start.split(b"\n", 1)[0]:
         raise BadInputError(f"{path}: the file is binary, expected CSV text")
     if b"\n" not in start and b"\r" in start.rstrip():
         raise BadInputError(f"{path}: lines end in a lone carriage return; save the file with LF or CRLF line ends")
@@ -298,24 +302,40 @@ class _Parser:
     def _parse_by_row(self, buffer: bytes, line: int, final: bool) -> tuple[Block, int]:
         """Rows and faults of a block by way of Python's csv module, and the byte at which its last whole row ends."""
         lines = _lines(buffer, final)
-        texts, clean = _decode(lines)
-        rows: list[list[float | str | int]] = []
-        bad = []
-        end = 0
-        for record in _records(texts, self.header.delimiter, self.quoted, final):
-            end = record.end
-            if record.cells == []:
-                continue
+        texts = _decode(lines)
+        records = list(_records(texts, self.header.delimiter, self.quoted, final))
+        end = records[-1].end if records else 0
+        records = [record for record in records if record.cells != []]
+        faults = {}
+        sound = []
+        for record in records:
             fault = self._malformed(texts[record.start], record)
-            if fault is None:
-                row, fault = self._row(record.cells, clean)
-            if fault is None:
-                rows.append(row)
+            if fault:
+                faults[record.start] = fault
             else:
-                text = _shown("".join(texts[record.start : record.end])).rstrip("\r\n")
-                bad.append(BadRow(str(self.path), line + record.start, *fault, text))
-        columns = zip(*rows, strict=True) if rows else [()] * len(self.schema)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
+                sound.append(record)
+
+        columns: dict[str, list] = {name: [] for name in self.header.names}
+        for name, cells in zip(columns, zip(*(record.cells for record in sound), strict=True), strict=sound != []):
+            checked = {cell: self._check(name, cell) for cell in set(cells)}
+            if any(expected for _, expected in checked.values()):
+                for record, cell in zip(sound, cells, strict=True):
+                    if checked[cell][1]:
+                        faults.setdefault(record.start, (name, _shown(cell), checked[cell][1]))
+            columns[name] = [checked[cell][0] for cell in cells]
+        good = [index for index, record in enumerate(sound) if record.start not in faults]
+        arrays = [pa.array([columns[field.name][index] for index in good], field.type) for field in self.schema]
+
+        bad = [
+            BadRow(
+                str(self.path),
+                line + record.start,
+                *faults[record.start],
+                _shown("".join(texts[record.start : record.end])).rstrip("\r\n"),
+            )
+            for record in records
+            if record.start in faults
+        ]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         return Block(batch, tuple(bad)), sum(map(len, lines[:end]))
 
@@ -329,33 +349,25 @@ class _Parser:
             return "", f"{len(record.cells)} cells", f"{len(names)} cells separated by {self.header.delimiter!r}"
         return None
 
-    def _row(self, cells: list[str], clean: bool) -> tuple[list[float | str | int], tuple[str, str, str] | None]:
-        """Values in the order of the schema, and (column, value, expected) of the first that is wrong."""
-        if not clean:
-            for name, cell in zip(self.header.names, cells, strict=True):
-                if _garbled(cell):
-                    return [], (name, _shown(cell), _ENCODING)
-        by_name = dict(zip(self.header.names, cells, strict=True))
-        row: list[float | str | int] = []
-        label = self.contract.label
-        for name in self.schema.names:
-            cell = by_name[name]
-            if name in self.contract.numeric:
-                rule = self.contract.numeric[name]
-                value = _number(cell)
-                if value is None or (value != value and not rule.blank) or (rule.integer and value % 1 > 0):
-                    blank = " or a blank cell" if rule.blank else ""
-                    return [], (name, cell, f"a {'whole ' if rule.integer else ''}number{blank}")
-                row.append(value)
-            elif name == label.name:
-                if cell not in (label.negative, label.positive):
-                    return [], (name, cell, f"{label.positive!r} or {label.negative!r}")
-                row.append(int(cell == label.positive))
-            else:
-                if cell == MISSING_TEXT and not self.contract.categorical[name].blank:
-                    return [], (name, cell, "a value; the contract has no `blank: true` here")
-                row.append(cell)
-        return row, None
+    def _check(self, name: str, cell: str) -> tuple[float | str | int | None, str]:
+        """A cell's value, or what was expected instead."""
+        if _garbled(cell):
+            return None, _ENCODING
+        if name in self.contract.numeric:
+            rule = self.contract.numeric[name]
+            value = _number(cell)
+            if value is None or (math.isnan(value) and not rule.blank) or (rule.integer and value % 1 > 0):
+                blank = " or a blank cell" if rule.blank else ""
+                return None, f"a {'whole ' if rule.integer else ''}number{blank}"
+            return value, ""
+        if name == self.contract.label.name:
+            label = self.contract.label
+            if cell not in (label.negative, label.positive):
+                return None, f"{label.positive!r} or {label.negative!r}"
+            return int(cell == label.positive), ""
+        if name in self.contract.categorical and cell == MISSING_TEXT and not self.contract.categorical[name].blank:
+            return None, "a value; the contract has no `blank: true` here"
+        return cell, ""
 
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:
@@ -375,9 +387,8 @@ def _number(cell: str) -> float | None:
         return float("nan")
     if not _NUMBER.fullmatch(cell):
         return None
-    with np.errstate(over="ignore"):
-        value = float(cell)
-        return value if np.isfinite(np.float32(value)) else None
+    value = float(cell)
+    return value if abs(value) < _FLOAT32_LIMIT else None
 
 
 def _last_row_end(buffer: bytes, quoted: bool) -> int:
@@ -409,8 +420,7 @@ def _well_quoted(block: bytes, delimiter: str) -> bool:
     return bool(beside[characters[opening[first:] - 1]].all() and beside[characters[closing[:last] + 1]].all())
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     """Lines [start, end) of a block as one CSV record; `cells` is None where they are none, and `fault` says why."""
 
     start: int
@@ -427,16 +437,13 @@ def _lines(block: bytes, final: bool) -> list[bytes]:
     return [*lines, rest] if final and rest else lines
 
 
-def _decode(lines: list[bytes]) -> tuple[list[str], bool]:
-    """Lines as text, bytes that are no UTF-8 as lone surrogates, and whether there are none of those."""
-    try:
-        return [line.decode() for line in lines], True
-    except UnicodeDecodeError:
-        return [line.decode(errors="surrogateescape") for line in lines], False
+def _decode(lines: list[bytes]) -> list[str]:
+    """Lines as text, bytes that are no UTF-8 as lone surrogates."""
+    return [line.decode(errors="surrogateescape") for line in lines]
 
 
 def _garbled(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
+    return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def _shown(text: str) -> str:

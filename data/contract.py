@@ -37,7 +37,7 @@ class BadInputError(Exception):
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
 
 
 class Source(_Frozen):
@@ -147,7 +147,9 @@ class Contract(_Frozen):
         columns = [*self.identifiers, *self.numeric, *self.categorical, self.label.name]
         doubles = sorted({name for name in columns if columns.count(name) > 1})
         if doubles:
-            raise ValueError(f"columns are declared twice: {', '.join(doubles)}")
+            raise ValueError(
+                f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(doubles)}"
+            )
         known = {*self.numeric, *self.categorical}
         for key, names in (
             ("after_call", self.after_call),
@@ -258,12 +260,10 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML as contracts use it: no key twice, and `yes`/`no` are text, as they are in the data."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
-            seen.add(key)
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for index, key in enumerate(keys):
+            if any(key.value == earlier.value for earlier in keys[:index]):
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -275,11 +275,14 @@ _UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?
 
 
 def _explain(problem: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "contract"
+    place = problem["loc"]
+    key = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{did_you_mean(str(problem['loc'][-1]), Contract.model_fields)}"
+        models = {"source": Source, "numeric": Numeric, "categorical": Categorical, "label": Label}
+        model = Contract if len(place) == 1 else models[place[0]]
+        return f"{key}: unknown key{did_you_mean(str(place[-1]), model.model_fields)}"
     if problem["type"] == "missing":
         return f"{key}: this key is required"
     message = problem["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
-    return f"{key}: {message}{shown}"
+    return f"{key}: {message}{shown}" if key else message

@@ -1,0 +1,193 @@
+"""Contracts: what a valid one gives, and which file and key a faulty one is told about."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from data import contract as contracts
+from data import reader
+from data.contract import BadInputError, Contract
+
+SHOP = """
+name: shop-visits
+title: Visits of a web shop
+source: {delimiter: "%s", quoting: %s}
+row_order: date
+identifiers: [visit]
+numeric:
+  spent: {unit: euros, min: 0, max: 1000, blank: true, bands: [10, 100]}
+  weekday: {unit: day, min: 1, max: 7, integer: true, one_hot: true}
+categorical:
+  colour: {values: [rot, blau, grün]}
+  returned: {values: [no, yes], blank: true}
+label: {name: bought, positive: "1", negative: on}
+after_call: [returned]
+crosses: [[weekday, colour]]
+slices: [colour, spent]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str, name: str = "shop.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def changed(write):
+    """A contract file with some keys replaced; a dotted name reaches into a mapping, None removes."""
+
+    def changed(**changes) -> Path:
+        document = yaml.safe_load(
+            SHOP.replace("[no, yes]", "['no', 'yes']").replace("negative: on", "negative: 'on'") % (",", "minimal")
+        )
+        for dotted, value in changes.items():
+            *parents, key = dotted.split(".")
+            target = document
+            for parent in parents:
+                target = target[parent]
+            if value is None:
+                del target[key]
+            else:
+                target[key] = value
+        return write(yaml.safe_dump(document, allow_unicode=True))
+
+    return changed
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("quoting", ["nonnumeric", "minimal", "none"])
+def test_a_contract_never_seen_before_reads_its_file(write, tmp_path, delimiter, quoting):
+    contract = contracts.load(write(SHOP % (delimiter, quoting)))
+    quote = '"' if quoting == "nonnumeric" else ""
+    cells = [["bought", "colour", "visit", "weekday", "returned", "spent"], ["on", "grün", "v1", "7", "no", "2.5"]]
+    lines = [delimiter.join(f"{quote}{cell}{quote}" for cell in row) for row in cells]
+    file = tmp_path / "visits.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    assert contract.columns == set(reader.header(file)[0])
+    (block,) = reader.read(file, contract)
+    assert block.batch.to_pylist() == [{"spent": 2.5, "weekday": 7, "colour": "grün", "returned": "no", "bought": 0}]
+    assert block.bad == ()
+
+
+def test_features_leave_out_what_is_known_only_after_the_call(write):
+    contract = contracts.load(write(SHOP % (",", "none")))
+    assert contract.features() == ("spent", "weekday", "colour")
+    assert contract.features(with_after_call=True) == ("spent", "weekday", "colour", "returned")
+
+
+def test_words_of_the_data_stay_text(write):
+    contract = contracts.load(write(SHOP % (",", "none")))
+    assert contract.categorical["returned"].values == ("no", "yes")
+    assert contract.categorical["returned"].domain == ("no", "yes", "")
+    assert (contract.label.positive, contract.label.negative) == ("1", "on")
+    assert contract.numeric["spent"].blank is True
+
+
+def test_a_contract_survives_json(write):
+    contract = contracts.load(write(SHOP % (",", "none")))
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+
+
+@pytest.mark.parametrize("path", sorted(contracts.CONTRACTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_contracts_of_the_project_are_named_like_their_file_and_found_by_their_columns(path):
+    contract = contracts.load(path.stem)
+    assert contract.name == path.stem
+    assert contracts.find(contract.columns) is not None
+    assert contracts.find(sorted(contract.columns)) == contract
+
+
+def test_find_names_the_nearest_contract_and_what_differs():
+    columns = set(contracts.load("bank-full").columns) - {"balance"} | {"ballance"}
+    with pytest.raises(BadInputError) as error:
+        contracts.find(columns, where="mine.csv")
+    assert str(error.value) == (
+        "mine.csv: no contract has these columns. The nearest is bank-full: "
+        "missing 'balance' (did you mean 'ballance'?); not in the contract 'ballance'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lable": {}}, "lable: unknown key (did you mean 'label'?)"),
+        ({"numeric.spent.maximum": 5}, "numeric.spent.maximum: unknown key (did you mean 'max'?)"),
+        ({"label.negativ": "x"}, "label.negativ: unknown key (did you mean 'negative'?)"),
+        ({"title": None}, "title: this key is required"),
+        ({"numeric.spent.unit": None}, "numeric.spent.unit: this key is required"),
+        ({"numeric.spent.min": "low"}, "numeric.spent.min: "),
+        ({"numeric.spent.min": float("nan")}, "numeric.spent.min: "),
+        ({"numeric.spent.min": 1000}, "numeric.spent: min 1000 must be below max 1000"),
+        ({"numeric.spent.bands": [100, 10]}, "numeric.spent: bands must rise"),
+        ({"numeric.spent.one_hot": True}, "numeric.spent: one_hot needs an integer column"),
+        ({"categorical.colour.values": []}, "categorical.colour.values: "),
+        ({"categorical.colour.values": ["rot", "rot"]}, "categorical.colour: values are listed twice: rot"),
+        ({"categorical.colour.values": ["rot", ""]}, "categorical.colour: an empty value is written as `blank: true`"),
+        (
+            {"categorical.spent": {"values": ["x"]}},
+            "numeric, categorical, identifiers, label: columns are declared twice: spent",
+        ),
+        ({"label.negative": "1"}, "label: positive and negative are both '1'"),
+        ({"name": "Shop Visits"}, "name: "),
+        ({"row_order": "sorted"}, "row_order: "),
+        ({"source.delimiter": "||"}, "source.delimiter: "),
+        ({"source.quoting": "always"}, "source.quoting: "),
+        ({"source.sha256": "abc"}, "source.sha256: "),
+        ({"after_call": ["retuned"]}, "after_call: 'retuned' is not a declared feature (did you mean 'returned'?)"),
+        ({"slices": ["visit"]}, "slices: 'visit' is not a declared feature"),
+        ({"slices": ["weekday"]}, "slices: numeric column 'weekday' needs bands"),
+        ({"crosses": [["spent", "colour"]]}, "crosses: numeric column 'spent' needs one_hot: true"),
+        ({"crosses": [["weekday"]]}, "crosses.0"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_every_error_names_file_and_key(changed, changes, message):
+    path = changed(**changes)
+    with pytest.raises(BadInputError) as error:
+        contracts.load(path)
+    assert f"{path}: {message}" in str(error.value)
+
+
+def test_all_wrong_keys_are_named_at_once(changed):
+    path = changed(**{"title": None, "numeric.spent.unit": None, "label.name": None})
+    with pytest.raises(BadInputError) as error:
+        contracts.load(path)
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_a_key_given_twice_is_named_with_its_line(write):
+    path = write((SHOP % (",", "none")).replace("row_order: date", "title: again"))
+    with pytest.raises(BadInputError, match=r"(?s)key 'title' is given twice.*line 5"):
+        contracts.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name: [", "not valid YAML"),
+        (b"- a\n- b\n", "expected a mapping"),
+        (b"", "expected a mapping"),
+        (b"? [a, b]\n: c\n", "not valid YAML"),
+        ("title: Köln".encode("latin-1"), "cannot be read"),
+    ],
+)
+def test_what_is_no_contract_at_all_is_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(BadInputError) as error:
+        contracts.load(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert message in str(error.value)
+
+
+def test_unknown_names_and_missing_files(tmp_path):
+    with pytest.raises(BadInputError, match=r"no contract named 'bank-fulll'.*bank-additional, bank-full"):
+        contracts.load("bank-fulll")
+    with pytest.raises(BadInputError, match="cannot be read"):
+        contracts.load(tmp_path / "none.yaml")

@@ -1,0 +1,136 @@
+"""The synthetic sample: shape, domains, determinism, and that a model finds in it what it finds in the real file."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import contract as contracts
+from data import fit_sample, sample
+
+CONTRACT = contracts.load("bank-full")
+REAL = Path(__file__).parents[3] / "shared" / "data" / "bank-full.csv"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    (chunk,) = sample.draw()
+    return chunk
+
+
+@pytest.fixture(scope="module")
+def real():
+    if not REAL.exists():
+        assert "CI" not in os.environ, f"{REAL} is needed in CI"
+        pytest.skip(f"{REAL} is not here")
+    import pyarrow.csv
+
+    table = pyarrow.csv.read_csv(REAL, parse_options=pyarrow.csv.ParseOptions(delimiter=";"))
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def test_every_value_is_in_its_domain(rows):
+    assert set(rows) == CONTRACT.columns
+    assert {len(column) for column in rows.values()} == {sample.ROWS}
+    for name, numeric in CONTRACT.numeric.items():
+        values = rows[name][rows[name] != numeric.missing]
+        assert values.min() >= numeric.min, name
+        assert values.max() <= numeric.max, name
+    for name, categorical in CONTRACT.categorical.items():
+        assert set(rows[name]) <= set(categorical.values), name
+    assert set(rows["y"]) == {"yes", "no"}
+
+
+def test_customers_never_called_before_have_no_previous_calls(rows):
+    never = rows["pdays"] == -1
+    assert (never == (rows["previous"] == 0)).all()
+    assert (never == (rows["poutcome"] == "unknown")).mean() > 0.999
+
+
+def test_rows_are_in_date_order_and_the_buy_rate_climbs(rows):
+    month_changes = int((rows["month"][1:] != rows["month"][:-1]).sum())
+    assert month_changes == len(json.loads(sample.TABLES.read_text())["spans"]) - 1
+    same_month = rows["month"][1:] == rows["month"][:-1]
+    assert (np.diff(rows["day"])[same_month] >= 0).all()
+    tenths = [(part == "yes").mean() for part in np.array_split(rows["y"], 10)]
+    assert tenths[0] < 0.05
+    assert tenths[-1] > 0.4
+
+
+def test_same_seed_same_bytes_other_seed_other_rows(tmp_path):
+    files = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
+    for file, seed in zip(files, (7, 7, 8), strict=True):
+        sample.write(file, rows=2000, seed=seed)
+    a, b, c = (file.read_bytes() for file in files)
+    assert a == b
+    assert a != c
+
+
+def test_default_sample_is_the_same_on_every_machine(rows):
+    known = {"age": 1854486, "balance": 63983840, "duration": 11775745}
+    assert {name: int(rows[name].sum()) for name in known} == known
+
+
+def test_file_reads_back_in_the_publishers_dialect(tmp_path, rows):
+    file = sample.ensure(rows=300, folder=tmp_path)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ";".join(f'"{name}"' for name in sample.COLUMNS)
+    with open(file, newline="", encoding="utf-8") as stream:
+        first = next(csv.DictReader(stream, delimiter=";"))
+    assert lines[1].count('"') == 2 * (len(CONTRACT.categorical) + 1)
+    assert int(first["age"]) >= 18
+    assert sample.ensure(rows=300, folder=tmp_path).stat().st_mtime_ns == file.stat().st_mtime_ns
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_larger_samples_spread_over_the_same_dates(monkeypatch):
+    monkeypatch.setattr(sample, "CHUNK", 4000)
+    chunks = list(sample.draw(rows=10_000, seed=3))
+    assert [len(chunk["y"]) for chunk in chunks] == [4000, 4000, 2000]
+    months = np.concatenate([chunk["month"] for chunk in chunks])
+    assert (months[0], months[-1]) == ("may", "nov")
+    assert int((months[1:] != months[:-1]).sum()) == 29
+
+
+def test_no_published_count_stands_for_fewer_than_five_customers(real):
+    tables = fit_sample.fit(REAL)
+    assert tables == json.loads(sample.TABLES.read_text()), "run python -m data.fit_sample"
+    assert sample.TABLES.stat().st_size < 150_000
+    for name, column in tables["columns"].items():
+        counts = np.array(column["counts"])
+        small = (counts > 0) & (counts < fit_sample.SMALL_LIMIT)
+        assert set(counts[small]) <= {fit_sample.SMALL}, name
+        if "edges" in column:
+            assert (real[name] < column["edges"][0]).sum() < fit_sample.SMALL_LIMIT
+            assert (real[name] <= column["edges"][0]).sum() >= fit_sample.SMALL_LIMIT
+            assert (real[name] >= column["edges"][-1] - 1).sum() >= fit_sample.SMALL_LIMIT
+
+
+@pytest.mark.parametrize(("with_duration", "apart"), [(False, 0.03), (True, 0.02)])
+def test_a_model_finds_as_much_in_the_sample_as_in_the_real_file(rows, real, with_duration, apart):
+    assert abs(area_under_curve(rows, with_duration) - area_under_curve(real, with_duration)) < apart
+
+
+def area_under_curve(rows, with_duration):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+    from threadpoolctl import threadpool_limits
+
+    names = CONTRACT.features(with_after_call=with_duration)
+    columns = [
+        np.searchsorted(np.sort(CONTRACT.categorical[name].values), rows[name].astype(str))
+        if name in CONTRACT.categorical
+        else rows[name]
+        for name in names
+    ]
+    categorical = [name in CONTRACT.categorical for name in names]
+    model = HistGradientBoostingClassifier(max_iter=40, learning_rate=0.2, categorical_features=categorical)
+    features, bought = np.stack(columns, axis=1), rows["y"] == "yes"
+    shuffled = np.random.default_rng(0).permutation(len(bought))
+    train, test = np.split(shuffled, [30_000])
+    with threadpool_limits(1):
+        scores = model.fit(features[train], bought[train]).predict_proba(features[test])
+    return roc_auc_score(bought[test], scores[:, 1])

@@ -1,0 +1,302 @@
+"""One version of a model: a SavedModel loaded and run as TensorFlow Serving does, in a TF1 session."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format, message
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.python.saved_model import loader_impl
+from tensorflow_serving.apis import get_model_metadata_pb2, input_pb2, prediction_log_pb2
+
+from serving.errors import Code, ServingError, from_tensorflow, invalid_argument
+from serving.predict_request import RowReader
+
+DEFAULT_SIGNATURE = "serving_default"
+CANARY = Path("assets.extra") / "canary.json"
+"""A real row with its answer, which the pipeline exports with the model."""
+
+_WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+_MAX_WARM_UP_RECORDS = 1000
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """How sessions run.
+
+    Attributes:
+      timeout_ms: longest time a run may take.
+      intra_op_threads: threads within one operation, 0 = all cores.
+      inter_op_threads: operations at the same time, 0 = all cores.
+      warm_up: whether to replay the version's warm-up requests before it serves.
+    """
+
+    timeout_ms: int = 30_000
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+    warm_up: bool = True
+
+
+class Signature:
+    """One signature of a loaded model.
+
+    Attributes:
+      inputs: element type of each input, by name.
+      reader: reads row requests for these inputs.
+      row_wise: whether every tensor has a free first dimension, so that requests may share a run.
+    """
+
+    def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef):
+        self.name = name
+        self.definition = definition
+        self.inputs = {key: info.dtype for key, info in sorted(definition.inputs.items())}
+        self.outputs = {key: info.name for key, info in sorted(definition.outputs.items())}
+        self.reader = RowReader(self.inputs) if self.inputs else None
+        tensors = [*definition.inputs.values(), *definition.outputs.values()]
+        self.row_wise = bool(self.inputs) and all(
+            info.tensor_shape.dim and info.tensor_shape.dim[0].size == -1 for info in tensors
+        )
+        self.feeds = [definition.inputs[key].name for key in self.inputs]
+        self.fetches = sorted(set(self.outputs.values()))
+        self.places = [(key, self.fetches.index(tensor)) for key, tensor in self.outputs.items()]
+
+
+@dataclass(frozen=True)
+class LoadTimes:
+    """Seconds of a load by stage, and of each warm-up record."""
+
+    restore_graph: float
+    init_graph: float
+    warm_up: float | None
+
+
+class Servable:
+    """A loaded version. `acquire` and `release` keep it loaded while requests run."""
+
+    def __init__(self, model: str, version: int, path: Path, options: RuntimeOptions):
+        """Loads the SavedModel and replays its warm-up requests.
+
+        Raises:
+          ServingError: the version cannot be loaded; code and message are those of TensorFlow's own loader.
+        """
+        self.model = model
+        self.version = version
+        self.path = path
+        self._options = options
+        self._callables: dict[str, config_pb2.CallableOptions] = {}
+        self._callables_lock = threading.Lock()
+        self.batchers: dict[str, Any] = {}
+        """Queues that the application keeps for this version, by signature; they go when it goes."""
+        self._users = 0
+        self._open = True
+        self._idle = threading.Condition()
+        self._graph = tf.Graph()
+        self._session = tf.compat.v1.Session(
+            graph=self._graph,
+            config=config_pb2.ConfigProto(
+                intra_op_parallelism_threads=options.intra_op_threads,
+                inter_op_parallelism_threads=options.inter_op_threads,
+                allow_soft_placement=True,
+            ),
+        )
+        try:
+            self.load_times = self._load()
+        except BaseException:
+            self.close()
+            raise
+        self.has_canary = (path / CANARY).is_file()
+
+    def _load(self) -> LoadTimes:
+        _check_graph_file(self.path)
+        started = time.perf_counter()
+        try:
+            loader = loader_impl.SavedModelLoader(str(self.path))
+            saver, _ = loader.load_graph(self._graph, [tf.saved_model.SERVING])
+            loader.restore_variables(self._session, saver)
+            restored = time.perf_counter()
+            loader.run_init_ops(self._session, [tf.saved_model.SERVING])
+        except tf.errors.OpError as error:
+            raise from_tensorflow(error) from error
+        except RuntimeError as error:  # no graph with the tag
+            raise ServingError(Code.NOT_FOUND, str(error).strip()) from error
+        except (OSError, ValueError, message.DecodeError) as error:
+            raise ServingError(Code.DATA_LOSS, f"Can't parse {self.path}/saved_model.pb as binary proto") from error
+        initialised = time.perf_counter()
+        graph = loader.get_meta_graph_def_from_tags([tf.saved_model.SERVING])
+        self._definitions = dict(graph.signature_def)
+        self.signatures = {name: Signature(name, definition) for name, definition in self._definitions.items()}
+        if DEFAULT_SIGNATURE in self.signatures:
+            self._callable(self.signatures[DEFAULT_SIGNATURE])
+        warm_up = None
+        if self._options.warm_up and (self.path / _WARM_UP).is_file():
+            self._warm_up()
+            warm_up = time.perf_counter() - initialised
+        return LoadTimes(restored - started, initialised - restored, warm_up)
+
+    def run(self, signature: Signature, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs by name.
+
+        Args:
+          signature: one of `signatures`.
+          arrays: in the order of `signature.inputs`; strings as bytes or str objects.
+
+        Raises:
+          ServingError: with the kernel's code and message, or DEADLINE_EXCEEDED.
+        """
+        try:
+            results = self._callable(signature)(*arrays)
+        except tf.errors.OpError as error:
+            raise from_tensorflow(error) from error
+        return {name: _tensor(results[place]) for name, place in signature.places}
+
+    def _callable(self, signature: Signature):
+        try:
+            return self._callables[signature.name]
+        except KeyError:
+            pass
+        with self._callables_lock:
+            if signature.name not in self._callables:
+                options = config_pb2.CallableOptions(feed=signature.feeds, fetch=signature.fetches)
+                options.run_options.timeout_in_ms = self._options.timeout_ms
+                # `make_callable` with feeds goes through `Session.run`, which checks shapes before the kernels do and
+                # takes twice the time; this is the call that TensorFlow's own wrappers use to reach the C++ session.
+                self._callables[signature.name] = self._session._make_callable_from_options(options)
+            return self._callables[signature.name]
+
+    def signature(self, name: str) -> Signature | None:
+        return self.signatures.get(name or DEFAULT_SIGNATURE)
+
+    @cached_property
+    def metadata(self) -> bytes:
+        """The JSON of `GET .../metadata`."""
+        map_ = get_model_metadata_pb2.SignatureDefMap(signature_def=self._definitions)
+        definitions = json_format.MessageToJson(
+            map_, including_default_value_fields=True, preserving_proto_field_name=True, indent=1
+        )
+        spec = json.dumps({"name": self.model, "signature_name": "", "version": str(self.version)}, indent=1)
+        return f'{{\n"model_spec":{spec}\n,\n"metadata": {{"signature_def": {definitions}\n}}\n}}\n'.encode()
+
+    def canary(self) -> dict | None:
+        """The exported row with its answer, if the version carries one."""
+        if not self.has_canary:
+            return None
+        return json.loads((self.path / CANARY).read_text(encoding="utf-8"))
+
+    def _warm_up(self) -> None:
+        records = tf.compat.v1.io.tf_record_iterator(str(self.path / _WARM_UP))
+        try:
+            for count, record in enumerate(records, start=1):
+                if count > _MAX_WARM_UP_RECORDS:
+                    raise invalid_argument(
+                        f"Number of warmup records exceeds the maximum ({_MAX_WARM_UP_RECORDS}) at "
+                        f"{self.path / _WARM_UP}"
+                    )
+                self._replay(record)
+        except tf.errors.OpError as error:
+            raise from_tensorflow(error) from error
+
+    def _replay(self, record: bytes) -> None:
+        try:
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+        except message.DecodeError as error:
+            raise invalid_argument(f"Failed to parse warmup record from {self.path / _WARM_UP}") from error
+        kind = log.WhichOneof("log_type")
+        if kind is None:
+            return
+        if kind not in ("predict_log", "classify_log", "regress_log"):
+            raise ServingError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
+        request = getattr(log, kind).request
+        name = request.model_spec.signature_name
+        signature = self.signature(name)
+        if signature is None:
+            raise ServingError(
+                Code.FAILED_PRECONDITION, f'Serving signature key "{name or DEFAULT_SIGNATURE}" not found.'
+            )
+        if kind == "predict_log":
+            inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        else:
+            inputs = {"inputs": _serialized(request.input)}
+        check_names(signature, inputs)
+        self.run(signature, [inputs[key] for key in signature.inputs])
+
+    def acquire(self) -> bool:
+        """Counts one more user; False once the version is being unloaded."""
+        with self._idle:
+            if not self._open:
+                return False
+            self._users += 1
+            return True
+
+    def release(self) -> None:
+        with self._idle:
+            self._users -= 1
+            if not self._users:
+                self._idle.notify_all()
+
+    def close(self) -> None:
+        """Waits for the users to finish, then gives the memory back to the system."""
+        with self._idle:
+            self._open = False
+            while self._users:
+                self._idle.wait()
+        self._callables.clear()
+        self._session.close()
+        del self._session, self._graph
+        release_memory()
+
+
+def _tensor(value: np.ndarray | np.generic | bytes) -> np.ndarray:
+    """What a session gives for an output; strings of rank 0 come as bytes."""
+    return np.array(value, dtype=object) if isinstance(value, bytes) else np.asarray(value)
+
+
+def check_names(signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
+    """Raises INVALID_ARGUMENT unless exactly the signature's inputs are given."""
+    sent, wanted = set(inputs), set(signature.inputs)
+    if sent != wanted:
+        raise invalid_argument(
+            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{_join(sent)}}}) != "
+            f"len({{{_join(wanted)}}}). Sent extra: {{{_join(sent - wanted)}}}. "
+            f"Missing but required: {{{_join(wanted - sent)}}}."
+        )
+
+
+def _join(names: set[str]) -> str:
+    return ",".join(sorted(names))
+
+
+def _check_graph_file(path: Path) -> None:
+    if not any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
+        raise ServingError(
+            Code.NOT_FOUND,
+            f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}. "
+            "Check that the directory exists and that you have the right permissions for accessing it.",
+        )
+
+
+def _serialized(input_: input_pb2.Input) -> np.ndarray:
+    kind = input_.WhichOneof("kind")
+    context = b""
+    if kind == "example_list_with_context":
+        context = input_.example_list_with_context.context.SerializeToString()
+    examples: Iterator = iter(getattr(input_, kind).examples) if kind else iter(())
+    return np.array([context + example.SerializeToString() for example in examples], dtype=object)
+
+
+def release_memory() -> None:
+    """Collects the cycles that graphs are made of and hands the freed pages back to the system."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library, which trims by itself
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

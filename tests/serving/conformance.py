@@ -1,0 +1,209 @@
+"""Replays REST cases against a server: the embedded one, or the official container.
+
+    python -m tests.serving.conformance                          # starts the embedded server with the toy models
+    python -m tests.serving.conformance --url=http://host:8501   # any server that has the toy models
+    python -m tests.serving.conformance --build=DIR              # only writes the toy models and their config files
+
+Cases of level `core` and `message` have to pass; `quirk` and `format` are counted. Servers other than the main one
+(`cors`, `noprom`) are asked only where their URL is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import math
+import sys
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.serving.harness import ROOT, ServerProcess, request
+
+OWN_CASES = Path(__file__).with_name("contract_cases.json")
+SHARED_CASES = ROOT.parent / "shared" / "conformance" / "tf_serving_rest_cases.json"
+SERVERS = {
+    "main": ["monitoring"],
+    "cors": ["monitoring", "--rest_api_enable_cors_support=true"],
+    "noprom": [],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one case went; `problems` is empty where it passed."""
+
+    id: str
+    level: str
+    problems: list[str]
+    status_ok: bool
+
+
+def load_cases() -> list[dict[str, Any]]:
+    """The cases of this repository and, where they are at hand, the shared ones."""
+    cases = []
+    for path in (OWN_CASES, SHARED_CASES):
+        if path.is_file():
+            cases += json.loads(path.read_text(encoding="utf-8"))["cases"]
+    return cases
+
+
+def run_case(case: dict[str, Any], url: str) -> Outcome:
+    for step in case.get("setup", ()):
+        _send(step, url)
+    status, body, headers = _send(case, url)
+    expect = case["expect"]
+    problems = []
+    if status != expect["status"]:
+        problems.append(f"status {status}, expected {expect['status']}")
+    problems += [problem for problem in _compare(expect, body, headers) if problem]
+    return Outcome(case["id"], case["level"], problems, status == expect["status"])
+
+
+def _send(step: dict[str, Any], url: str) -> tuple[int, bytes, dict[str, str]]:
+    body = base64.b64decode(step["body_base64"]) if "body_base64" in step else step.get("body")
+    return request(url, step["method"], step["path"], body, step.get("headers"))
+
+
+def _compare(expect: dict[str, Any], body: bytes, headers: dict[str, str]) -> list[str]:
+    text = body.decode("utf-8", "replace")
+    problems = []
+    for key, wanted in expect.items():
+        if key == "content_type":
+            actual = headers.get("content-type")
+            problems.append("" if actual == wanted else f"content type {actual!r}, expected {wanted!r}")
+        elif key == "json_text":
+            parse = _parse_tokens if expect.get("tokens") else json.loads
+            problems.append(
+                _check_json(lambda parse=parse, wanted=wanted: _same(parse(text), parse(wanted)), text, wanted)
+            )
+        elif key == "json_subset_text":
+            problems.append(
+                _check_json(lambda wanted=wanted: _contains(json.loads(text), json.loads(wanted)), text, wanted)
+            )
+        elif key == "error":
+            problems.append(_check_json(lambda wanted=wanted: json.loads(text) == {"error": wanted}, text, wanted))
+        elif key == "error_contains":
+            problems.append(
+                _check_json(
+                    lambda wanted=wanted: all(part in json.loads(text)["error"] for part in wanted), text, wanted
+                )
+            )
+        elif key == "empty_body":
+            problems.append("" if not body else f"body {text!r}, expected none")
+        elif key == "exact_body":
+            problems.append("" if body == wanted.encode() else f"body {text!r}, expected {wanted!r}")
+        elif key == "body_contains":
+            problems += [f"body lacks {part!r}" for part in wanted if part not in text]
+        elif key == "body_not_contains":
+            problems += [f"body has {part!r}" for part in wanted if part in text]
+        elif key == "headers_equal":
+            problems += [
+                f"{name}: {headers.get(name.lower())!r}, expected {value!r}"
+                for name, value in wanted.items()
+                if headers.get(name.lower()) != value
+            ]
+        elif key == "headers_absent":
+            problems += [f"{name} is there" for name in wanted if name.lower() in headers]
+        elif key not in ("status", "tokens"):
+            problems.append(f"unknown matcher {key}")
+    return problems
+
+
+def _check_json(check, text: str, wanted: object) -> str:
+    try:
+        right = check()
+    except (ValueError, KeyError, TypeError):
+        right = False
+    return "" if right else f"body {text[:400]!r}, expected {wanted!r}"
+
+
+def _parse_tokens(text: str) -> Any:
+    """JSON in which each number is the text that stands there."""
+    token = "number {}".format
+    return json.loads(text, parse_float=token, parse_int=token, parse_constant=token)
+
+
+def _same(actual: Any, wanted: Any) -> bool:
+    if isinstance(wanted, float) and math.isnan(wanted):
+        return isinstance(actual, float) and math.isnan(actual)
+    if isinstance(wanted, dict):
+        return (
+            isinstance(actual, dict)
+            and actual.keys() == wanted.keys()
+            and all(_same(actual[key], wanted[key]) for key in wanted)
+        )
+    if isinstance(wanted, list):
+        return isinstance(actual, list) and len(actual) == len(wanted) and all(map(_same, actual, wanted))
+    return actual == wanted and isinstance(actual, bool) == isinstance(wanted, bool)
+
+
+def _contains(actual: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(actual, dict) and all(key in actual and _contains(actual[key], wanted[key]) for key in wanted)
+    return _same(actual, wanted)
+
+
+def write_models(root: Path, served_from: Path | None = None) -> None:
+    """Writes the toy models, `models.config` and `monitoring.config`; `served_from` is where a container has them."""
+    from tests.serving import toy_models
+
+    toy_models.build_all(root)
+    (root / "models.config").write_text(toy_models.model_config(served_from or root))
+    (root / "monitoring.config").write_text(
+        'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
+    )
+
+
+def start_server(name: str, models: Path, log: Path) -> ServerProcess:
+    """One of `SERVERS` with the toy models."""
+    flags = [f"--model_config_file={models / 'models.config'}", "--allow_version_labels_for_unavailable_models=true"]
+    for flag in SERVERS[name]:
+        flags.append(f"--monitoring_config_file={models / 'monitoring.config'}" if flag == "monitoring" else flag)
+    return ServerProcess(flags, log)
+
+
+def main(arguments: list[str]) -> int:
+    """Prints failed cases and a summary; the exit code is 1 if a core or message case failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.serving.conformance", description=__doc__.split("\n")[0])
+    for name in SERVERS:
+        flag = "--url" if name == "main" else f"--{name}-url"
+        parser.add_argument(flag, dest=name, help=f"base URL of the {name} server")
+    parser.add_argument("--build", type=Path, help="only write the toy models and config files below this directory")
+    options = vars(parser.parse_args(arguments))
+    if options["build"]:
+        write_models(options["build"].absolute(), Path("/models"))
+        return 0
+    urls = {name: options[name] for name in SERVERS if options[name]}
+    with ExitStack() as stack:
+        if not urls:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            write_models(directory)
+            servers = {name: start_server(name, directory, directory / f"{name}.log") for name in SERVERS}
+            urls = {name: stack.enter_context(server).url for name, server in servers.items()}
+        cases = [case for case in load_cases() if case.get("server", "main") in urls]
+        outcomes = [run_case(case, urls[case.get("server", "main")]) for case in cases]
+    return report(outcomes)
+
+
+def report(outcomes: list[Outcome]) -> int:
+    passed: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    failed = False
+    for outcome in outcomes:
+        total[outcome.level] += 1
+        passed[outcome.level] += not outcome.problems
+        if outcome.problems:
+            failed |= outcome.level in ("core", "message")
+            sys.stdout.write(f"{outcome.level:8} {outcome.id}: {'; '.join(outcome.problems)}\n")
+    for level in total:
+        sys.stdout.write(f"{level:8} {passed[level]} of {total[level]} passed\n")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,325 @@
+"""What a split of customers looks like, as counts per bin: the reference stored with a model, and its rolling twin.
+
+    Profile           how each feature and the score are cut into bins, and the training split's counts
+    Counts            rows per bin, for any set of rows; adds and merges
+    RollingCounts     Counts of the newest rows only, for a server that sees them one request at a time
+
+No row and no value is kept, only how many rows fell into each bin. A number has these bins, in this order:
+below the training range, the training split's deciles, above the range, missing. A category has one bin for each
+value of the training split, then unseen, then missing.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:  # pydantic would double the memory of the exporter, which reads profiles but no contract
+    from data.contract import Contract
+
+DECILES = np.arange(1, 10) / 10
+FEW_ROWS = 16
+"""Up to here a loop over values is faster than numpy's calls per column."""
+
+
+@dataclass(frozen=True)
+class NumberBins:
+    """Bins of a number.
+
+    Attributes:
+      edges: rising; bin i holds edges[i] < x <= edges[i + 1]. The outer two are the training range.
+      missing: the number that stands for a missing value, beside NaN.
+    """
+
+    edges: tuple[float, ...]
+    missing: float | None = None
+
+    @classmethod
+    def fit(cls, values: np.ndarray, missing: float | None = None) -> NumberBins:
+        """Cuts at the deciles of the values [rows] that are not missing; ties make for fewer bins."""
+        present = np.asarray(values, np.float32)
+        present = np.sort(present[~np.isnan(present) & (present != missing)])
+        if not present.size:
+            return cls((0.0, 0.0), missing)
+        deciles = np.quantile(present, DECILES, method="inverted_cdf")
+        low, high = present[0], present[-1]
+        inner = np.unique(deciles[deciles < high])
+        return cls((float(np.nextafter(low, np.float32(-np.inf))), *inner.tolist(), float(high)), missing)
+
+    @property
+    def size(self) -> int:
+        return len(self.edges) + 2
+
+    @cached_property
+    def _edges(self) -> np.ndarray:
+        return np.array(self.edges)
+
+    def place(self, value: float) -> int:
+        """The bin of one value."""
+        if value != value or value == self.missing:
+            return len(self.edges) + 1
+        return bisect.bisect_left(self.edges, value)
+
+    def index(self, values: np.ndarray) -> np.ndarray:
+        """The bin of each value [rows]."""
+        index = self._edges.searchsorted(values)
+        missing = values != values
+        if self.missing is not None:
+            missing |= values == self.missing
+        index[missing] = len(self.edges) + 1
+        return index
+
+    def shares(self, counts: np.ndarray) -> dict[str, float]:
+        """Shares of all rows that are `missing` and `out_of_range`."""
+        rows = max(counts.sum(), 1)
+        return {"missing": counts[-1] / rows, "out_of_range": (counts[0] + counts[-2]) / rows}
+
+    def comparable(self, counts: np.ndarray) -> np.ndarray:
+        """Counts with what is out of range put into the outermost decile: [deciles + missing]."""
+        inside = counts[1:-2].copy()
+        inside[0] += counts[0]
+        inside[-1] += counts[-2]
+        return np.append(inside, counts[-1])
+
+
+@dataclass(frozen=True)
+class CategoryBins:
+    """Bins of a text: the values that the training split had."""
+
+    values: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.values) + 2
+
+    @cached_property
+    def _places(self) -> dict[str | bytes, int]:
+        texts = [*self.values, None, ""]
+        places = {text: place for place, text in enumerate(texts) if text is not None}
+        return places | {text.encode(): place for text, place in places.items()}
+
+    def place(self, value: str | bytes) -> int:
+        """The bin of one value; bytes are UTF-8."""
+        return self._places.get(value, len(self.values))
+
+    def index(self, values: np.ndarray) -> np.ndarray:
+        """The bin of each value [rows]."""
+        unseen = len(self.values)
+        find = self._places.get
+        return np.array([find(value, unseen) for value in values.tolist()], np.int64)
+
+    def shares(self, counts: np.ndarray) -> dict[str, float]:
+        """Shares of all rows that are `missing` and `unseen`."""
+        rows = max(counts.sum(), 1)
+        return {"missing": counts[-1] / rows, "unseen": counts[-2] / rows}
+
+    def comparable(self, counts: np.ndarray) -> np.ndarray:
+        """The counts as they are: [values + unseen + missing]."""
+        return counts
+
+
+Bins = NumberBins | CategoryBins
+
+
+class Counts:
+    """Rows per bin of every feature and of the score."""
+
+    def __init__(self, features: Mapping[str, Bins], score: NumberBins) -> None:
+        self._bins: list[Bins] = [*features.values(), score]
+        *self._starts, size = np.cumsum([0, *(bins.size for bins in self._bins)]).tolist()
+        self._slices = {
+            name: slice(start, start + bins.size)
+            for (name, bins), start in zip(features.items(), self._starts, strict=False)
+        }
+        self._score = slice(size - score.size, size)
+        self._vector = np.zeros(size, np.int64)
+        self.rows = 0
+        self.score_sum = 0.0
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], features: Mapping[str, Bins], score: NumberBins) -> Counts:
+        """Raises ValueError where the document is not what `to_dict` wrote, or is of other bins."""
+        counts = cls(features, score)
+        try:
+            columns = [*(document["features"][name] for name in features), document["score"]]
+            counts._vector += np.concatenate(columns, dtype=np.int64, casting="same_kind")
+            counts.rows, counts.score_sum = int(document["rows"]), float(document["score_sum"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not the counts of this profile: {error}") from error
+        return counts
+
+    def feature(self, name: str) -> np.ndarray:
+        """Counts [bins] of one feature."""
+        return self._vector[self._slices[name]]
+
+    @property
+    def score(self) -> np.ndarray:
+        """Counts [bins] of the score."""
+        return self._vector[self._score]
+
+    @property
+    def mean_score(self) -> float:
+        """NaN without rows."""
+        return self.score_sum / self.rows if self.rows else float("nan")
+
+    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
+        """Counts rows.
+
+        Args:
+          columns: every feature [rows]: float32, or text as str or bytes. Others are ignored.
+          scores: probabilities [rows].
+        """
+        values = [*(columns[name] for name in self._slices), scores]
+        if len(scores) <= FEW_ROWS:
+            for bins, start, column in zip(self._bins, self._starts, values, strict=True):
+                for value in column.tolist():
+                    self._vector[start + bins.place(value)] += 1
+        else:
+            index = [
+                bins.index(column) + start for bins, start, column in zip(self._bins, self._starts, values, strict=True)
+            ]
+            self._vector += np.bincount(np.concatenate(index), minlength=len(self._vector))
+        self.rows += len(scores)
+        self.score_sum += float(scores.sum(dtype=np.float64))
+
+    def merge(self, other: Counts) -> None:
+        """Adds the rows of other counts with the same bins."""
+        self._vector += other._vector
+        self.rows += other.rows
+        self.score_sum += other.score_sum
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "score_sum": self.score_sum,
+            "features": {name: self.feature(name).tolist() for name in self._slices},
+            "score": self.score.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The bins of each feature and of the score, with the training split's counts.
+
+    Attributes:
+      contract: name of the data contract.
+      features: bins by feature name.
+      score: bins of the probability.
+      reference: the training split.
+    """
+
+    contract: str
+    features: dict[str, Bins]
+    score: NumberBins
+    reference: Counts
+
+    def counts(self) -> Counts:
+        """Empty counts with these bins."""
+        return Counts(self.features, self.score)
+
+    def to_dict(self) -> dict[str, Any]:
+        features = {
+            name: {"values": bins.values} if isinstance(bins, CategoryBins) else _number_dict(bins)
+            for name, bins in self.features.items()
+        }
+        return {
+            "contract": self.contract,
+            "features": features,
+            "score": _number_dict(self.score),
+            "reference": self.reference.to_dict(),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Profile:
+        """Raises ValueError where the document is not what `to_dict` wrote."""
+        try:
+            features = {name: _bins(bins) for name, bins in document["features"].items()}
+            score = _bins(document["score"])
+            reference = Counts.from_dict(document["reference"], features, score)
+            return cls(document["contract"], features, score, reference)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a reference profile: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Profile:
+        """Raises ValueError where the text is not what `to_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
+
+def build(
+    columns: Mapping[str, np.ndarray], scores: np.ndarray, contract: Contract, features: Sequence[str]
+) -> Profile:
+    """Profiles a split.
+
+    Args:
+      columns: at least the features, each [rows]: float32 with NaN for missing, or text (str or bytes) with "".
+      scores: the model's probabilities [rows].
+      contract: says which features are numbers and what marks a missing one.
+      features: which columns to profile.
+    """
+    bins: dict[str, Bins] = {}
+    for name in features:
+        if name in contract.numeric:
+            bins[name] = NumberBins.fit(columns[name], contract.numeric[name].missing)
+        else:
+            found = {value.decode() if isinstance(value, bytes) else value for value in set(columns[name].tolist())}
+            bins[name] = CategoryBins(tuple(value for value in contract.categorical[name].values if value in found))
+    score = NumberBins.fit(scores)
+    reference = Counts(bins, score)
+    reference.add(columns, scores)
+    return Profile(contract.name, bins, score, reference)
+
+
+class RollingCounts:
+    """Counts of the newest rows, safe to feed from several threads.
+
+    Rows enter buckets; when a bucket is full the oldest is dropped. Rows and not hours bound the window, so that a
+    comparison has the same statistical power by day and by night.
+
+    Args:
+      profile: gives the bins.
+      bucket_rows: a bucket is full at this many rows; a larger request fills it beyond.
+      buckets: how many are kept, the one being filled included.
+    """
+
+    def __init__(self, profile: Profile, bucket_rows: int = 500, buckets: int = 10) -> None:
+        self._profile = profile
+        self._bucket_rows = bucket_rows
+        self._buckets = deque([profile.counts()], maxlen=buckets)
+        self._lock = threading.Lock()
+
+    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
+        """Counts rows, as `Counts.add`."""
+        with self._lock:
+            if self._buckets[-1].rows >= self._bucket_rows:
+                self._buckets.append(self._profile.counts())
+            self._buckets[-1].add(columns, scores)
+
+    def total(self) -> Counts:
+        """Counts of the whole window."""
+        total = self._profile.counts()
+        with self._lock:
+            for bucket in self._buckets:
+                total.merge(bucket)
+        return total
+
+
+def _number_dict(bins: NumberBins) -> dict[str, Any]:
+    return {"edges": bins.edges, "missing": bins.missing}
+
+
+def _bins(document: Mapping[str, Any]) -> Bins:
+    if "values" in document:
+        return CategoryBins(tuple(document["values"]))
+    return NumberBins(tuple(document["edges"]), document["missing"])

@@ -12,7 +12,7 @@ import tensorflow_model_analysis as tfma
 from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from modules.gate import Gate
-from modules.signatures import PROBABILITY, read_card, serving_folder
+from modules.signatures import read_card, serving_folder
 from pipeline.lineage import connect, outputs
 from pipeline.runners import Stage
 from pipeline.settings import SPLITS, Settings
@@ -64,17 +64,20 @@ def summarize(settings: Settings, stages: Sequence[Stage], seconds: float) -> di
 def _gate(made: dict[str, Artifact], gate: Gate) -> dict[str, Any]:
     """The Evaluator's verdict and the serving probe's, bound by bound."""
     evaluation = made["Evaluator.evaluation"].uri
-    result = tfma.load_eval_result(evaluation)
-    candidate = _overall(result)
+    results = {
+        result.model_name or tfma.CANDIDATE_KEY: _overall(result)
+        for result in tfma.load_eval_results(evaluation).get_results()
+    }
+    candidate, baseline = results[tfma.CANDIDATE_KEY], results.get(tfma.BASELINE_KEY)
     checks = [
         _check("accuracy_gain", candidate["accuracy_gain"], gate.min_accuracy_gain),
         _check("auc", candidate["auc"], gate.min_auc),
     ]
-    differences = _overall(result, differences=True)
-    if differences:
+    if baseline:
+        accuracy, auc = (candidate[name] - baseline[name] for name in ("binary_accuracy", "auc"))
         checks += [
-            _check("accuracy_against_last_blessed", differences["binary_accuracy"], -gate.max_accuracy_loss),
-            _check("auc_against_last_blessed", differences["auc"], -gate.max_auc_loss),
+            _check("accuracy_against_last_blessed", accuracy, -gate.max_accuracy_loss),
+            _check("auc_against_last_blessed", auc, -gate.max_auc_loss),
         ]
     probe = made["ServingProbe.blessing"]
     served = probe.custom_properties["blessed"].int_value == 1
@@ -88,10 +91,10 @@ def _gate(made: dict[str, Artifact], gate: Gate) -> dict[str, Any]:
     }
 
 
-def _overall(result: tfma.EvalResult, differences: bool = False) -> dict[str, float]:
-    """Metrics at 0.5 over the whole split: the candidate's, or its differences from the baseline."""
-    by_output = dict(result.slicing_metrics)[()][PROBABILITY][""]
-    return {name: value.get("doubleValue") for name, value in by_output.items()}
+def _overall(result: tfma.EvalResult) -> dict[str, float]:
+    """Figures over the whole split."""
+    figures = dict(result.slicing_metrics)[()][""][""]
+    return {name: value["doubleValue"] for name, value in figures.items()}
 
 
 def _check(metric: str, value: float, bound: float) -> dict[str, Any]:

@@ -167,28 +167,33 @@ class Counts:
 
     @property
     def mean_score(self) -> float:
-        """NaN without rows."""
-        return self.score_sum / self.rows if self.rows else float("nan")
+        """NaN where no row has a score."""
+        scored = int(self.score.sum())
+        return self.score_sum / scored if scored else float("nan")
 
-    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
+    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray | None = None) -> None:
         """Counts rows.
 
         Args:
           columns: every feature [rows]: float32, or text as str or bytes. Others are ignored.
-          scores: probabilities [rows].
+          scores: probabilities [rows], where they are known.
         """
-        values = [*(columns[name] for name in self._slices), scores]
-        if len(scores) <= FEW_ROWS:
-            for bins, start, column in zip(self._bins, self._starts, values, strict=True):
+        values = [columns[name] for name in self._slices]
+        rows = len(values[0])
+        if scores is not None:
+            values.append(scores)
+            self.score_sum += float(scores.sum(dtype=np.float64))
+        if rows <= FEW_ROWS:
+            for bins, start, column in zip(self._bins, self._starts, values, strict=False):
                 for value in column.tolist():
                     self._vector[start + bins.place(value)] += 1
         else:
             index = [
-                bins.index(column) + start for bins, start, column in zip(self._bins, self._starts, values, strict=True)
+                bins.index(column) + start
+                for bins, start, column in zip(self._bins, self._starts, values, strict=False)
             ]
             self._vector += np.bincount(np.concatenate(index), minlength=len(self._vector))
-        self.rows += len(scores)
-        self.score_sum += float(scores.sum(dtype=np.float64))
+        self.rows += rows
 
     def merge(self, other: Counts) -> None:
         """Adds the rows of other counts with the same bins."""
@@ -299,7 +304,7 @@ class RollingCounts:
         self._buckets = deque([profile.counts()], maxlen=buckets)
         self._lock = threading.Lock()
 
-    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
+    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray | None = None) -> None:
         """Counts rows, as `Counts.add`."""
         with self._lock:
             if self._buckets[-1].rows >= self._bucket_rows:

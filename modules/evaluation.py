@@ -132,8 +132,9 @@ register_metric(PurchaseMetrics)
 
 
 def _computations(name: str, model_name: str = "", **_: object) -> list[MetricComputation]:
-    keys = [MetricKey(name=figure, model_name=model_name) for figure in figures(np.zeros(3), np.zeros((2, BUCKETS)))]
-    return [MetricComputation(keys=keys, preprocessors=None, combiner=_Combiner(model_name))]
+    combiner = _Combiner(model_name)
+    keys = list(combiner.extract_output(combiner.create_accumulator()))
+    return [MetricComputation(keys=keys, preprocessors=None, combiner=combiner)]
 
 
 class _Combiner(beam.CombineFn):
@@ -162,7 +163,9 @@ class _Combiner(beam.CombineFn):
 
     def extract_output(self, accumulator):
         return {
-            MetricKey(name=name, model_name=self._model_name): value for name, value in figures(*accumulator).items()
+            # Without the weighting left open, TFMA does not find the figure that a bound of the configuration is for.
+            MetricKey(name=name, model_name=self._model_name, example_weighted=None): value
+            for name, value in figures(*accumulator).items()
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,11 +20,11 @@ class Screen:
     """Writes to a terminal, or plain lines to a file or pipe."""
 
     def __init__(self, stream: TextIO):
-        self._console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+        self._console = Console(file=stream, highlight=False)
 
     def say(self, text: str, style: str = "") -> None:
         """One message."""
-        self._console.print(escape(text), style=style)
+        self._console.print(escape(text), style=style, soft_wrap=True)
 
     def progress(self, events: Iterable[Stage | str]) -> list[Stage]:
         """Shows each component while it runs and its time when it is done; returns the finished ones."""
@@ -45,26 +46,33 @@ class Screen:
             self.say(f"\n{SYNTHETIC}", style="bold yellow")
         rows = f"{data['rows']:,} rows kept of {data['read']:,} read, {data['quarantined']:,} quarantined"
         self.say(f"\n{data['contract']}: {rows}; {len(summary['features'])} features; split {data['split']}")
-        table = Table(
-            "split", "rows", "label rate", "accuracy", "majority", "AUC", "PR-AUC", "log loss", "ECE", "lift 10 %"
-        )
+        table = _table("split", "rows", "buyers", "accuracy", "majority", "AUC", "log loss", "ECE", "lift")
         for name, split in summary["splits"].items():
             m = summary["metrics"][name]
-            figures = (m["accuracy"], m["majority_accuracy"], m["auc"], m["pr_auc"], m["log_loss"], m["ece"])
             table.add_row(
                 name,
                 f"{split['rows']:,}",
-                f"{split['label_rate']:.3f}",
-                *(f"{figure:.4f}" for figure in figures),
+                f"{split['label_rate']:.1%}",
+                *(_figure(m[key]) for key in ("accuracy", "majority_accuracy", "auc", "log_loss", "ece")),
                 f"{m['lift_top_decile']:.2f}",
             )
         self._console.print(table)
-        gate = Table("gate", "value", "bound", "")
+        gate = _table("gate", "value", "bound", "")
         for check in summary["gate"]["checks"]:
             verdict = "[green]passed[/]" if check["passed"] else "[bold red]failed[/]"
             gate.add_row(check["metric"], _figure(check["value"]), f">= {_figure(check['bound'])}", verdict)
         self._console.print(gate)
 
 
-def _figure(value: float | bool) -> str:
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _figure(value: float | bool | None) -> str:
+    if value is None:
+        return "-"
     return str(value).lower() if isinstance(value, bool) else f"{value:.4f}"

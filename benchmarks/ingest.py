@@ -110,7 +110,8 @@ def _run(engine: str, file: str, contract: str, rows: int) -> Result:
     from tfx.proto import example_gen_pb2
     from tfx.types import standard_artifacts
 
-    from pipeline.components.example_gen import SPLITS, ContractExampleGen
+    from pipeline.components.example_gen import ContractExampleGen
+    from pipeline.settings import SPLITS
 
     if engine == "ours":
         component = ContractExampleGen(data=file, contract=contract)

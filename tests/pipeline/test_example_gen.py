@@ -17,7 +17,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from data.contract import BadInputError, Contract
-from pipeline.components.example_gen import SPLITS, ContentDriver, ContractExampleGen, Executor, random_splits
+from pipeline.components.example_gen import ContentDriver, ContractExampleGen, Executor
+from pipeline.ingest import random_splits
+from pipeline.settings import SPLITS
 
 HEADER = "visit;spent;items;colour;bought"
 

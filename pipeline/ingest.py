@@ -1,0 +1,187 @@
+"""Writes the rows of CSV files as tf.Examples into splits: which split a row belongs to, and one file's part of each.
+
+A file is streamed block by block: Arrow reads the next block in a second thread while tfx_bsl's C++ coder encodes the
+last one, so memory stays flat whatever the file's size.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from data import reader
+from data.contract import BadInputError, Contract
+from pipeline.settings import SPLITS
+
+HELD_OUT_PERCENT = 15
+"""Rows in eval, and again in test."""
+LISTED = 20
+"""Bad rows named in an error message."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One input file and its part of each split."""
+
+    file: str
+    index: int
+    count: int
+    folder: str
+    """Of the Examples artifact."""
+    contract: str
+    """As JSON."""
+    first_held_out: tuple[int, int] | None
+    """The good rows of this file at which eval and test begin under the time split; None under the random one."""
+    quarantine: bool
+
+    @property
+    def outcome(self) -> Path:
+        """What :func:`ingest` found, as JSON."""
+        return Path(self.folder, f"outcome-{self.index:05d}.json")
+
+    @property
+    def set_aside(self) -> Path:
+        """The bad rows, as CSV without header; empty unless quarantined."""
+        return Path(self.folder, f"quarantine-{self.index:05d}.csv")
+
+    def examples(self, split: str) -> Path:
+        """The TFRecord file of this shard, named as TFX's own components name theirs."""
+        return Path(self.folder, f"Split-{split}", f"data_tfrecord-{self.index:05d}-of-{self.count:05d}.gz")
+
+
+def random_splits(batch: pa.RecordBatch) -> np.ndarray:
+    """Index into SPLITS for each row, [rows] int64, from the row's values alone.
+
+    Equal rows get the same split, on every machine and whatever the order of columns. Every cell is hashed with its
+    column's name, the row's hash is that of the cells' sum, and its remainder by 100 decides. Numbers are mixed by
+    the finaliser of SplitMix64 (Steele, Lea, Flood 2014), distinct texts and names by BLAKE2b.
+    """
+    total = np.zeros(batch.num_rows, np.uint64)
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_string(column.type):
+            coded = column.dictionary_encode()
+            texts = np.array([_blake2b(text) for text in coded.dictionary.to_pylist()], np.uint64)
+            cells = texts[coded.indices.to_numpy()]
+        else:
+            values = column.to_numpy().astype(np.float32) + np.float32(0)  # adding turns -0 into 0
+            values[np.isnan(values)] = np.nan  # one bit pattern of the many
+            cells = values.view(np.uint32).astype(np.uint64)
+        total += _mix(cells + _blake2b(name))
+    percent = _mix(total) % np.uint64(100)
+    first_test = 100 - HELD_OUT_PERCENT
+    return np.searchsorted([first_test - HELD_OUT_PERCENT, first_test], percent, side="right")
+
+
+def time_bounds(files: list[Path], contract: Contract) -> list[tuple[int, int]]:
+    """Per file, the good rows at which eval and test begin when all files are one sequence; may lie outside the file.
+
+    Reads the files once to count their rows.
+
+    Raises:
+      BadInputError: as :func:`data.reader.read`.
+    """
+    counts = [sum(block.batch.num_rows for block in reader.read(file, contract)) for file in files]
+    total = sum(counts)
+    held_out = round(total * HELD_OUT_PERCENT / 100)
+    starts = itertools.accumulate(counts[:-1], initial=0)
+    return [(total - 2 * held_out - start, total - held_out - start) for start in starts]
+
+
+def ingest(shard: Shard) -> None:
+    """Writes one file's rows into its shard of each split, and what came of it into `shard.outcome`.
+
+    The outcome has the rows read and quarantined, the first bad rows as messages, rows and positives per split, and
+    the reader's error if it gave up: as data, since Beam would wrap an exception in a story of its own.
+    """
+    contract = Contract.model_validate_json(shard.contract)
+    outcome = {"read": 0, "quarantined": 0, "listed": [], "error": "", "rows": [0, 0, 0], "positives": [0, 0, 0]}
+    try:
+        with ExitStack() as stack:
+            files = _SplitFiles(shard, contract, stack)
+            set_aside = csv.writer(stack.enter_context(shard.set_aside.open("w", encoding="utf-8", newline="")))
+            for block in _read_ahead(reader.read(shard.file, contract)):
+                outcome["read"] += block.batch.num_rows + len(block.bad)
+                outcome["quarantined"] += len(block.bad)
+                outcome["listed"] += map(str, block.bad[: LISTED - len(outcome["listed"])])
+                if shard.quarantine:
+                    set_aside.writerows(map(astuple, block.bad))
+                elif outcome["quarantined"]:
+                    continue  # the input will be refused; only the count is still wanted
+                files.write(block.batch)
+            outcome.update(rows=files.rows, positives=files.positives)
+    except BadInputError as error:
+        outcome["error"] = str(error)
+    shard.outcome.write_text(json.dumps(outcome), encoding="utf-8")
+
+
+class _SplitFiles:
+    """The TFRecord files of one shard, and what has been written to them per split."""
+
+    def __init__(self, shard: Shard, contract: Contract, stack: ExitStack):
+        self.first_held_out = shard.first_held_out
+        self.label = contract.label.name
+        self.encoder = RecordBatchToExamplesEncoder()
+        options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+        self.writers = [
+            stack.enter_context(tf.io.TFRecordWriter(str(shard.examples(split)), options)) for split in SPLITS
+        ]
+        self.rows = [0] * len(SPLITS)
+        self.positives = [0] * len(SPLITS)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        splits = self._splits(batch)
+        positive = batch.column(batch.schema.get_field_index(self.label)).to_numpy() == 1
+        examples = self.encoder.encode(_as_lists(batch))
+        for index, writer in enumerate(self.writers):
+            chosen = splits == index
+            selected = list(itertools.compress(examples, chosen.tolist()))
+            for example in selected:
+                writer.write(example)
+            self.rows[index] += len(selected)
+            self.positives[index] += int(np.count_nonzero(chosen & positive))
+
+    def _splits(self, batch: pa.RecordBatch) -> np.ndarray:
+        if self.first_held_out is None:
+            return random_splits(batch)
+        first = sum(self.rows)
+        return np.searchsorted(self.first_held_out, np.arange(first, first + batch.num_rows), side="right")
+
+
+def _read_ahead(blocks: Iterator[reader.Block]) -> Iterator[reader.Block]:
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, blocks, None)
+        while block := following.result():
+            following = pool.submit(next, blocks, None)
+            yield block
+
+
+def _as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch as tfx_bsl's encoder takes it: each cell a list of one value, texts as bytes."""
+    offsets = pa.array(np.arange(batch.num_rows + 1, dtype=np.int64))
+    columns = [
+        pa.LargeListArray.from_arrays(offsets, column.cast(pa.binary()) if pa.types.is_string(column.type) else column)
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _blake2b(text: str) -> np.uint64:
+    return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

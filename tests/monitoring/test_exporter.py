@@ -1,0 +1,309 @@
+"""The exporter over HTTP, against a stand-in for a model server that can be made to fail."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import psutil
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from data import sample
+from monitoring import exporter
+from monitoring.process import ServerProcess
+
+ROOT = Path(__file__).parents[2]
+CANARY = {"instances": [{"age": 33}], "predictions": [{"probability": 0.25, "purchase": 0}]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer(self.server.pages.get(self.path))
+
+    def do_POST(self):
+        self.server.canary_headers.append(self.headers["X-Canary"])
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(self.server.pages.get("predict"))
+
+    def answer(self, document):
+        self.send_response(200 if document is not None else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def status(*versions):
+    return {
+        "model_version_status": [
+            {"version": number, "state": state, "status": {"error_code": code, "error_message": ""}}
+            for number, state, code in versions
+        ]
+    }
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.canary_headers = []
+        server.pages = {
+            "/v1/models/purchase-model": status(("4", "END", "DATA_LOSS"), ("3", "AVAILABLE", "OK")),
+            "predict": {"predictions": CANARY["predictions"]},
+        }
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def folders(tmp_path, sample_profile):
+    for version in ("3", "4"):
+        extras = tmp_path / "models" / version / "assets.extra"
+        extras.mkdir(parents=True)
+        (extras / "canary.json").write_text(json.dumps(CANARY))
+        (extras / "profile.json").write_text(sample_profile.to_json())
+        (extras.parent / "saved_model.pb").touch()
+    run = tmp_path / "runs" / "a"
+    run.mkdir(parents=True)
+    summary = {
+        "pushed": {"version": "3"},
+        "dataset": {"contract": "bank-full", "synthetic": True},
+        "metrics": {"test": {"accuracy": 0.9, "auc": 0.8, "true_positives": 5}},
+    }
+    (run / "summary.json").write_text(json.dumps(summary))
+    return tmp_path
+
+
+@pytest.fixture
+def collector(server, folders):
+    return exporter.ModelCollector(
+        exporter.Settings(
+            server=f"http://127.0.0.1:{server.server_port}",
+            model="purchase-model",
+            models=folders / "models",
+            runs=folders / "runs",
+            watch=None,
+            host="127.0.0.1",
+            port=0,
+        )
+    )
+
+
+class Samples(dict):
+    """Values by name and label values but the model's, in any order."""
+
+    def __getitem__(self, key):
+        return super().__getitem__((key[0], frozenset(key[1:])))
+
+    def __contains__(self, key):
+        return super().__contains__((key[0], frozenset(key[1:])))
+
+
+def scrape(collector):
+    from prometheus_client import generate_latest
+
+    registry = CollectorRegistry()
+    registry.register(collector)
+    found = Samples()
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        for sample_ in family.samples:
+            assert sample_.labels["model_name"] == "purchase-model"
+            labels = frozenset(value for name, value in sample_.labels.items() if name != "model_name")
+            found[sample_.name, labels] = sample_.value
+    return found
+
+
+def test_versions_and_quality_of_the_one_that_serves(collector, folders):
+    found = scrape(collector)
+    assert found["model_server_up",] == 1
+    assert found["model_server_available_versions",] == 1
+    assert found["model_server_version_state", "3", "AVAILABLE", "OK"] == 1
+    assert found["model_server_version_state", "4", "END", "DATA_LOSS"] == 1
+    assert found["model_server_serving_version_number",] == 3
+    assert found["model_server_pushed_version_number",] == 4
+    pushed_at = (folders / "models" / "3" / "saved_model.pb").stat().st_mtime
+    assert found["model_server_serving_version_pushed_timestamp_seconds", "3"] == pytest.approx(pushed_at)
+    assert found["model_quality", "3", "auc"] == 0.8
+    assert found["model_training_info", "3", "bank-full", "true"] == 1
+
+
+def test_summary_that_appears_after_the_push_is_found(collector, folders):
+    summary = folders / "runs" / "a" / "summary.json"
+    text = summary.read_text()
+    summary.unlink()
+    assert ("model_quality", "3", "auc") not in scrape(collector)
+    summary.write_text(text)
+    assert scrape(collector)["model_quality", "3", "auc"] == 0.8
+
+
+def test_canary_is_sent_marked_and_compared(collector, server):
+    found = scrape(collector)
+    assert found["model_server_canary_success",] == 1
+    assert found["model_server_canary_duration_seconds",] > 0
+    assert server.canary_headers == ["true"]
+    server.pages["predict"] = {"predictions": [{"probability": 0.26, "purchase": 0}]}
+    found = scrape(collector)
+    assert found["model_server_canary_success",] == 0
+    assert found["model_server_canary_checks_total", "failure"] == 1
+    server.pages["predict"] = None
+    assert scrape(collector)["model_server_canary_success",] == 0
+
+
+@pytest.mark.parametrize("answer", [{}, {"predictions": [{"other": 1}]}, {"predictions": []}, []])
+def test_odd_answers_fail_the_canary_and_nothing_else(collector, server, answer):
+    server.pages["predict"] = answer
+    found = scrape(collector)
+    assert found["model_server_canary_success",] == 0
+    assert found["model_server_up",] == 1
+
+
+def test_no_version_available(collector, server):
+    server.pages["/v1/models/purchase-model"] = status(("3", "LOADING", "OK"))
+    found = scrape(collector)
+    assert found["model_server_available_versions",] == 0
+    assert ("model_server_canary_success",) not in found
+    assert ("model_server_serving_version_number",) not in found
+
+
+@pytest.mark.parametrize("page", [None, {"error": "x"}, []])
+def test_server_down_or_talking_nonsense(collector, server, page):
+    assert scrape(collector)["model_server_up",] == 1
+    server.pages = {"/v1/models/purchase-model": page}
+    found = scrape(collector)
+    assert found["model_server_up",] == 0
+    assert ("model_server_available_versions",) not in found
+
+
+def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sample_columns):
+    counts = sample_profile.counts()
+    scores = np.random.default_rng(5).beta(1, 8, 1000).astype(np.float32)
+    counts.add({name: column[-1000:] for name, column in sample_columns.items()}, scores)
+    page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
+    server.pages["/monitoring/profile"] = {"purchase-model": page}
+    found = scrape(collector)
+    assert found["model_drift_rows", "server"] == 1000
+    assert found["model_drift_psi", "server", "month"] > found["model_drift_psi_alarm_line", "server", "month"]
+    assert found["model_drift_alarm", "server", "month"] == 1
+    assert found["model_drift_alarm", "server", "education"] == 0
+    assert found["model_drift_unseen_ratio", "server", "job"] == 0
+    assert ("model_drift_unseen_ratio", "server", "age") not in found
+    assert found["model_drift_score_alarm", "server"] == 0
+    assert found["model_drift_mean_score", "server"] == pytest.approx(1 / 9, abs=0.02)
+    for window in ("training", "recent"):
+        shares = [v for (name, labels), v in found.items() if name == "model_drift_score_ratio" and window in labels]
+        assert len(shares) == 10
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_verdict_is_absent_below_the_least_number_of_rows(collector, server, sample_profile, sample_columns):
+    counts = sample_profile.counts()
+    counts.add({name: column[:50] for name, column in sample_columns.items()})
+    page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
+    server.pages["/monitoring/profile"] = {"purchase-model": page}
+    found = scrape(collector)
+    assert ("model_drift_psi", "server", "month") in found
+    assert ("model_drift_alarm", "server", "month") not in found
+
+
+def test_unusable_counts_are_left_out(collector, server, sample_profile):
+    server.pages["/monitoring/profile"] = {"purchase-model": {"profile": sample_profile.to_dict(), "recent": {}}}
+    found = scrape(collector)
+    assert found["model_server_canary_success",] == 1
+    assert ("model_drift_rows", "server") not in found
+
+
+def test_watched_folder_measures_lists_and_marks_unreadable_ones(folders, sample_profile):
+    from monitoring.watch import NEWEST, WatchedFolder
+
+    lists = folders / "lists"
+    watched = WatchedFolder(lists, lambda: sample_profile)
+    watched.poll()
+    assert watched.results() == {}
+    sample.write(lists / "march.csv", rows=3000, seed=5)
+    (lists / "broken.csv").write_text("no,such,columns\n1,2,3\n")
+    watched.poll()
+    assert watched.results()["broken.csv"] is None
+    measured = watched.results()["march.csv"]
+    assert measured.rows == 3000
+    assert not any(shift.alarm for shift in measured.features.values())
+    watched.poll()
+    assert watched.results()["march.csv"] is measured
+    for number in range(NEWEST):
+        sample.write(lists / f"{number}.csv", rows=300)
+        os.utime(lists / f"{number}.csv", (2e9, 2e9 + number))
+    watched.poll()
+    assert list(watched.results()) == ["2.csv", "1.csv", "0.csv"]
+
+
+def test_serving_process_is_found_by_its_port_and_found_again(unused_ports):
+    code = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[-1]))); print(flush=True);"
+    code += "time.sleep(60)"
+
+    def start(port):
+        command = [sys.executable, "-c", code, "-m", "serving", str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    first_port, second_port = unused_ports
+    first, second = start(first_port), start(second_port)
+    try:
+        watcher = ServerProcess(second_port)
+        usage = watcher.usage()
+        assert usage.resident_bytes == pytest.approx(psutil.Process(second.pid).memory_info().rss, rel=0.1)
+        assert 0 < usage.resident_bytes < usage.limit_bytes <= psutil.virtual_memory().total
+        assert usage.threads == 1
+        assert usage.open_files >= 4
+        second.kill()
+        second.wait()
+        second = start(second_port)
+        assert watcher.usage().started == psutil.Process(second.pid).create_time()
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def unused_ports():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = one.getsockname()[1], other.getsockname()[1]
+    return ports
+
+
+def test_program_is_small_answers_and_ends_on_request(server, folders, unused_ports):
+    port = unused_ports[0]
+    command = [sys.executable, "-m", "monitoring.exporter", "--port", str(port), "--models", folders / "models"]
+    command += ["--runs", folders / "runs", "--server", f"http://127.0.0.1:{server.server_port}"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "metrics at" in process.stderr.readline()
+        for _ in range(5):
+            page = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+        assert 'model_server_canary_success{model_name="purchase-model"} 1.0' in page
+        assert psutil.Process(process.pid).memory_info().rss < 60e6
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_taken_port_is_said_in_one_line(server):
+    result = subprocess.run(
+        [sys.executable, "-m", "monitoring.exporter", "--port", str(server.server_port)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "cannot listen at 127.0.0.1" in result.stderr
+    assert "Traceback" not in result.stderr

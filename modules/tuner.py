@@ -40,6 +40,7 @@ class Search(keras_tuner.BayesianOptimization):
             hyperparameters=search_space(defaults),
             tune_new_entries=False,
             overwrite=True,
+            max_consecutive_failed_trials=1,
             **kwargs,
         )
         self._defaults = defaults
@@ -48,7 +49,7 @@ class Search(keras_tuner.BayesianOptimization):
         """Objective of one set of hyperparameters."""
         short = {"members": 1, "epochs": min(TRIAL_EPOCHS, self._defaults.epochs)}
         values = {**self._defaults.asdict(), **trial.hyperparameters.values, **short}
-        fitted = fit(train, evaluation, Hyperparameters.from_mapping(values), self.seed)
+        fitted = fit(train, evaluation, Hyperparameters.from_mapping(values), self.oracle.seed)
         return {OBJECTIVE: min(fitted.history[OBJECTIVE])}
 
 

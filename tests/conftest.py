@@ -1,0 +1,32 @@
+"""Data that tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from data import sample
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real customer files, which are never committed."""
+    if not REAL_DATA.is_dir():
+        message = f"the real data is not at {REAL_DATA}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def sample_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4,000 synthetic customers in the shape of bank-full."""
+    file = tmp_path_factory.mktemp("sample") / "sample.csv"
+    sample.write(file, rows=4_000, seed=7)
+    return file

@@ -1,0 +1,284 @@
+"""The real pipeline, run as a user runs it: what it pushes, what it caches, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from data import contract as contracts
+from data import sample
+from pipeline.lineage import connect, outputs
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.e2e
+
+STAGES = [
+    "ContractExampleGen",
+    "StatisticsGen",
+    "ContractSchema",
+    "ExampleValidator",
+    "AnomalyCheck",
+    "Transform",
+    "Tuner",
+    "Trainer",
+    "LatestBlessedModel",
+    "Evaluator",
+    "Scorer",
+    "ServingProbe",
+    "AtomicPusher",
+]
+
+
+def run(artifacts: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
+    """Runs the pipeline; two trials are enough where tuning is not what is tested."""
+    command = [sys.executable, "-m", "pipeline.run", "--artifacts", artifacts, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+
+
+def summary(artifacts: Path) -> dict:
+    return json.loads((artifacts / "runs" / "latest" / "summary.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def contract_file(tmp_path_factory) -> Path:
+    """bank-full with hyperparameters that fit in seconds."""
+    document = yaml.safe_load(
+        (contracts.CONTRACTS / "bank-full.yaml").read_text().replace("[no, yes]", '["no", "yes"]')
+    )
+    document["label"] = {"name": "y", "positive": "yes", "negative": "no"}
+    document["hyperparameters"] = {"width": 16, "depth": 1, "epochs": 8, "members": 2}
+    file = tmp_path_factory.mktemp("contract") / "quick.yaml"
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory, sample_csv, contract_file):
+    """A first run and its artifacts folder."""
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    result = run(artifacts, "--data", sample_csv, "--contract", contract_file, "--trials", "2")
+    assert result.returncode == 0, result.stdout
+    return artifacts, result, summary(artifacts)
+
+
+def test_a_first_run_pushes_a_version(first):
+    artifacts, result, found = first
+    versions = list((artifacts / "serving" / "purchase-model").iterdir())
+    assert [str(v) for v in versions] == [found["pushed"]["path"]]
+    assert found["pushed"]["version"] == versions[0].name
+    assert "pushed version" in result.stdout
+    assert "python -m serving" in result.stdout
+
+
+def test_every_stage_is_reported(first):
+    _, result, found = first
+    assert sorted(stage["name"] for stage in found["stages"]) == sorted(STAGES)
+    assert all(stage in result.stdout for stage in STAGES)
+    assert not any(stage["cached"] for stage in found["stages"])
+
+
+def test_every_row_is_accounted_for(first):
+    _, _, found = first
+    data = found["dataset"]
+    assert data["read"] == 4_000 == data["rows"] + data["quarantined"]
+    assert sum(split["rows"] for split in found["splits"].values()) == data["rows"]
+    assert 0.68 < found["splits"]["train"]["rows"] / 4_000 < 0.72
+
+
+def test_duration_is_no_feature_unless_asked_for(first):
+    assert "duration" not in first[2]["features"]
+
+
+def test_library_noise_is_in_the_log_and_not_on_the_screen(first):
+    artifacts, result, _ = first
+    log = (artifacts / "runs" / "latest" / "pipeline.log").read_text()
+    assert "INFO:absl" in log
+    assert "INFO:" not in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_the_pushed_model_answers_raw_customers(first):
+    _artifacts, _, found = first
+    import tensorflow as tf
+
+    version = Path(found["pushed"]["path"])
+    canary = json.loads((version / "assets.extra" / "canary.json").read_text())
+    model = tf.saved_model.load(str(version))
+    row = {name: tf.constant([value]) for name, value in canary["instances"][0].items()}
+    numbers = contracts.load("bank-full").numeric
+    row = {name: tf.cast(value, tf.float32) if name in numbers else value for name, value in row.items()}
+    answer = model.signatures["serving_default"](**row)
+    assert set(row) == set(found["features"])
+    assert answer["probability"].numpy()[0] == pytest.approx(canary["predictions"][0]["probability"], abs=1e-6)
+    assert answer["purchase"].numpy()[0] == canary["predictions"][0]["purchase"]
+    strange = dict(row, job=tf.constant(["astronaut"]), balance=tf.constant([float("nan")]), age=tf.constant([1e30]))
+    assert 0 <= model.signatures["serving_default"](**strange)["probability"].numpy()[0] <= 1
+
+
+def test_served_and_evaluated_probabilities_are_the_same(first):
+    """Rows of the file, sent raw to the pushed model, get the probabilities that the metrics were computed from."""
+    artifacts, _, found = first
+    import tensorflow as tf
+
+    made = outputs(connect(artifacts / "metadata.sqlite"), found["run_id"])
+    evaluated = np.load(Path(made["Scorer.scores"].uri, "test.npz"))
+    files = list(Path(made["ContractExampleGen.examples"].uri, "Split-test").iterdir())
+    rows = next(iter(tf.data.TFRecordDataset(files, "GZIP").batch(10_000)))
+    contract = contracts.load("bank-full")
+    spec = {
+        name: tf.io.FixedLenFeature([], tf.float32 if name in contract.numeric else tf.string)
+        for name in found["features"]
+    }
+    raw = tf.io.parse_example(rows, spec)
+    served = tf.saved_model.load(found["pushed"]["path"]).signatures["serving_default"](**raw)["probability"].numpy()
+    np.testing.assert_allclose(served, evaluated["probability"], atol=1e-6)
+    right = (served > 0.5) == evaluated["label"]
+    assert found["metrics"]["test"]["accuracy"] == pytest.approx(right.mean())
+
+
+def test_warmup_requests_and_profile_lie_beside_the_model(first):
+    extras = Path(first[2]["pushed"]["path"]) / "assets.extra"
+    assert {"tf_serving_warmup_requests", "canary.json", "profile.json", "model.json"} <= {
+        f.name for f in extras.iterdir()
+    }
+
+
+def test_unchanged_stages_come_from_the_cache_and_changed_ones_do_not(first, sample_csv, contract_file, tmp_path):
+    artifacts, _, before = first
+    again = run(artifacts, "--data", sample_csv, "--contract", contract_file, "--trials", "2")
+    assert again.returncode == 0, again.stdout
+    second = summary(artifacts)
+    cached = {stage["name"] for stage in second["stages"] if stage["cached"]}
+    # The first model is now the baseline, so the Evaluator has a new question to answer.
+    assert cached == {*STAGES} - {"LatestBlessedModel", "Evaluator", "AtomicPusher"}
+    assert second["pushed"] == before["pushed"], "the same model is not pushed twice"
+    assert "auc_against_last_blessed" in {check["metric"] for check in second["gate"]["checks"]}
+
+    document = yaml.safe_load(contract_file.read_text())
+    document["numeric"]["age"]["max"] = 120
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump(document))
+    third = run(artifacts, "--data", sample_csv, "--contract", changed, "--trials", "2")
+    assert third.returncode in (0, 3), third.stdout
+    recomputed = {stage["name"] for stage in summary(artifacts)["stages"] if not stage["cached"]}
+    assert recomputed >= {"ContractExampleGen", "ContractSchema", "Transform", "Tuner", "Trainer", "Evaluator"}
+
+    from pipeline.prune import prune
+
+    gone = prune(artifacts, keep=1)
+    assert len(gone) == 2 or before["run_id"] not in gone
+    kept = outputs(connect(artifacts / "metadata.sqlite"), summary(artifacts)["run_id"])
+    assert all(Path(artifact.uri).exists() for artifact in kept.values() if artifact.uri)
+
+
+def test_labels_without_a_pattern_are_not_blessed(tmp_path, sample_csv, contract_file):
+    with sample_csv.open() as file:
+        header, *rows = csv.reader(file, delimiter=";")
+    labels = np.random.default_rng(0).permutation([row[-1] for row in rows])
+    shuffled = tmp_path / "shuffled.csv"
+    with shuffled.open("w") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(header)
+        writer.writerows([*row[:-1], label] for row, label in zip(rows, labels, strict=True))
+    result = run(tmp_path / "artifacts", "--data", shuffled, "--contract", contract_file, "--no-tune")
+    assert result.returncode == 3, result.stdout
+    found = summary(tmp_path / "artifacts")
+    assert found["pushed"] is None
+    assert not found["gate"]["blessed"]
+    failed = {check["metric"] for check in found["gate"]["checks"] if not check["passed"]}
+    assert "auc" in failed
+    assert "auc" in result.stdout.rsplit("not blessed", 1)[1]
+    assert not (tmp_path / "artifacts" / "serving").exists() or not any(
+        (tmp_path / "artifacts" / "serving" / "purchase-model").iterdir()
+    )
+
+
+def test_an_unknown_category_stops_the_run_with_a_readable_line(tmp_path, sample_csv, contract_file):
+    broken = tmp_path / "broken.csv"
+    broken.write_text(sample_csv.read_text().replace('"technician"', '"astronaut"', 200))
+    result = run(tmp_path / "artifacts", "--data", broken, "--contract", contract_file, "--no-tune")
+    assert result.returncode == 2, result.stdout
+    assert "'job'" in result.stdout
+    assert "astronaut" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_bad_rows_are_named_or_quarantined(tmp_path, sample_csv, contract_file):
+    lines = sample_csv.read_text().splitlines()
+    lines[100] = lines[100].replace(";", ";x", 1)
+    broken = tmp_path / "broken.csv"
+    broken.write_text("\n".join(lines) + "\n")
+    refused = run(tmp_path / "artifacts", "--data", broken, "--contract", contract_file, "--no-tune")
+    assert refused.returncode == 2
+    assert f"{broken}" in refused.stdout
+    assert "line 101" in refused.stdout or ":101" in refused.stdout
+    accepted = run(tmp_path / "artifacts", "--data", broken, "--contract", contract_file, "--no-tune", "--quarantine")
+    assert accepted.returncode in (0, 3), accepted.stdout
+    found = summary(tmp_path / "artifacts")
+    assert found["dataset"]["quarantined"] == 1
+    assert found["dataset"]["rows"] == 3_999
+    with (tmp_path / "artifacts" / "runs" / "latest" / "quarantine.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["line"] == "101"
+
+
+def test_a_killed_run_leaves_nothing_pushed_and_the_next_one_works(tmp_path, sample_csv, contract_file):
+    artifacts = tmp_path / "artifacts"
+    arguments = ["--data", sample_csv, "--contract", contract_file, "--no-tune", "--artifacts", artifacts]
+    command = [sys.executable, "-m", "pipeline.run", *map(str, arguments)]
+    victim = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    for line in victim.stdout:
+        if "Transform" in line:
+            break
+    waiting = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    for line in waiting.stdout:
+        if "waiting for another run" in line:
+            break
+    assert str(victim.pid) in line
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert not list(artifacts.glob("serving/purchase-model/*"))
+    rest = waiting.stdout.read()
+    assert waiting.wait(timeout=300) in (0, 3), rest
+    assert len(list((artifacts / "runs").glob("2*"))) == 2
+
+
+def test_ctrl_c_ends_cleanly(tmp_path, sample_csv, contract_file):
+    arguments = ["--data", sample_csv, "--contract", contract_file, "--no-tune", "--artifacts", tmp_path / "artifacts"]
+    command = [sys.executable, "-m", "pipeline.run", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if "ContractExampleGen" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "stopped" in out
+    assert "Traceback" not in out + err
+
+
+def test_the_default_is_the_synthetic_sample_and_says_so(tmp_path):
+    """Only the first screen: the whole run on the sample is the README's command."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.run", "--artifacts", str(tmp_path / "artifacts")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = [next(process.stdout), next(process.stdout)]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert "sample" in lines[0]
+    assert "synthetic" in lines[1]
+    assert sample.ensure().is_file()

@@ -219,9 +219,19 @@ def _float_token(value: float, single: bool) -> str:
     if value in (math.inf, -math.inf):
         return "Infinity" if value > 0 else "-Infinity"
     token = f"{value:.6g}"
-    if (_FLOAT32.unpack(_FLOAT32.pack(float(token)))[0] if single and abs(value) < 3e38 else float(token)) != value:
+    if not _reads_back(token, value, single):
         token = f"{value:.9g}" if single else f"{value:.17g}"
     return token if "." in token or "e" in token else token + ".0"
+
+
+def _reads_back(token: str, value: float, single: bool) -> bool:
+    number = float(token)
+    if single:
+        try:
+            (number,) = _FLOAT32.unpack(_FLOAT32.pack(number))
+        except OverflowError:  # six digits may round up beyond the largest float32
+            return False
+    return number == value
 
 
 _FLOAT32 = struct.Struct("f")

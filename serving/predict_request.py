@@ -56,7 +56,7 @@ def loads(body: bytes) -> dict[str, Any] | None:
     return _loads_extended(body)
 
 
-_MAY_MISREAD = re.compile(rb"\\u[dD]|[eE]\+?[0-9]{3}|[0-9]{300}|\x00")
+_MAY_MISREAD = re.compile(rb"\\u[dD][89a-fA-F]|[eE]\+?[0-9]{3}|[0-9]{300}|\x00")
 """Lone surrogates and numbers beyond a double, which the standard library accepts and rapidjson does not."""
 
 

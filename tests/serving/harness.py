@@ -12,6 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
+RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Property tests without time limits, which a busy machine would break."""
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,7 @@ def purchase_model(path: Path, seed: int = 0, constant: float | None = None) -> 
     initializer = tf.lookup.KeyValueTensorInitializer(vocabulary, tf.range(12, dtype=tf.int64))
     tables = [tf.lookup.StaticHashTable(initializer, -1) for _ in TEXTS]
     sizes = [len(NUMBERS) * 50 + len(TEXTS) * 12, 256, 256, 256, 1]
-    layers = [
-        tf.Variable(0.05 * generator.normal([rows, columns])) for rows, columns in zip(sizes, sizes[1:], strict=False)
-    ]
+    layers = [tf.Variable(0.05 * generator.normal(pair)) for pair in pairwise(sizes)]
 
     def score(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         columns = []

@@ -53,7 +53,7 @@ def main(folder: str, request: str) -> int:
     examples = [base64.b64decode(text) for text in document["examples"]]
     try:
         found = differences(Path(folder), document["rows"], examples, np.array(document["expected"]))
-    except (tf.errors.OpError, ValueError, KeyError) as error:
+    except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     sys.stdout.write(json.dumps(found) + "\n")

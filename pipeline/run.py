@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from datetime import datetime, timezone
@@ -73,12 +74,17 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
 
         screen.say(SYNTHETIC, style="yellow")
     _quieten()
+    from pipeline.lineage import connect, outputs
     from pipeline.pipeline import create_pipeline
     from pipeline.runners import run_locally
     from pipeline.summary import summarize
 
     stages = screen.progress(run_locally(create_pipeline(settings), settings.run_id))
-    summary = summarize(settings, stages, time.monotonic() - started)
+    made = outputs(connect(settings.metadata), settings.run_id)
+    quarantine = Path(made["ContractExampleGen.examples"].uri, "quarantine.csv")
+    if quarantine.is_file():
+        shutil.copy(quarantine, settings.run_folder)
+    summary = summarize(settings, made, stages, time.monotonic() - started)
     (settings.run_folder / "summary.json").write_text(json.dumps(summary, indent=1))
     _point_latest(settings.run_folder)
     screen.summary(summary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,21 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from modules.gate import Gate
 from modules.signatures import read_card, serving_folder
-from pipeline.lineage import connect, outputs
 from pipeline.runners import Stage
 from pipeline.settings import SPLITS, Settings
 
 
-def summarize(settings: Settings, stages: Sequence[Stage], seconds: float) -> dict[str, Any]:
+def summarize(
+    settings: Settings, made: Mapping[str, Artifact], stages: Sequence[Stage], seconds: float
+) -> dict[str, Any]:
     """The content of `summary.json`; the README describes its keys.
 
     Args:
       settings: the run's.
+      made: the run's artifacts, from `pipeline.lineage.outputs`.
       stages: what each component did.
       seconds: wall time of the whole run.
     """
-    made = outputs(connect(settings.metadata), settings.run_id)
     ingest = json.loads(Path(made["ContractExampleGen.examples"].uri, "ingest.json").read_text())
     metrics = json.loads(Path(made["Scorer.scores"].uri, "metrics.json").read_text())
     card = read_card(serving_folder(made["Trainer.model"].uri))
@@ -61,7 +62,7 @@ def summarize(settings: Settings, stages: Sequence[Stage], seconds: float) -> di
     }
 
 
-def _gate(made: dict[str, Artifact], gate: Gate) -> dict[str, Any]:
+def _gate(made: Mapping[str, Artifact], gate: Gate) -> dict[str, Any]:
     """The Evaluator's verdict and the serving probe's, bound by bound."""
     evaluation = made["Evaluator.evaluation"].uri
     figures = _overall(evaluation)

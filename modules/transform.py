@@ -3,15 +3,17 @@
 Everything that knows raw values is here and comes from the contract, so the network needs dense layers only and a
 new data set needs no code. A row becomes the concatenation of
 
-    categories   one-hot over the contract's values, an unknown bucket (and blank, where cells may be blank) each
+    categories   one-hot over the contract's values (blank is one of them where cells may be blank)
+    unknown      for each category, whether its value is none of these
     positions    ordered categories as a number in [-1, 1], cyclic ones as sine and cosine
-    days         `one_hot` numbers, one column per whole number
+    one_hot      the contract's `one_hot` numbers, one column per whole number
     crosses      one column per pair of values, for the contract's pairs
-    scores       each number's quantile as a standard normal score
+    scores       each number's quantile as a standard normal score, 0 where missing
     codes        each number piecewise linearly over its quantiles (Gorishniy et al. 2022, arXiv:2203.05556)
-    missing      one indicator per number that can be missing
+    missing      for each number that may be missing, whether it is
 
-The graph uses no lookup tables and no Python state: it runs in TF1 sessions and is as cheap for one row as it can be.
+The graph holds no lookup tables and no Python state, so it runs in TF1 sessions; it does few operations, so a single
+row is cheap.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from data.contract import MISSING_TEXT, Contract
+from data.contract import MISSING_NUMBER, Categorical, Contract, Numeric
 
 FEATURES = "features"
 LABEL = "label"
@@ -33,7 +36,6 @@ BINS = 32
 GRID = 512
 """Quantiles asked of the data, of which the distinct ones are thinned to bin edges. Far more than bins, so that a value
 that most rows share (no previous contact: 0) leaves edges for the others."""
-
 EPSILON = 0.001
 """Rank error allowed to the quantile sketch."""
 
@@ -51,13 +53,10 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
       `features` float32 [batch, D], always finite, and `label` float32 [batch] where the label was given.
     """
     contract = Contract.model_validate_json(custom_config["contract"])
-    with_after_call = custom_config["with_after_call"]
-    names = contract.features(with_after_call)
-    # The sketch passes over NaN, but fails on a number that is always missing: each batch lends it one value.
-    lowest = [[contract.numeric[name].min for name in names if name in contract.numeric]]
-    numbers = tf.concat([_numbers(inputs, contract, names), tf.constant(lowest, tf.float32)], axis=0)
-    grid = tft.quantiles(numbers, GRID + 1, epsilon=EPSILON, reduce_instance_dims=False)
-    outputs = {FEATURES: encode(inputs, grid, contract, with_after_call)}
+    names = contract.features(custom_config["with_after_call"])
+    columns = {name: column for name, column in contract.numeric.items() if name in names}
+    grid = _quantiles(inputs, columns) if columns else tf.zeros([0, GRID])
+    outputs = {FEATURES: encode(inputs, grid, contract, custom_config["with_after_call"])}
     if contract.label.name in inputs:
         outputs[LABEL] = tf.cast(inputs[contract.label.name], tf.float32)
     return outputs
@@ -66,12 +65,11 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
 def encode(
     inputs: Mapping[str, tf.Tensor], grid: tf.Tensor, contract: Contract, with_after_call: bool = False
 ) -> tf.Tensor:
-    """The features of raw rows, given the quantiles of the training data.
+    """The features of raw rows, given the quantiles of the training rows.
 
     Args:
       inputs: as for :func:`preprocessing_fn`.
-      grid: float32 [numbers, GRID], rising quantiles of each number without its missing values; a row of NaN for a
-        number that is always missing.
+      grid: float32 [numbers, GRID], rising quantiles of each number without its missing values.
       contract: what the columns mean.
       with_after_call: whether columns known only after the call are features.
 
@@ -79,107 +77,124 @@ def encode(
       float32 [batch, D], finite whatever the inputs are.
     """
     names = contract.features(with_after_call)
-    numbers = _numbers(inputs, contract, names)
-    present = tf.math.is_finite(numbers)
-    edges, ranks = _edges(grid)
-    low, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
-    offsets = tf.where(present, numbers, 0.0)[:, :, tf.newaxis] - low
-    codes = tf.clip_by_value(tf.math.divide_no_nan(offsets, width), 0.0, 1.0)
-    quantiles = ranks[:, 0] + tf.reduce_sum(codes * (ranks[:, 1:] - ranks[:, :-1]), axis=2)
-    scores = tf.where(present, tf.math.ndtri(quantiles), 0.0)
-    codes = tf.where(present[:, :, tf.newaxis], codes, 0.0)
-
-    numeric = [name for name in names if name in contract.numeric]
-    maybe_missing = [
-        i
-        for i, name in enumerate(numeric)
-        if contract.numeric[name].blank or contract.numeric[name].missing is not None
+    categorical = {name: column for name, column in contract.categorical.items() if name in names}
+    numeric = {name: column for name, column in contract.numeric.items() if name in names}
+    parts: list[tf.Tensor] = []
+    indices: dict[str, tuple[tf.Tensor, int]] = {}
+    if categorical:
+        parts += _categories(inputs, categorical, indices)
+    if numeric:
+        numbers = _numbers(inputs, numeric)
+        parts += _one_hot_numbers(numbers, numeric, indices)
+    parts += [
+        _cross(indices[first], indices[second]) for first, second in contract.crosses if {first, second} <= {*names}
     ]
-    one_hots, indices = _categories(inputs, contract, names)
-    parts = [one_hots]
-    for i, name in enumerate(numeric):
-        column = contract.numeric[name]
-        if column.one_hot:
-            index = tf.where(present[:, i], tf.round(numbers[:, i]) - column.min, -1.0)
-            indices[name] = (tf.cast(index, tf.int32), int(column.max - column.min) + 1)
-            parts.append(tf.one_hot(*indices[name]))
-    for first, second in contract.crosses:
-        if first in names and second in names:
-            (left, left_size), (right, right_size) = indices[first], indices[second]
-            known = (left >= 0) & (right >= 0)
-            parts.append(tf.one_hot(tf.where(known, left * right_size + right, -1), left_size * right_size))
-    parts.append(scores)
-    parts.append(tf.reshape(codes, [-1, len(numeric) * BINS]))
-    parts.append(1.0 - tf.gather(tf.cast(present, tf.float32), maybe_missing, axis=1))
+    if numeric:
+        parts += _number_codes(numbers, numeric, grid)
     return tf.concat(parts, axis=1)
 
 
-def _numbers(inputs: Mapping[str, tf.Tensor], contract: Contract, names: tuple[str, ...]) -> tf.Tensor:
+def _categories(
+    inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Categorical], indices: dict[str, tuple[tf.Tensor, int]]
+) -> list[tf.Tensor]:
+    """One-hot columns, unknown buckets and positions; adds each category's index to `indices`, -1 where unknown.
+
+    All values of all columns are compared at once, and the rest are products with constant matrices.
+    """
+    domains = [column.domain for column in columns.values()]
+    owners = np.repeat(np.arange(len(domains)), [len(domain) for domain in domains])
+    texts = tf.gather(tf.stack([inputs[name] for name in columns], axis=1), owners, axis=1)
+    one_hot = tf.cast(texts == [value for domain in domains for value in domain], tf.float32)
+    owned = (owners[:, np.newaxis] == np.arange(len(domains))).astype(np.float32)
+    ranks = np.concatenate([np.arange(1.0, len(domain) + 1.0, dtype=np.float32) for domain in domains])
+    index = tf.cast(tf.round(one_hot @ (owned * ranks[:, np.newaxis])), tf.int32) - 1
+    indices.update({name: (index[:, i], len(domains[i])) for i, name in enumerate(columns)})
+    positions = scipy.linalg.block_diag(*map(_positions, columns.values())).astype(np.float32)
+    return [one_hot, 1.0 - one_hot @ owned, one_hot @ positions]
+
+
+def _positions(column: Categorical) -> np.ndarray:
+    """Where each value of a category lies on a line or a circle, [values, 0 to 3]; a blank lies in the middle."""
+    count = len(column.values)
+    turns = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
+    axes = [np.linspace(-1.0, 1.0, count)] * column.ordered + [np.sin(turns), np.cos(turns)] * column.cyclic
+    table = np.zeros((len(column.domain), len(axes)))
+    for i, axis in enumerate(axes):
+        table[:count, i] = axis
+    return table
+
+
+def _numbers(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
     """Numbers clipped to the contract's range, NaN where missing: float32 [batch, numbers]."""
-    columns = [contract.numeric[name] for name in names if name in contract.numeric]
-    values = tf.stack([inputs[name] for name in names if name in contract.numeric], axis=1)
-    # A marker may lie outside the range, so it is recognised before values are clipped. NaN equals nothing.
-    markers = np.array([np.nan if column.missing is None else column.missing for column in columns], np.float32)
-    lowest = np.array([column.min for column in columns], np.float32)
-    highest = np.array([column.max for column in columns], np.float32)
-    missing = tf.math.is_nan(values) | (values == markers)
-    return tf.where(missing, np.float32(np.nan), tf.clip_by_value(values, lowest, highest))
+    values = tf.stack([inputs[name] for name in columns], axis=1)
+    markers = [MISSING_NUMBER if column.missing is None else column.missing for column in columns.values()]
+    lowest, highest = _bounds(columns)
+    # A marker may lie outside the range, so it is recognised before values are clipped; NaN equals nothing.
+    missing = tf.math.is_nan(values) | (values == np.float32(markers))
+    return tf.where(missing, MISSING_NUMBER, tf.clip_by_value(values, lowest, highest))
+
+
+def _bounds(columns: Mapping[str, Numeric]) -> np.ndarray:
+    return np.float32([[column.min for column in columns.values()], [column.max for column in columns.values()]])
+
+
+def _one_hot_numbers(
+    numbers: tf.Tensor, columns: Mapping[str, Numeric], indices: dict[str, tuple[tf.Tensor, int]]
+) -> list[tf.Tensor]:
+    """One-hot columns of `one_hot` numbers; adds each number's index to `indices`, -1 where missing."""
+    for i, (name, column) in enumerate(columns.items()):
+        if column.one_hot:
+            steps = tf.round(numbers[:, i] - column.min)
+            index = tf.where(tf.math.is_nan(steps), -1.0, steps)
+            indices[name] = (tf.cast(index, tf.int32), int(column.max - column.min) + 1)
+    return [tf.one_hot(*indices[name]) for name, column in columns.items() if column.one_hot]
+
+
+def _cross(first: tuple[tf.Tensor, int], second: tuple[tf.Tensor, int]) -> tf.Tensor:
+    """One-hot columns of all pairs of values; all 0 where either is unknown or missing."""
+    (left, left_size), (right, right_size) = first, second
+    known = (left >= 0) & (right >= 0)
+    return tf.one_hot(tf.where(known, left * right_size + right, -1), left_size * right_size)
+
+
+def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.Tensor) -> list[tf.Tensor]:
+    """Normal scores, piecewise-linear codes and missing indicators."""
+    missing = tf.math.is_nan(numbers)
+    edges, ranks = _edges(grid)
+    low, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
+    offsets = tf.where(missing, 0.0, numbers)[:, :, tf.newaxis] - low
+    codes = tf.clip_by_value(tf.math.divide_no_nan(offsets, width), 0.0, 1.0)
+    quantiles = ranks[:, 0] + tf.reduce_sum(codes * (ranks[:, 1:] - ranks[:, :-1]), axis=2)
+    codes = tf.where(missing[:, :, tf.newaxis], 0.0, codes)
+    may_be_missing = [i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None]
+    return [
+        tf.where(missing, 0.0, tf.math.ndtri(quantiles)),
+        tf.reshape(codes, [-1, len(columns) * BINS]),
+        tf.cast(tf.gather(missing, may_be_missing, axis=1), tf.float32),
+    ]
+
+
+def _quantiles(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
+    """The one analysis of the data: quantiles of all numbers, float32 [numbers, GRID]."""
+    # The sketch passes over NaN, but fails on a number that is always missing: each batch lends it a weightless one.
+    numbers = _numbers(inputs, columns)
+    lent = tf.concat([numbers, _bounds(columns)[:1]], axis=0)
+    weights = tf.concat([tf.ones_like(numbers[:, 0]), [1e-6]], axis=0)
+    return tft.quantiles(lent, GRID + 1, EPSILON, weights, reduce_instance_dims=False)
 
 
 def _edges(grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Bin edges, evenly picked among the distinct quantiles, and the share of values below each.
 
-    Numbers with fewer distinct values than edges repeat some; their bins have no width and their codes stay 0.
+    A number with fewer distinct quantiles than edges repeats some; those bins have no width and their codes stay 0.
 
     Returns:
       Two float32 tensors [numbers, BINS + 1]; shares are strictly between 0 and 1.
     """
-    grid = tf.where(tf.math.is_nan(grid), 0.0, grid)
-    is_new = tf.cast(grid[:, 1:] > grid[:, :-1], tf.int32)
-    order = tf.pad(tf.cumsum(is_new, axis=1), [[0, 0], [1, 0]])
+    rises = tf.cast(grid[:, 1:] > grid[:, :-1], tf.int32)
+    order = tf.pad(tf.cumsum(rises, axis=1), [[0, 0], [1, 0]])
     spread = np.linspace(0.0, 1.0, BINS + 1, dtype=np.float32)
     wanted = tf.cast(tf.round(tf.cast(order[:, -1:], tf.float32) * spread), tf.int32)
     edges = tf.gather(grid, tf.searchsorted(order, wanted), batch_dims=1)
     below, upto = (tf.cast(tf.searchsorted(grid, edges, side=side), tf.float32) for side in ("left", "right"))
     return edges, (below + upto + 1.0) / (2.0 * (GRID + 1))
-
-
-def _categories(
-    inputs: Mapping[str, tf.Tensor], contract: Contract, names: tuple[str, ...]
-) -> tuple[tf.Tensor, dict[str, tuple[tf.Tensor, int]]]:
-    """One-hot columns and positions of all categories, by one comparison of strings.
-
-    Returns:
-      float32 [batch, columns], and by name the index of each row's value, int32 [batch], -1 where unknown, with the
-      number of values.
-    """
-    columns = {name: contract.categorical[name] for name in names if name in contract.categorical}
-    owners, values, positions = [], [], []
-    position_names = []
-    for owner, (name, column) in enumerate(columns.items()):
-        size = len(column.values)
-        for index, value in enumerate(column.domain):
-            owners.append(owner)
-            values.append(value.encode())
-            row = {"index": index + 1.0}
-            if value != MISSING_TEXT and column.ordered:
-                row[name] = 2.0 * index / max(size - 1, 1) - 1.0
-            if value != MISSING_TEXT and column.cyclic:
-                row[f"{name} sin"] = np.sin(2.0 * np.pi * index / size)
-                row[f"{name} cos"] = np.cos(2.0 * np.pi * index / size)
-            positions.append(row)
-            position_names += [key for key in row if key != "index" and key not in position_names]
-    texts = tf.stack([inputs[name] for name in columns], axis=1)
-    one_hot = tf.cast(tf.gather(texts, owners, axis=1) == tf.constant(values), tf.float32)
-    belongs = np.zeros((len(values), 2 * len(columns) + len(position_names)), np.float32)
-    for row, (owner, position) in enumerate(zip(owners, positions, strict=True)):
-        belongs[row, owner] = 1.0
-        belongs[row, len(columns) + owner] = position["index"]
-        for key, value in position.items():
-            if key != "index":
-                belongs[row, 2 * len(columns) + position_names.index(key)] = value
-    known, index, position = tf.split(one_hot @ belongs, [len(columns), len(columns), len(position_names)], axis=1)
-    index = tf.cast(tf.round(index), tf.int32) - 1
-    return tf.concat([one_hot, 1.0 - known, position], axis=1), {
-        name: (index[:, owner], len(columns[name].domain)) for owner, name in enumerate(columns)
-    }

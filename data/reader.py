@@ -262,9 +262,11 @@ class _Parser:
         if self.quoted and not _well_quoted(block, self.header.delimiter):
             return None
         try:
-            table = pa.csv.read_csv(
+            # Not `read_csv`, which in this Arrow walks all Python objects at each call on behalf of signal handling.
+            stream = pa.csv.open_csv(
                 pa.BufferReader(block), self.read_options, self.parse_options, self.convert_options
-            ).combine_chunks()
+            )
+            table = stream.read_all().combine_chunks()
         except pa.ArrowInvalid:
             return None
         columns = []

@@ -154,6 +154,8 @@ def _read_header(path: Path, quoted: bool, contract: Contract | None = None) -> 
     _refuse_other_formats(path, start)
 
     lines = _lines(body, final=len(start) < _HEADER_BYTES)
+    if not lines:
+        raise BadInputError(f"{path}:1: no line end in {_HEADER_BYTES} bytes; is this a CSV file?")
     texts = _decode(lines)
     candidates = []
     for delimiter in dict.fromkeys((contract.source.delimiter if contract else ",") + DELIMITERS):
@@ -348,7 +350,8 @@ class _Parser:
             index, value = _first_bad_cell(first_line, self.header.delimiter)
             return names[index] if index < len(names) else "", _shown(value), record.fault
         if len(record.cells) != len(names):
-            return "", f"{len(record.cells)} cells", f"{len(names)} cells separated by {self.header.delimiter!r}"
+            expected = f"{len(names)} cells separated by {self.header.delimiter!r}, not {len(record.cells)}"
+            return "", _shown(first_line).rstrip("\r\n"), expected
         return None
 
     def _check(self, name: str, cell: str) -> tuple[float | str | int | None, str]:

@@ -139,8 +139,8 @@ def test_what_is_no_number_is_named_with_its_place(write, text):
         ("v2,1,3,rot,,ja", "city", "", "no `blank: true`"),
         ("v2,1,3,rot,Köln,yes", "bought", "yes", "'ja' or 'nein'"),
         ("v2,1,3,rot,Köln,", "bought", "", "'ja' or 'nein'"),
-        ("v2,1,3,rot,Köln", "", "5 cells", "6 cells separated by ','"),
-        ("v2,1,3,rot,Köln,ja,", "", "7 cells", "6 cells separated by ','"),
+        ("v2,1,3,rot,Köln", "", "v2,1,3,rot,Köln", "6 cells separated by ',', not 5"),
+        ("v2,1,3,rot,Köln,ja,", "", "v2,1,3,rot,Köln,ja,", "6 cells separated by ',', not 7"),
         ('v2,1,3,"rot"x,Köln,ja', "colour", '"rot"x', "closing quote"),
         ('v2,1,3,rot,"Köln,ja', "city", '"Köln', "closing quote"),
         ("v2,1,3,rot,K\0ln,ja", "city", "K\0ln", "NUL"),
@@ -212,6 +212,7 @@ def test_a_long_message_is_shortened_but_the_row_kept_whole(write):
         (b"\x7fELF\0\0\0", "binary"),
         (f"{HEADER}\r{GOOD}\r".encode(), "carriage return"),
         (b'"visit,spent\n', "header cannot be read"),
+        (b"x" * (2 << 20), "is this a CSV file?"),
     ],
 )
 def test_a_file_that_is_no_such_table_is_refused_by_name(write, content, message):

@@ -1,0 +1,113 @@
+"""The dashboards against the JSON-level rules of Grafana's dashboard-linter, and the links they carry."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from monitoring import dashboards
+
+DASHBOARDS = dashboards.build()
+PANELS = [
+    pytest.param(panel, id=f"{name}-{panel['title']}")
+    for name, dashboard in DASHBOARDS.items()
+    for panel in dashboard["panels"]
+    if panel["type"] != "row"
+]
+EXPRESSIONS = [
+    pytest.param(target["expr"], id=f"{name}-{panel['title']}-{target['refId']}")
+    for name, dashboard in DASHBOARDS.items()
+    for panel in dashboard["panels"]
+    for target in panel.get("targets", [])
+]
+GRAFANA = dashboards.FOLDER.parent
+UNITS = {"none", "short", "s", "µs", "bytes", "reqps", "percentunit"}
+MATCHERS = re.compile(r"\{([^{}]*)\}")
+
+
+def test_committed_files_are_what_the_source_builds():
+    for name, content in DASHBOARDS.items():
+        assert json.loads((dashboards.FOLDER / name).read_text()) == content, "run python -m monitoring.dashboards"
+    assert {file.name for file in dashboards.FOLDER.glob("*")} == set(DASHBOARDS)
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_dashboard_is_ready_to_be_provisioned(name):
+    dashboard = DASHBOARDS[name]
+    assert dashboard["id"] is None
+    assert dashboard["uid"]
+    assert dashboard["editable"] is False
+    assert dashboard["annotations"]["list"][0]["name"] == "Deploys"
+    assert [link["url"] for link in dashboard["links"] if "url" in link] == [dashboards.RUNBOOK]
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_variables_are_templated_as_the_linter_wants(name):
+    variables = {variable["name"]: variable for variable in DASHBOARDS[name]["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource"
+    assert variables["datasource"]["query"] == "prometheus"
+    assert variables["datasource"]["label"] == "Data source"
+    for wanted in ("job", "instance", "model"):
+        variable = variables[wanted]
+        assert variable["type"] == "query"
+        assert variable["datasource"]["uid"] == "${datasource}"
+        assert variable["multi"]
+        assert variable["allValue"] == ".+"
+        assert variable["label"] == wanted.capitalize()
+        assert variable["refresh"] == 2
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_panel_has_what_a_reader_needs(panel):
+    assert panel["title"]
+    assert len(panel["description"]) > 20
+    assert panel["datasource"]["uid"] == "${datasource}"
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+    assert panel["targets"]
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_neither_overlap_nor_stick_out(name):
+    taken = set()
+    for panel in DASHBOARDS[name]["panels"]:
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert place["x"] + place["w"] <= dashboards.WIDTH
+        assert not taken & cells
+        taken |= cells
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_query_follows_the_variables_and_the_rate_interval(expression):
+    selectors = [s for s in MATCHERS.findall(expression) if "=" in s]
+    assert selectors
+    for selector in selectors:
+        assert 'job=~"$job"' in selector
+        assert 'instance=~"$instance"' in selector
+    ranges = re.findall(r"\[([^\]]*)\]", expression)
+    assert set(ranges) <= {"$__rate_interval"}
+    for counter in re.findall(r"\w+_total\b", expression):
+        assert re.search(rf"(rate|increase)\({counter}", expression)
+
+
+def test_every_alert_has_a_panel_and_every_link_a_section():
+    rules = yaml.safe_load((GRAFANA.parent / "prometheus" / "rules" / "alerts.yml").read_text())
+    alerts = {rule["alert"].lower() for group in rules["groups"] for rule in group["rules"]}
+    linked = {
+        link["url"].partition("#")[2] for panel in PANELS for link in panel.values[0]["links"] if "#" in link["url"]
+    }
+    assert linked <= alerts
+    watched_elsewhere = {"purchasemodelmetricsabsent", "purchasemodelexporterdown", "purchasemodelnoversionavailable"}
+    assert alerts - linked <= watched_elsewhere | {"purchasemodelmemorygrowth"}
+
+
+def test_provisioning_names_the_data_source_and_folder_that_compose_mounts():
+    sources = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())
+    (source,) = sources["datasources"]
+    defaults = {d["templating"]["list"][0]["current"]["value"] for d in DASHBOARDS.values()}
+    assert defaults == {source["uid"]}
+    providers = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "purchase-model.yml").read_text())
+    assert providers["providers"][0]["allowUiUpdates"] is False

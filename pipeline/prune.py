@@ -19,7 +19,8 @@ from pipeline.settings import ARTIFACTS
 _NEWEST_BLESSINGS = """
     SELECT MAX(Artifact.id) FROM Artifact
     JOIN Type ON Type.id = Artifact.type_id AND Type.name = 'ModelBlessing'
-    JOIN ArtifactProperty ON artifact_id = Artifact.id AND ArtifactProperty.name = 'blessed' AND int_value = 1
+    JOIN ArtifactProperty AS Property ON Property.artifact_id = Artifact.id
+        AND Property.name = 'blessed' AND Property.int_value = 1
     JOIN Attribution ON Attribution.artifact_id = Artifact.id
     JOIN Context ON Context.id = Attribution.context_id
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
@@ -47,14 +48,16 @@ _REMOVE = (
     "DELETE FROM ParentContext WHERE context_id IN (SELECT id FROM gone_run)",
     "DELETE FROM ContextProperty WHERE context_id IN (SELECT id FROM gone_run)",
     "DELETE FROM Context WHERE id IN (SELECT id FROM gone_run)",
+    "DELETE FROM Context WHERE id NOT IN (SELECT context_id FROM Association) "
+    "AND type_id = (SELECT id FROM Type WHERE name = 'execution_cache')",
 )
 
 
 def prune(artifacts: Path, keep: int) -> list[str]:
     """Removes all runs but the newest.
 
-    What a kept run used stays, whichever run made it; so does, for each pipeline, the run of the newest blessed model,
-    which the next model is compared with. Pushed versions are not touched.
+    What a kept run used stays, whichever run made it; so do the newest complete run and, for each pipeline, the run of
+    the newest blessed model, which the next one is compared with. Pushed versions are not touched.
 
     Args:
       artifacts: the folder that runs write to.
@@ -64,15 +67,16 @@ def prune(artifacts: Path, keep: int) -> list[str]:
       The names of the removed runs.
     """
     database = artifacts / "metadata.sqlite"
-    folders = sorted(folder.name for folder in (artifacts / "runs").glob("*") if not folder.is_symlink())
-    kept = set(folders[-keep:])
+    runs = artifacts / "runs"
+    folders = sorted(folder.name for folder in runs.glob("*") if not folder.is_symlink())
+    kept = {*folders[-keep:], (runs / "latest").resolve().name}
     stale: list[Path] = []
     if database.is_file():
         with closing(sqlite3.connect(database)) as connection, connection:
             kept |= _runs_of_newest_blessings(connection)
             stale = _remove(connection, kept, artifacts / "tfx")
     gone = [name for name in folders if name not in kept]
-    for path in (*stale, *(artifacts / "runs" / name for name in gone)):
+    for path in (*stale, *(runs / name for name in gone)):
         shutil.rmtree(path, ignore_errors=True)
     return gone
 

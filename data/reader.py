@@ -128,6 +128,10 @@ def read(path: str | Path, contract: Contract, block_bytes: int = BLOCK_BYTES) -
         raise BadInputError(f"{path}: the file has a header but no rows")
 
 
+_Fault = tuple[str, str, str]
+"""Column, value and what was expected."""
+
+
 @dataclass(frozen=True)
 class _Header:
     names: tuple[str, ...]
@@ -310,41 +314,31 @@ class _Parser:
         records = list(_records(texts, self.header.delimiter, self.quoted, final))
         end = records[-1].end if records else 0
         records = [record for record in records if record.cells != []]
-        faults = {}
-        sound = []
-        for record in records:
-            fault = self._malformed(texts[record.start], record)
-            if fault:
-                faults[record.start] = fault
-            else:
-                sound.append(record)
+        faults = {r.start: fault for r in records if (fault := self._malformed(texts[r.start], r))}
+        sound = [record for record in records if record.start not in faults]
+        columns = self._check_columns(sound, faults)
+        good = [index for index, record in enumerate(sound) if record.start not in faults]
+        arrays = [pa.array([columns[field.name][index] for index in good], field.type) for field in self.schema]
+        bad = []
+        for start, stop in ((record.start, record.end) for record in records if record.start in faults):
+            row = _shown("".join(texts[start:stop])).rstrip("\r\n")
+            bad.append(BadRow(str(self.path), line + start, *faults[start], row))
+        return Block(pa.RecordBatch.from_arrays(arrays, schema=self.schema), tuple(bad)), sum(map(len, lines[:end]))
 
+    def _check_columns(self, records: list[_Record], faults: dict[int, _Fault]) -> dict[str, list]:
+        """Values by column, each distinct cell being checked once; adds each record's first fault to `faults`."""
         columns: dict[str, list] = {name: [] for name in self.header.names}
-        for name, cells in zip(columns, zip(*(record.cells for record in sound), strict=True), strict=sound != []):
+        for name, cells in zip(columns, zip(*(record.cells for record in records), strict=True), strict=False):
             checked = {cell: self._check(name, cell) for cell in set(cells)}
             if any(expected for _, expected in checked.values()):
-                for record, cell in zip(sound, cells, strict=True):
+                for record, cell in zip(records, cells, strict=True):
                     if checked[cell][1]:
                         faults.setdefault(record.start, (name, _shown(cell), checked[cell][1]))
             columns[name] = [checked[cell][0] for cell in cells]
-        good = [index for index, record in enumerate(sound) if record.start not in faults]
-        arrays = [pa.array([columns[field.name][index] for index in good], field.type) for field in self.schema]
+        return columns
 
-        bad = [
-            BadRow(
-                str(self.path),
-                line + record.start,
-                *faults[record.start],
-                _shown("".join(texts[record.start : record.end])).rstrip("\r\n"),
-            )
-            for record in records
-            if record.start in faults
-        ]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        return Block(batch, tuple(bad)), sum(map(len, lines[:end]))
-
-    def _malformed(self, first_line: str, record: _Record) -> tuple[str, str, str] | None:
-        """(column, value, expected) where a record is no row of the right shape."""
+    def _malformed(self, first_line: str, record: _Record) -> _Fault | None:
+        """What is wrong with a record that is no row of the right shape."""
         names = self.header.names
         if record.cells is None:
             index, value = _first_bad_cell(first_line, self.header.delimiter)

@@ -1,9 +1,9 @@
-"""A load generator for `benchmarks/serving.py`: keep-alive connections that each wait for an answer before they ask again.
+"""A load generator for `benchmarks/serving.py`: keep-alive connections that each ask again when they have an answer.
 
     python benchmarks/serving_load.py PORT PATH BODIES CONNECTIONS SECONDS [REQUESTS]
 
-BODIES is a JSON list of request bodies, used in turn. One line of JSON comes out: requests, answers by status, failed
-requests, seconds, latency percentiles in milliseconds, and the distinct bodies of the first answers.
+BODIES is a file with a JSON list of request bodies, used in turn. One line of JSON comes out: requests, answers by
+status, requests that were cut off, seconds, and latency percentiles in milliseconds.
 """
 
 from __future__ import annotations

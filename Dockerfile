@@ -1,0 +1,71 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build -t purchase-model .                             TensorFlow Serving with a model trained in the build
+#   docker build -t purchase-model --build-arg MODEL=pushed .    the same with the model in artifacts/serving
+#   docker build -t purchase-model --target embedded .           the Python server instead of TensorFlow Serving
+#
+# The default is what Railway builds: the last stage, from nothing but what is in git.
+
+ARG MODEL=trained
+
+FROM python:3.10.16-slim-bookworm AS python
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DO_NOT_TRACK=1
+WORKDIR /app
+RUN pip install --no-cache-dir uv==0.13.8
+
+# --- the model -------------------------------------------------------------------------------------------------------
+
+FROM python AS trained
+COPY requirements.txt ./
+RUN uv pip install --system --no-cache --compile-bytecode --require-hashes --requirements requirements.txt
+COPY data ./data
+COPY modules ./modules
+COPY pipeline ./pipeline
+RUN python -m pipeline.run
+
+FROM python AS pushed
+COPY artifacts/serving ./artifacts/serving
+
+FROM ${MODEL} AS model
+
+# --- the Python server -----------------------------------------------------------------------------------------------
+
+FROM python AS embedded
+COPY requirements.txt ./
+# The pins without the packages that only training needs.
+RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
+    && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
+        tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
+    && rm pins.txt
+COPY data/__init__.py data/contract.py ./data/
+COPY serving ./serving
+COPY --chmod=0755 serving/container/healthcheck.sh /usr/local/bin/
+COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
+USER 10001:10001
+ENV PORT=8501
+EXPOSE 8501
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck.sh"]
+# The server handles SIGTERM itself and has no children, so it needs no init.
+CMD ["bash", "-c", "exec python -m serving --rest_api_port=\"$PORT\""]
+
+# --- TensorFlow Serving ----------------------------------------------------------------------------------------------
+
+FROM python AS init
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends "tini=0.19.*" \
+    && rm -rf /var/lib/apt/lists/*
+
+FROM tensorflow/serving:2.19.1 AS serving
+COPY --from=init --chmod=0755 /usr/bin/tini-static /usr/local/bin/tini
+COPY --chmod=0755 serving/container/entrypoint.sh serving/container/healthcheck.sh /usr/local/bin/
+COPY --chmod=0644 serving/container/monitoring.config /etc/tensorflow-serving/monitoring.config
+COPY --from=model --chmod=a+rX /app/artifacts/serving /models
+ENV MODEL_NAME=purchase-model \
+    MODEL_BASE_PATH=/models
+USER 10001:10001
+EXPOSE 8501
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck.sh"]
+# As process 1 TensorFlow Serving would ignore SIGTERM; below tini the signal ends it.
+ENTRYPOINT ["/usr/local/bin/tini", "--", "/usr/local/bin/entrypoint.sh"]

@@ -1,0 +1,342 @@
+"""The container files: linted, validated, and their scripts run for real. No Docker engine is needed, or used."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.serving.harness import ROOT
+
+CONTAINER = ROOT / "serving" / "container"
+
+
+# --- Dockerfile -------------------------------------------------------------------------------------------------------
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Keyword and rest of each instruction, continuation lines joined."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    joined = re.sub(r"\\\n\s*", "", text)
+    return [tuple(line.split(maxsplit=1)) for line in joined.splitlines() if line.strip()]
+
+
+def stages() -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for keyword, rest in instructions():
+        if keyword == "FROM":
+            name = rest.split(" AS ")[1]
+            found[name] = []
+        if found:
+            found[name].append((keyword, rest))
+    return found
+
+
+def values(stage: str, keyword: str) -> list[str]:
+    return [rest for key, rest in stages()[stage] if key == keyword]
+
+
+def test_every_base_image_is_pinned_or_a_stage():
+    names = {*stages(), "${MODEL}"}
+    bases = [rest.split(" AS ")[0] for keyword, rest in instructions() if keyword == "FROM"]
+    images = [base for base in bases if base not in names]
+    assert images
+    for image in images:
+        assert re.fullmatch(r"[a-z0-9/.-]+:\d+\.\d+\.\d+[a-z0-9.-]*", image), f"{image} is not pinned to a full version"
+
+
+def test_the_last_stage_is_tensorflow_serving_in_the_range_of_the_training_version():
+    name, last = list(stages().items())[-1]
+    assert name == "serving"
+    (base,) = [rest.split(" AS ")[0] for keyword, rest in last if keyword == "FROM"]
+    major, minor = re.fullmatch(r"tensorflow/serving:(\d+)\.(\d+)\.\d+", base).groups()
+    assert (int(major), 16) <= (int(major), int(minor)) <= (2, 19)
+
+
+@pytest.mark.parametrize("stage", ["serving", "embedded"])
+def test_images_run_without_root_and_say_how_they_are(stage):
+    (user,) = values(stage, "USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    (health,) = values(stage, "HEALTHCHECK")
+    assert json.loads(health.split("CMD ")[1]) == ["/usr/local/bin/healthcheck.sh"]
+    start = values(stage, "ENTRYPOINT") + values(stage, "CMD")
+    assert all(json.loads(command) for command in start), "exec form, so that signals arrive"
+
+
+def test_the_server_runs_below_an_init():
+    (entry,) = values("serving", "ENTRYPOINT")
+    assert json.loads(entry) == ["/usr/local/bin/tini", "--", "/usr/local/bin/entrypoint.sh"]
+
+
+def test_instructions_follow_the_rules_of_hadolint():
+    for keyword, rest in instructions():
+        assert keyword.isupper()
+        assert keyword not in ("ADD", "MAINTAINER"), "COPY copies; ADD also unpacks and downloads"
+        if keyword == "RUN":
+            assert "sudo" not in rest
+            if "apt-get install" in rest:
+                assert "--no-install-recommends" in rest
+                assert "rm -rf /var/lib/apt/lists/*" in rest
+                assert re.search(r"install [^&]*=", rest), "packages are pinned"
+            if re.search(r"\bpip install\b", rest):
+                assert "--no-cache" in rest
+            assert "latest" not in rest
+        if keyword == "WORKDIR":
+            assert rest.startswith("/")
+
+
+def test_a_fresh_clone_has_everything_that_the_default_build_copies():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for stage, lines in stages().items():
+        for keyword, rest in lines:
+            if keyword != "COPY" or "--from=" in rest or stage == "pushed":
+                continue
+            sources = [word for word in rest.split()[:-1] if not word.startswith("--")]
+            for source in sources:
+                assert any(path == source or path.startswith(f"{source}/") for path in tracked), source
+                assert f"!{source.split('/')[0]}" in ignored, f"{source} does not reach the builder"
+
+
+# --- docker-compose.yml and railway.json ------------------------------------------------------------------------------
+
+SERVICE = {
+    "type": "object",
+    "required": ["healthcheck", "deploy", "read_only", "cap_drop", "security_opt", "restart"],
+    "properties": {
+        "image": {"type": "string", "pattern": r"^[a-z0-9./-]+:v?\d+\.\d+\.\d+"},
+        "build": {"type": "object", "required": ["context"]},
+        "command": {"type": ["array", "string"]},
+        "entrypoint": {"type": ["array", "string"]},
+        "user": {"type": "string", "pattern": "^[1-9]"},
+        "ports": {"type": "array", "items": {"type": "string", "pattern": r"^127\.0\.0\.1:\d+:\d+$"}},
+        "environment": {"type": ["object", "array"]},
+        "volumes": {"type": "array"},
+        "tmpfs": {"type": "array", "items": {"type": "string"}},
+        "networks": {"type": ["array", "object"]},
+        "depends_on": {"type": ["array", "object"]},
+        "secrets": {"type": "array"},
+        "configs": {"type": "array"},
+        "extra_hosts": {"type": "array"},
+        "pid": {"type": "string"},
+        "profiles": {"type": "array"},
+        "init": {"type": "boolean"},
+        "labels": {"type": ["object", "array"]},
+        "stop_grace_period": {"type": "string"},
+        "working_dir": {"type": "string"},
+        "restart": {"enum": ["unless-stopped", "on-failure", "always"]},
+        "read_only": {"const": True},
+        "cap_drop": {"const": ["ALL"]},
+        "security_opt": {"type": "array", "contains": {"const": "no-new-privileges:true"}},
+        "healthcheck": {
+            "type": "object",
+            "required": ["test", "interval", "timeout", "retries"],
+            "properties": {
+                "test": {"type": "array", "minItems": 2, "prefixItems": [{"enum": ["CMD", "CMD-SHELL"]}]},
+                "interval": {"type": "string", "pattern": r"^\d+(s|m)$"},
+                "timeout": {"type": "string", "pattern": r"^\d+(s|m)$"},
+                "start_period": {"type": "string", "pattern": r"^\d+(s|m)$"},
+                "retries": {"type": "integer", "minimum": 1},
+            },
+            "additionalProperties": False,
+        },
+        "deploy": {
+            "type": "object",
+            "required": ["resources"],
+            "properties": {
+                "resources": {
+                    "type": "object",
+                    "required": ["limits"],
+                    "properties": {
+                        "limits": {
+                            "type": "object",
+                            "required": ["cpus", "memory"],
+                            "properties": {
+                                "cpus": {"type": "string", "pattern": r"^\d+(\.\d+)?$"},
+                                "memory": {"type": "string", "pattern": r"^\d+[MG]$"},
+                                "pids": {"type": "integer"},
+                            },
+                        }
+                    },
+                }
+            },
+        },
+    },
+    "additionalProperties": False,
+    "anyOf": [{"required": ["image"]}, {"required": ["build"]}],
+}
+COMPOSE = {
+    "type": "object",
+    "required": ["services"],
+    "properties": {
+        "name": {"type": "string"},
+        "services": {"type": "object", "additionalProperties": SERVICE},
+        "networks": {"type": "object"},
+        "volumes": {"type": "object"},
+        "secrets": {"type": "object"},
+        "configs": {"type": "object"},
+    },
+    "patternProperties": {"^x-": {}},
+    "additionalProperties": False,
+}
+"""The part of the compose specification that is used here, and what every service of ours has to have."""
+
+RAILWAY = {
+    "type": "object",
+    "required": ["$schema", "build", "deploy"],
+    "properties": {
+        "$schema": {"const": "https://railway.com/railway.schema.json"},
+        "build": {
+            "type": "object",
+            "properties": {"builder": {"const": "DOCKERFILE"}, "dockerfilePath": {"const": "Dockerfile"}},
+            "required": ["builder", "dockerfilePath"],
+            "additionalProperties": False,
+        },
+        "deploy": {
+            "type": "object",
+            "properties": {
+                "healthcheckPath": {"const": "/v1/models/purchase-model"},
+                "healthcheckTimeout": {"type": "integer", "minimum": 60},
+                "restartPolicyType": {"enum": ["ON_FAILURE", "ALWAYS", "NEVER"]},
+                "restartPolicyMaxRetries": {"type": "integer", "minimum": 1},
+            },
+            "required": ["healthcheckPath", "restartPolicyType"],
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+"""The keys of Railway's configuration file that are used here."""
+
+
+def compose() -> dict:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_compose_is_valid_and_every_service_is_hardened():
+    jsonschema.Draft202012Validator(COMPOSE).validate(compose())
+
+
+def test_compose_uses_what_it_declares():
+    document = compose()
+    declared = {kind: set(document.get(kind) or ()) for kind in ("networks", "volumes", "secrets")}
+    for service in document["services"].values():
+        assert set(service.get("networks", ())) <= declared["networks"]
+        assert set(service.get("depends_on", ())) <= set(document["services"])
+        for volume in service.get("volumes", ()):
+            source = volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
+            assert source in declared["volumes"] or (ROOT / source).exists(), source
+        if isinstance(service.get("build"), dict):
+            assert service["build"].get("target", "serving") in stages()
+
+
+def test_compose_has_no_default_password():
+    text = (ROOT / "docker-compose.yml").read_text()
+    for match in re.finditer(r"(?i)^.*(password|secret|token)[A-Z_]*\s*[:=]\s*(\S+)", text, re.MULTILINE):
+        value = match.group(2)
+        assert value.startswith(("${", "/run/secrets")), match.group(0)
+        assert ":-" not in value, match.group(0)
+
+
+def test_railway_is_valid():
+    jsonschema.Draft202012Validator(RAILWAY).validate(json.loads((ROOT / "railway.json").read_text()))
+
+
+# --- scripts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """A `tensorflow_model_server` that writes down its arguments and waits for SIGTERM."""
+    server = tmp_path / "bin" / "tensorflow_model_server"
+    server.parent.mkdir()
+    server.write_text(
+        "#!/bin/bash\n"
+        f"trap 'echo TERM >> {tmp_path}/signals; exit 0' TERM\n"
+        f"echo $$ > {tmp_path}/pid\n"
+        f'printf "%s\\n" "$@" > {tmp_path}/arguments.new && mv {tmp_path}/arguments.new {tmp_path}/arguments\n'
+        "while :; do sleep 0.02; done\n"
+    )
+    server.chmod(0o755)
+    return tmp_path
+
+
+def start(stand_in: Path, *arguments: str, **environment: str) -> tuple[subprocess.Popen, list[str]]:
+    clean = {name: value for name, value in os.environ.items() if name not in ("PORT", "MODEL_NAME", "THREADS")}
+    process = subprocess.Popen(
+        [CONTAINER / "entrypoint.sh", *arguments],
+        env={**clean, "PATH": f"{stand_in / 'bin'}:{os.environ['PATH']}", **environment},
+    )
+    deadline = time.monotonic() + 10
+    while not (stand_in / "arguments").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process, (stand_in / "arguments").read_text().split("\n")[:-1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, {"--rest_api_port=8501", "--port=8500", "--model_base_path=/models/purchase-model"}),
+        ({"PORT": "3000"}, {"--rest_api_port=3000", "--port=8500"}),
+        ({"PORT": "8500"}, {"--rest_api_port=8500", "--port=8510"}),
+        (
+            {"MODEL_NAME": "other", "MODEL_BASE_PATH": "/srv"},
+            {"--model_name=other", "--model_base_path=/srv/other"},
+        ),
+        (
+            {"THREADS": "3"},
+            {
+                "--tensorflow_intra_op_parallelism=3",
+                "--tensorflow_inter_op_parallelism=3",
+                "--rest_api_num_threads=24",
+                "--monitoring_config_file=/etc/tensorflow-serving/monitoring.config",
+            },
+        ),
+    ],
+)
+def test_the_entrypoint_passes_the_environment_on(stand_in, environment, expected):
+    process, arguments = start(stand_in, "--enable_batching=true", **environment)
+    process.terminate()
+    process.wait(10)
+    assert expected <= set(arguments)
+    assert arguments[-1] == "--enable_batching=true", "arguments of the caller come last and win"
+    threads = [word for word in arguments if word.startswith("--tensorflow_intra_op_parallelism=")]
+    assert int(threads[0].split("=")[1]) >= 1
+
+
+def test_the_server_takes_the_entrypoints_place_and_gets_its_signals(stand_in):
+    process, _ = start(stand_in)
+    assert int((stand_in / "pid").read_text()) == process.pid
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert (stand_in / "signals").read_text() == "TERM\n"
+
+
+def health(port: int, model: str) -> int:
+    environment = {**os.environ, "PORT": str(port), "MODEL_NAME": model}
+    return subprocess.run(
+        [CONTAINER / "healthcheck.sh"], env=environment, stderr=subprocess.DEVNULL, check=False
+    ).returncode
+
+
+def test_the_health_check_tells_a_serving_model_from_the_rest(server):
+    assert health(server.port, "half_plus_two") == 0
+    assert health(server.port, "absent") != 0
+    assert health(1, "half_plus_two") != 0
+
+
+def test_the_monitoring_config_is_one_that_tensorflow_serving_reads():
+    from serving.model_config import read_metrics_path
+
+    assert read_metrics_path(CONTAINER / "monitoring.config") == "/monitoring/prometheus/metrics"

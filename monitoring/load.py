@@ -1,0 +1,86 @@
+"""Sends customers to a model server, as an application would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from data import contract as contracts
+from data import sample
+
+Customer = dict[str, Any]
+BATCH = (1, 1, 1, 1, 5, 20, 100)
+"""Rows of a request, drawn at random: mostly single customers, now and then a list."""
+
+
+def synthetic_customers(count: int, seed: int, features: Sequence[str]) -> list[Customer]:
+    """Rows of the synthetic sample as JSON instances, in random order."""
+    customers: list[Customer] = []
+    for chunk in sample.draw(count, seed):
+        columns = [chunk[name].tolist() for name in features]
+        customers += [dict(zip(features, row, strict=True)) for row in zip(*columns, strict=True)]
+    random.Random(seed).shuffle(customers)
+    return customers
+
+
+def takes_synthetic_customers(features: Sequence[str]) -> bool:
+    """Whether the synthetic sample has a model's inputs."""
+    return set(features) <= set(contracts.load("bank-full").features(with_after_call=True))
+
+
+class Load:
+    """Requests in a thread of its own, over and over the same customers, until stopped.
+
+    Args:
+      url: of the server.
+      model: its name.
+      customers: JSON instances.
+      requests_per_second: how many to aim at.
+    """
+
+    def __init__(self, url: str, model: str, customers: Sequence[Customer], requests_per_second: float) -> None:
+        self._address = urlsplit(url).netloc
+        self._path = f"/v1/models/{model}:predict"
+        self._customers = customers
+        self._pause = 1 / requests_per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self.answered = 0
+        self.failed = 0
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        draw = random.Random(0)
+        connection = http.client.HTTPConnection(self._address, timeout=10)
+        rows = iter(())
+        while not self._stop.is_set():
+            started = time.monotonic()
+            batch = list(islice(rows, draw.choice(BATCH)))
+            if not batch:
+                rows = iter(self._customers)
+                continue
+            try:
+                connection.request("POST", self._path, json.dumps({"instances": batch}))
+                response = connection.getresponse()
+                response.read()
+                good = response.status == 200
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                good = False
+            self.answered += good
+            self.failed += not good
+            self._stop.wait(max(self._pause - (time.monotonic() - started), 0))

@@ -1,0 +1,172 @@
+"""Server, exporter and a real Prometheus as processes on loopback, without Docker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from data.contract import BadInputError
+from monitoring import pushed
+
+CONFIG = Path(__file__).parent / "prometheus"
+MONITORING_CONFIG = pushed.ROOT / "serving" / "container" / "monitoring.config"
+START_SECONDS = 90
+STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each process listens, on 127.0.0.1 (the server on every address)."""
+
+    server: int = 8501
+    exporter: int = 9109
+    prometheus: int = 9090
+
+
+@dataclass
+class Stack:
+    """The three processes; a context manager that stops them.
+
+    Attributes:
+      models: folder of version folders; at least one version must be there.
+      runs: folder of pipeline runs.
+      folder: for configuration, Prometheus's data and each process's output; emptied at the start.
+      ports: where to listen.
+      interval: seconds between scrapes and between evaluations.
+    """
+
+    models: Path
+    runs: Path
+    folder: Path
+    ports: Ports = field(default_factory=Ports)
+    interval: int = 5
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict, init=False)
+
+    @property
+    def server_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.server}"
+
+    @property
+    def exporter_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.exporter}"
+
+    @property
+    def prometheus_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.prometheus}"
+
+    def __enter__(self) -> Stack:
+        try:
+            self.configure()
+            for name in ("server", "exporter", "prometheus"):
+                self.start(name)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self.processes):
+            self.stop(name)
+
+    def configure(self) -> None:
+        """Copies Prometheus's configuration and points it at these processes.
+
+        Raises:
+          BadInputError: Prometheus is not installed, no model has been pushed, or a port is taken.
+        """
+        if shutil.which("prometheus") is None:
+            raise BadInputError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
+        if pushed.newest(self.models) is None:
+            raise BadInputError(f"{self.models}: no model has been pushed yet; run `make run` first")
+        for name, port in vars(self.ports).items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise BadInputError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(CONFIG, self.folder)
+        server, exporter = f"127.0.0.1:{self.ports.server}", f"127.0.0.1:{self.ports.exporter}"
+        config = yaml.safe_load((self.folder / "prometheus.yml").read_text())
+        config["global"] = {"scrape_interval": f"{self.interval}s", "evaluation_interval": f"{self.interval}s"}
+        self._write("prometheus.yml", config)
+        self._write("targets/model-server.yml", [{"targets": [server]}])
+        self._write("targets/model-exporter.yml", [{"targets": [exporter], "labels": {"instance": server}}])
+
+    def start(self, name: str) -> None:
+        """Starts `server`, `exporter` or `prometheus` and waits until it answers.
+
+        Raises:
+          BadInputError: it ended or did not answer in time; the file with its output is named.
+        """
+        log = self.folder / f"{name}.log"
+        with open(log, "ab") as output:
+            self.processes[name] = subprocess.Popen(
+                self._command(name),
+                cwd=pushed.ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches this program, which then stops them in order
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        url = {
+            "server": f"{self.server_url}/readyz",
+            "exporter": f"{self.exporter_url}/metrics",
+            "prometheus": f"{self.prometheus_url}/-/ready",
+        }[name]
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(url):
+            if self.processes[name].poll() is not None or time.monotonic() > deadline:
+                raise BadInputError(f"the {name} did not start; its output is in {log}")
+            time.sleep(0.2)
+
+    def stop(self, name: str) -> None:
+        """Ends a process, by force if it takes too long."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _command(self, name: str) -> list[str]:
+        if name == "server":
+            return [
+                *(sys.executable, "-m", "serving", f"--rest_api_port={self.ports.server}"),
+                *("--model_name=purchase-model", f"--model_base_path={self.models}"),
+                f"--monitoring_config_file={MONITORING_CONFIG}",
+            ]
+        if name == "exporter":
+            return [
+                *(sys.executable, "-m", "monitoring.exporter", "--server", self.server_url),
+                *("--port", str(self.ports.exporter), "--models", str(self.models), "--runs", str(self.runs)),
+            ]
+        return [
+            *("prometheus", f"--config.file={self.folder / 'prometheus.yml'}"),
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.ports.prometheus}",
+            "--log.level=warn",
+        ]
+
+    def _write(self, name: str, content: object) -> None:
+        (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status == 200
+    except (OSError, urllib.error.URLError):
+        return False

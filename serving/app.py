@@ -22,6 +22,7 @@ from serving.errors import HTTP_STATUS, Code, ServingError, from_tensorflow, inv
 from serving.http_protocol import HTML, JSON, Request, Respond, html_error
 from serving.manager import Manager
 from serving.metrics import CONTENT_TYPE, Metrics
+from serving.recent import PAGE_PATH as PROFILE_PATH
 from serving.servable import DEFAULT_SIGNATURE, Servable, Signature, check_names
 
 log = logging.getLogger("serving.app")
@@ -127,6 +128,8 @@ class Application:
             else:
                 text = f"Unexpected path: {target}. Should be {self._metrics_path}"
                 respond(400, json_writer.encode(text), CONTENT_TYPE)
+        elif self._metrics_path and target == PROFILE_PATH:
+            respond(200, json.dumps(self._profiles()).encode())
         elif target == "/livez":
             respond(200, b'{"live": true}')
         elif target == "/readyz":
@@ -140,6 +143,19 @@ class Application:
         ready = not waiting and not draining
         body = {"ready": ready, "draining": draining, "models_without_a_version": waiting}
         respond(200 if ready else 503, json.dumps(body).encode())
+
+    def _profiles(self) -> dict[str, Any]:
+        """By model, what its newest version has scored lately beside what it learned from."""
+        found = {}
+        for name in self._manager.configured:
+            try:
+                servable = self._manager.acquire(name)
+            except ServingError:
+                continue
+            if servable.recent:
+                found[name] = {"version": str(servable.version), **servable.recent.page()}
+            servable.release()
+        return found
 
     # --- /v1 --------------------------------------------------------------------------------------------------------
 
@@ -162,7 +178,7 @@ class Application:
         if route.bad_version:
             call.finish(Code.INVALID_ARGUMENT, b"")
         elif route.verb == "predict":
-            if len(request.body) > _MAX_LOOP_BODY or not self._enqueue(call):
+            if call.canary or len(request.body) > _MAX_LOOP_BODY or not self._enqueue(call):
                 self._submit(partial(self._predict, call), call.done)
         elif route.verb in ("classify", "regress"):
             self._submit(partial(self._classify_or_regress, call), call.done)
@@ -220,7 +236,13 @@ class Application:
         self._workers.submit(job)
 
     def _run(
-        self, servable: Servable, signature: Signature, arrays: list[np.ndarray], api: str, requests: int = 1
+        self,
+        servable: Servable,
+        signature: Signature,
+        arrays: list[np.ndarray],
+        api: str,
+        requests: int = 1,
+        canary: bool = False,
     ) -> dict[str, np.ndarray]:
         """Runs the model for so many requests at once. Every run for a request goes through here."""
         started = time.perf_counter()
@@ -228,6 +250,8 @@ class Application:
         micros = (time.perf_counter() - started) * 1e6
         for _ in range(requests):
             self._metrics.runtime_latency.observe(micros, servable.model, api, "TF1")
+        if servable.recent and signature.name == DEFAULT_SIGNATURE and not canary:
+            servable.recent.add(signature.inputs, arrays, outputs)
         return outputs
 
     # --- predict ----------------------------------------------------------------------------------------------------
@@ -282,7 +306,7 @@ class Application:
             signature = self._predict_signature(call, name)
         check_names(signature, request.inputs)
         arrays = [request.inputs[key] for key in signature.inputs]
-        outputs = self._run(call.servable, signature, arrays, "Predict")
+        outputs = self._run(call.servable, signature, arrays, "Predict", canary=call.canary)
         return (json_writer.predict_rows if request.row_format else json_writer.predict_columns)(outputs)
 
     def _predict_signature(self, call: _Call, name: str) -> Signature:
@@ -317,6 +341,11 @@ class _Call:
         self.route = route
         self.request = request
         self.servable: Servable | None = None
+
+    @property
+    def canary(self) -> bool:
+        """Whether this is the exporter's check, whose row is no customer."""
+        return b"x-canary" in self.request.headers
 
     def hold(self, servable: Servable) -> None:
         """Keeps a version loaded until the answer is out."""

@@ -21,6 +21,7 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import get_model_metadata_pb2, input_pb2, prediction_log_pb2
 
+from serving import recent
 from serving.errors import Code, ServingError, from_tensorflow, invalid_argument
 from serving.predict_request import RowReader
 
@@ -120,6 +121,8 @@ class Servable:
             self.close()
             raise
         self.has_canary = (path / CANARY).is_file()
+        default = self.signatures.get(DEFAULT_SIGNATURE)
+        self.recent = recent.load(path, default.inputs, default.outputs) if default else None
 
     def _load(self) -> LoadTimes:
         _check_graph_file(self.path)

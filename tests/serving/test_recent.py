@@ -1,0 +1,48 @@
+"""What the server counts for drift: the rows it scored, and nothing where no profile fits."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data import contract as contracts
+from data import profile
+from serving import recent
+
+CONTRACT = contracts.load("bank-full")
+FEATURES = ("age", "job")
+
+
+@pytest.fixture
+def version(tmp_path):
+    columns = {"age": np.arange(20, 60, dtype=np.float32), "job": np.array(["student", "retired"] * 20, object)}
+    made = profile.build(columns, np.linspace(0, 1, 40, dtype=np.float32), CONTRACT, FEATURES)
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / recent.PROFILE).write_text(made.to_json())
+    return tmp_path
+
+
+def test_rows_of_a_run_are_counted(version):
+    counts = recent.load(version, FEATURES, ["probability", "purchase"])
+    arrays = [np.array([30, np.nan, 99], np.float32), np.array([b"student", b"pilot", b""], object)]
+    counts.add(FEATURES, arrays, {"probability": np.array([0.5, 0.2, 0.2], np.float32)})
+    page = json.loads(json.dumps(counts.page()))
+    assert page["recent"]["rows"] == 3
+    assert page["recent"]["features"]["job"] == [0, 1, 1, 1]
+    assert page["recent"]["features"]["age"][-2:] == [1, 1]
+    assert page["recent"]["score_sum"] == pytest.approx(0.9)
+    assert page["profile"]["reference"]["rows"] == 40
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"), [(("age",), ["probability"]), ((*FEATURES, "day"), ["probability"]), (FEATURES, ["score"])]
+)
+def test_profile_of_another_model_is_not_used(version, inputs, outputs):
+    assert recent.load(version, inputs, outputs) is None
+
+
+def test_missing_or_damaged_profile_does_not_keep_a_version_from_serving(version):
+    (version / recent.PROFILE).write_text("{}")
+    assert recent.load(version, FEATURES, ["probability"]) is None
+    (version / recent.PROFILE).unlink()
+    assert recent.load(version, FEATURES, ["probability"]) is None

@@ -9,6 +9,7 @@ from modules.evaluation import eval_config
 from pipeline.components.anomaly_check import AnomalyCheck
 from pipeline.components.contract_schema import ContractSchema
 from pipeline.components.example_gen import ContractExampleGen
+from pipeline.components.latest_if_any import LatestIfAnyStrategy
 from pipeline.components.pusher import AtomicPusher
 from pipeline.components.scorer import Scorer
 from pipeline.components.serving_probe import ServingProbe
@@ -61,7 +62,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         )
     else:
         tuner = tfx.dsl.Resolver(
-            strategy_class=tfx.dsl.experimental.LatestArtifactStrategy,
+            strategy_class=LatestIfAnyStrategy,
             best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
         ).with_id(EARLIER_HYPERPARAMETERS)
     trainer = tfx.components.Trainer(

@@ -163,7 +163,7 @@ class Application:
         route = find_route(request.method, request.target)
         call = _Call(self, route, request, respond)
         if self._draining():
-            call.fail(ServingError(Code.UNAVAILABLE, "The server is shutting down"))
+            call.finish(Code.UNAVAILABLE, json_writer.error_body("The server is shutting down"), close=True)
             return
         if request.method == "OPTIONS":
             call.preflight()
@@ -364,12 +364,12 @@ class _Call:
             log.error("%s", error, extra={"method": self.request.method, "target": self.request.target})
         self.finish(error.code, json_writer.error_body(error.message))
 
-    def finish(self, code: Code, body: bytes) -> None:
+    def finish(self, code: Code, body: bytes, close: bool = False) -> None:
         self._app.record(self.route, code, self._started)
         headers = self._app.cors_headers
         if code is Code.UNAVAILABLE:
             headers += b"Retry-After: 1\r\n"
-        self._respond(HTTP_STATUS[code], body, JSON, headers)
+        self._respond(HTTP_STATUS[code], body, JSON, headers, close)
 
     def preflight(self) -> None:
         origin = self.request.headers.get(b"origin", b"")

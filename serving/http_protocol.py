@@ -76,7 +76,7 @@ class Connections:
       handle: answers one request; to be set before the first connection.
       max_body: longest request body in bytes; longer ones get 413.
       in_flight: requests that have no answer yet.
-      draining: whether every answer closes its connection.
+      draining: whether the server is about to stop.
     """
 
     def __init__(self, max_body: int):
@@ -226,7 +226,7 @@ class HttpProtocol(asyncio.Protocol):
         self.last_activity = time.monotonic()
         if self._transport is None:
             return
-        close = close or not request.keep_alive or self._shared.draining
+        close = close or not request.keep_alive
         self._write(status, body if request.method != "HEAD" else b"", content_type, extra, close)
         if close:
             self._waiting.clear()

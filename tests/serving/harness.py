@@ -103,18 +103,33 @@ class ServerProcess:
 def request(
     url: str, method: str, path: str, body: bytes | str | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, bytes, dict[str, str]]:
-    """Status, body and headers (names in lower case) of one request, sent as given."""
-    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
-    connection = http.client.HTTPConnection(host, int(port or 80), timeout=30)
+    """Status, body and headers (names in lower case) of one request on a connection of its own."""
+    connection = connect(url)
     try:
-        connection.putrequest(method, path, skip_accept_encoding=True)
-        data = body.encode() if isinstance(body, str) else body
-        for name, value in (headers or {}).items():
-            connection.putheader(name, value)
-        if data is not None or method in ("POST", "PUT", "PATCH"):
-            connection.putheader("Content-Length", str(len(data or b"")))
-        connection.endheaders(data)
-        answer = connection.getresponse()
-        return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
+        return ask(connection, method, path, body, headers)
     finally:
         connection.close()
+
+
+def connect(url: str) -> http.client.HTTPConnection:
+    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+    return http.client.HTTPConnection(host, int(port or 80), timeout=30)
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | str | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, bytes, dict[str, str]]:
+    """The same on a connection that stays open unless the server closes it; the path is sent as given."""
+    connection.putrequest(method, path, skip_accept_encoding=True)
+    data = body.encode() if isinstance(body, str) else body
+    for name, value in (headers or {}).items():
+        connection.putheader(name, value)
+    if data is not None or method in ("POST", "PUT", "PATCH"):
+        connection.putheader("Content-Length", str(len(data or b"")))
+    connection.endheaders(data)
+    answer = connection.getresponse()
+    return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from data import contract as contracts
 from data import fit_sample, sample
 
 CONTRACT = contracts.load("bank-full")
-REAL = Path(__file__).parents[3] / "shared" / "data" / "bank-full.csv"
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +19,11 @@ def rows():
 
 
 @pytest.fixture(scope="module")
-def real():
-    if not REAL.exists():
-        assert "CI" not in os.environ, f"{REAL} is needed in CI"
-        pytest.skip(f"{REAL} is not here")
+def real(real_data):
     import pyarrow.csv
 
-    table = pyarrow.csv.read_csv(REAL, parse_options=pyarrow.csv.ParseOptions(delimiter=";"))
+    options = pyarrow.csv.ParseOptions(delimiter=";")
+    table = pyarrow.csv.read_csv(real_data / "bank-full.csv", parse_options=options)
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
@@ -95,8 +90,8 @@ def test_larger_samples_spread_over_the_same_dates(monkeypatch):
     assert int((months[1:] != months[:-1]).sum()) == 29
 
 
-def test_no_published_count_stands_for_fewer_than_five_customers(real):
-    tables = fit_sample.fit(REAL)
+def test_no_published_count_stands_for_fewer_than_five_customers(real, real_data):
+    tables = fit_sample.fit(real_data / "bank-full.csv")
     assert tables == json.loads(sample.TABLES.read_text()), "run python -m data.fit_sample"
     assert sample.TABLES.stat().st_size < 150_000
     for name, column in tables["columns"].items():

@@ -1,7 +1,4 @@
-"""The real file where it is at hand, and a profile of the synthetic sample."""
-
-import os
-from pathlib import Path
+"""Customers as columns, real ones and synthetic ones, and a profile of the latter."""
 
 import numpy as np
 import pytest
@@ -9,7 +6,6 @@ import pytest
 from data import contract as contracts
 from data import profile, sample
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "bank-full.csv"
 CONTRACT = contracts.load("bank-full")
 FEATURES = CONTRACT.features()
 
@@ -24,16 +20,18 @@ def model_columns(rows):
     return {name: rows[name].astype(np.float32 if name in CONTRACT.numeric else object) for name in FEATURES}
 
 
-@pytest.fixture(scope="session")
-def real_columns():
+def read_bank_full(folder):
     """Feature columns of bank-full.csv in the publisher's order."""
-    if not REAL.exists():
-        assert "CI" not in os.environ, f"{REAL} is needed in CI"
-        pytest.skip(f"{REAL} is not here")
     import pyarrow.csv
 
-    table = pyarrow.csv.read_csv(REAL, parse_options=pyarrow.csv.ParseOptions(delimiter=";"))
+    options = pyarrow.csv.ParseOptions(delimiter=";")
+    table = pyarrow.csv.read_csv(folder / "bank-full.csv", parse_options=options)
     return model_columns({name: table[name].to_numpy() for name in table.column_names})
+
+
+@pytest.fixture(scope="session")
+def real_columns(real_data):
+    return read_bank_full(real_data)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ RUN python -m pipeline.run
 
 FROM python AS pushed
 COPY artifacts/serving ./artifacts/serving
+COPY artifacts/runs ./artifacts/runs
 
 FROM ${MODEL} AS model
 
@@ -39,7 +40,7 @@ RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
         tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
     && rm pins.txt
-COPY data/__init__.py data/contract.py ./data/
+COPY data/__init__.py data/contract.py data/profile.py ./data/
 COPY serving ./serving
 COPY --chmod=0755 serving/container/healthcheck.sh /usr/local/bin/
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
@@ -49,6 +50,25 @@ EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck.sh"]
 # The server handles SIGTERM itself and has no children, so it needs no init.
 CMD ["bash", "-c", "exec python -m serving --rest_api_port=\"$PORT\""]
+
+# --- the exporter ----------------------------------------------------------------------------------------------------
+
+FROM python AS exporter
+COPY requirements.txt ./
+RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
+    && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
+        numpy prometheus-client psutil pydantic pyyaml \
+    && rm pins.txt
+COPY data/__init__.py data/contract.py data/profile.py ./data/
+COPY monitoring ./monitoring
+# The canary, the reference profile and the run's figures are those of the model that is served.
+COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
+COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
+# The same user as the server's, whose open files it counts.
+USER 10001:10001
+EXPOSE 9109
+ENTRYPOINT ["python", "-m", "monitoring.exporter", "--host", "0.0.0.0"]
+CMD ["--server", "http://serving:8501"]
 
 # --- TensorFlow Serving ----------------------------------------------------------------------------------------------
 

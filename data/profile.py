@@ -52,7 +52,9 @@ class NumberBins:
         deciles = np.quantile(present, DECILES, method="inverted_cdf")
         low, high = present[0], present[-1]
         inner = np.unique(deciles[deciles < high])
-        return cls((float(np.nextafter(low, np.float32(-np.inf))), *inner.tolist(), float(high)), missing)
+        with np.errstate(over="ignore"):
+            below = np.nextafter(low, np.float32(-np.inf))
+        return cls((float(below), *inner.tolist(), float(high)), missing)
 
     @property
     def size(self) -> int:
@@ -290,22 +292,27 @@ class RollingCounts:
     """Counts of the newest rows, safe to feed from several threads.
 
     Rows enter buckets; when a bucket is full the oldest is dropped. Rows and not hours bound the window, so that a
-    comparison has the same statistical power by day and by night.
+    comparison has the same statistical power by day and by night. Of more rows at once than a bucket holds every k-th
+    is counted, so that no single list takes the whole window, nor much time.
 
     Args:
       profile: gives the bins.
-      bucket_rows: a bucket is full at this many rows; a larger request fills it beyond.
+      bucket_rows: a bucket is full at this many rows.
       buckets: how many are kept, the one being filled included.
     """
 
-    def __init__(self, profile: Profile, bucket_rows: int = 500, buckets: int = 10) -> None:
+    def __init__(self, profile: Profile, bucket_rows: int = 250, buckets: int = 20) -> None:
         self._profile = profile
         self._bucket_rows = bucket_rows
         self._buckets = deque([profile.counts()], maxlen=buckets)
         self._lock = threading.Lock()
 
-    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray | None = None) -> None:
+    def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
         """Counts rows, as `Counts.add`."""
+        step = -(-len(scores) // self._bucket_rows)
+        if step > 1:
+            columns = {name: columns[name][::step] for name in self._profile.features}
+            scores = scores[::step]
         with self._lock:
             if self._buckets[-1].rows >= self._bucket_rows:
                 self._buckets.append(self._profile.counts())

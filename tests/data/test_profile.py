@@ -143,6 +143,16 @@ def test_window_forgets_the_oldest_rows(bank, columns, scores):
     assert window.total().to_dict()["features"] == newest.to_dict()["features"]
 
 
+def test_one_large_list_does_not_take_the_whole_window(bank, columns, scores):
+    window = RollingCounts(bank, bucket_rows=100, buckets=3)
+    window.add(take(columns, slice(0, 50)), scores[:50])
+    window.add(columns, scores)
+    assert window.total().rows == 150
+    window.add(take(columns, slice(0, 0)), scores[:0])
+    assert window.total().rows == 150
+    assert window.total().feature("month").max() < 100, "rows from the whole list, which is in date order"
+
+
 def test_window_counts_every_row_that_threads_add(bank, columns, scores):
     window = RollingCounts(bank, bucket_rows=10_000)
 

@@ -39,8 +39,9 @@ Loading
   --enable_model_warmup=false   do not replay a version's warm-up requests
 Running
   --enable_batching         let requests that wait share a run; by default only for models this project exports
-  --tensorflow_intra_op_parallelism=N, --tensorflow_inter_op_parallelism=N, --tensorflow_session_parallelism=N
-                            threads within and across operations (0: all cores)
+  --tensorflow_intra_op_parallelism=N   threads within an operation (1; 0: all cores)
+  --tensorflow_inter_op_parallelism=N   threads for operations side by side (0: none, each run on one thread)
+  --tensorflow_session_parallelism=N    sets both
   --version, --help
 """
 
@@ -99,7 +100,7 @@ class Flags:
     load_retry_interval_micros: int = 60_000_000
     enable_model_warmup: bool = True
     enable_batching: bool | None = None
-    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_intra_op_parallelism: int = 1
     tensorflow_inter_op_parallelism: int = 0
     tensorflow_session_parallelism: int = 0
 

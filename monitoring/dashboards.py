@@ -505,29 +505,26 @@ _VARIABLES = [
 _SOURCE_VARIABLE = _variable("source", "Source", f"label_values(model_drift_rows{{{MATCH}}}, source)")
 
 
-def dashboard(uid: str, title: str, description: str, rows: Sequence[Row], variables: Sequence[dict]) -> dict[str, Any]:
-    """Grafana's JSON model (schema 39) of one dashboard."""
-    panels: list[dict[str, Any]] = []
+def layout(rows: Sequence[Row]) -> tuple[list[tuple[dict[str, int], Row | Panel]], int]:
+    """Grid positions of headlines and panels, filled from the left, and the height of the whole."""
+    placed: list[tuple[dict[str, int], Row | Panel]] = []
     top = 0
     for row in rows:
-        panels.append(
-            {
-                "id": len(panels) + 1,
-                "type": "row",
-                "title": row.title,
-                "collapsed": False,
-                "gridPos": {"x": 0, "y": top, "w": WIDTH, "h": 1},
-                "panels": [],
-            }
-        )
+        placed.append(({"x": 0, "y": top, "w": WIDTH, "h": 1}, row))
         top += 1
         left = height = 0
         for panel in row.panels:
             if left + panel.width > WIDTH:
                 top, left, height = top + height, 0, 0
-            panels.append(_panel(panel, len(panels) + 1, left, top))
+            placed.append(({"x": left, "y": top, "w": panel.width, "h": panel.height}, panel))
             left, height = left + panel.width, max(height, panel.height)
         top += height
+    return placed, top
+
+
+def dashboard(uid: str, title: str, description: str, rows: Sequence[Row], variables: Sequence[dict]) -> dict[str, Any]:
+    """Grafana's JSON model (schema 39) of one dashboard."""
+    placed, _ = layout(rows)
     return {
         "id": None,
         "uid": uid,
@@ -553,7 +550,10 @@ def dashboard(uid: str, title: str, description: str, rows: Sequence[Row], varia
             },
             {"title": "Runbook", "type": "link", "url": RUNBOOK, "icon": "doc", "targetBlank": True},
         ],
-        "panels": panels,
+        "panels": [
+            _headline(item, number, place) if isinstance(item, Row) else _panel(item, number, place)
+            for number, (place, item) in enumerate(placed, start=1)
+        ],
     }
 
 
@@ -568,7 +568,11 @@ _DEPLOYS = {
 }
 
 
-def _panel(panel: Panel, number: int, left: int, top: int) -> dict[str, Any]:
+def _headline(row: Row, number: int, place: dict[str, int]) -> dict[str, Any]:
+    return {"id": number, "type": "row", "title": row.title, "collapsed": False, "gridPos": place, "panels": []}
+
+
+def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
     links = []
     if panel.alert:
         url = f"{RUNBOOK}#{panel.alert.lower()}"
@@ -579,7 +583,7 @@ def _panel(panel: Panel, number: int, left: int, top: int) -> dict[str, Any]:
         "title": panel.title,
         "description": panel.description,
         "datasource": _DATASOURCE,
-        "gridPos": {"x": left, "y": top, "w": panel.width, "h": panel.height},
+        "gridPos": place,
         "links": links,
         "options": {"legend": {"displayMode": "list", "placement": "bottom"}, **panel.options},
         "fieldConfig": {"defaults": {"unit": panel.unit, **panel.defaults}, "overrides": panel.overrides},

@@ -1,0 +1,230 @@
+"""Draws the dashboards as pictures for the documentation: `python -m monitoring.pictures`.
+
+Grafana shows more, and moves; the pictures show what the same queries return from a real Prometheus. For that a load
+test runs first, of some minutes: few requests, many, then only customers from the end of the synthetic sample.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from data import sample
+from data.contract import BadInputError
+from monitoring import dashboards, pushed, query
+from monitoring.dashboards import WIDTH, Panel, Row
+from monitoring.load import Customer, Load, synthetic_customers, takes_synthetic_customers
+from monitoring.stack import Stack
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FOLDER = Path(__file__).parent / "pictures"
+DASHBOARDS = {"service.png": dashboards.SERVICE, "model-and-data.png": dashboards.MODEL}
+POINTS = 150
+INTERVAL_SECONDS = 2
+RATE_WINDOW = "20s"
+CELL_INCHES = (0.75, 0.32)
+"""Width and height of one cell of a dashboard's grid."""
+LATER_SHARE = 0.2
+"""Of the synthetic sample, in date order, those that count as later customers."""
+
+Named = list[tuple[str, query.Series]]
+
+
+class Recorded:
+    """Answers of a Prometheus to the queries of panels, between two Unix times."""
+
+    def __init__(self, url: str, start: float, end: float) -> None:
+        self._url = url
+        self.start = start
+        self._end = end
+
+    def series(self, panel: Panel) -> Named:
+        """Legend and values over time, in seconds since the start, of each series."""
+        found = []
+        for legend, expression in panel.queries.items():
+            expression = re.sub(r"\$(job|instance|model|source)\b", ".+", expression)
+            expression = expression.replace("$__rate_interval", RATE_WINDOW)
+            step = max((self._end - self.start) / POINTS, 1)
+            for series in query.over_time(self._url, expression, self.start, self._end, step):
+                labels = series.labels
+                name = re.sub(r"{{(\w+)}}", lambda match, labels=labels: labels.get(match[1], ""), legend).strip()
+                found.append((name, query.Series(labels, [(at - self.start, value) for at, value in series.samples])))
+        return found
+
+
+def draw(rows: Sequence[Row], recorded: Recorded, file: Path) -> None:
+    """Draws one dashboard, panel by panel, as Grafana lays it out."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    placed, height = dashboards.layout(rows)
+    wide, high = CELL_INCHES
+    figure = Figure((WIDTH * wide, height * high), layout="none", facecolor="#f4f5f5")
+    FigureCanvasAgg(figure)
+    for place, item in placed:
+        left, bottom = place["x"] / WIDTH, 1 - (place["y"] + place["h"]) / height
+        if isinstance(item, Row):
+            figure.text(left + 0.004, bottom + 0.3 / height, item.title, fontsize=12, weight="bold")
+            continue
+        axes = figure.add_axes(
+            (left + 0.75 / WIDTH, bottom + 1.2 / height, (place["w"] - 1.1) / WIDTH, (place["h"] - 2.5) / height)
+        )
+        axes.set_title(item.title, fontsize=10, loc="left")
+        _DRAWN.get(item.kind, _lines)(axes, item, recorded.series(item))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=80)
+
+
+def _lines(axes: Axes, panel: Panel, series: Named) -> None:
+    for name, found in series:
+        dashed = "line" in name or name in ("training", "limit")
+        if name == "limit" and panel.unit == "bytes":
+            continue  # the limit of a large host would flatten the curve
+        at, values = zip(*found.samples, strict=True)
+        axes.plot(np.array(at) / 60, np.array(values) * _scale(panel)[0], "--" if dashed else "-", label=name, lw=1.3)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.15)
+    axes.set_ylabel(_scale(panel)[1], fontsize=8)
+    axes.set_xlabel("minutes", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    if len(series) > 1:
+        many = len(series) > 6
+        axes.legend(fontsize=6 if many else 7, loc="upper left", ncols=(panel.width // 4) if many else 1)
+
+
+def _stat(axes: Axes, panel: Panel, series: Named) -> None:
+    value = series[0][1].samples[-1][1] if series else float("nan")
+    factor, unit = _scale(panel)
+    if "mappings" in panel.defaults:
+        text = panel.defaults["mappings"][0]["options"][f"{value:.0f}"]["text"]
+    else:
+        text = f"{value * factor:.{panel.defaults.get('decimals', 2)}f} {unit}"
+    steps = panel.defaults["thresholds"]["steps"]
+    color = [step["color"] for step in steps if step["value"] is None or value >= step["value"]][-1]
+    axes.set_axis_off()
+    axes.text(0.5, 0.35, text, fontsize=17, ha="center", va="center", color=_COLORS[color], transform=axes.transAxes)
+
+
+def _bars(axes: Axes, panel: Panel, series: Named) -> None:
+    bars = [(name, found.samples[-1][1] * _scale(panel)[0]) for name, found in series]
+    if panel.options["orientation"] == "vertical":
+        bars.sort(key=lambda bar: float(bar[0]))
+        axes.bar([name for name, _ in bars], [value for _, value in bars], color=_COLORS["blue"])
+        axes.tick_params(axis="x", rotation=60)
+    else:
+        bars.sort(key=lambda bar: bar[1])
+        colors = [_COLORS["green" if value < 1 else "red"] for _, value in bars]
+        axes.barh([name for name, _ in bars], [value for _, value in bars], color=colors)
+        axes.axvline(1, color="black", lw=1, ls="--")
+        left, bottom, width, height = axes.get_position().bounds
+        axes.set_position((left + width / 10, bottom, width * 9 / 10, height))
+    axes.tick_params(labelsize=7)
+    axes.set_ylabel(_scale(panel)[1], fontsize=8)
+
+
+def _heatmap(axes: Axes, panel: Panel, series: Named) -> None:
+    """Buckets are cumulative; what is drawn is the difference to the one below."""
+    ordered = sorted(series, key=lambda item: float(item[0]))
+    cumulated = np.array([[value for _, value in found.samples] for _, found in ordered])
+    counts = np.diff(cumulated, axis=0, prepend=0)
+    limits = np.array([float(name) for name, _ in ordered])
+    kept = (counts.sum(axis=1) > 0) & np.isfinite(limits)
+    first, last = np.flatnonzero(kept)[[0, -1]]
+    minutes = np.array([at for at, _ in ordered[0][1].samples]) / 60
+    edges = limits[max(first - 1, 0) : last + 1] / 1000
+    axes.pcolormesh(minutes, np.arange(last - first + 1), counts[first : last + 1], cmap="Blues", shading="nearest")
+    labels = [f"{edge:.3g}" for edge in edges[-(last - first + 1) :]]
+    axes.set_yticks(range(last - first + 1), labels, fontsize=7)
+    axes.set_ylabel("ms, up to", fontsize=8)
+    axes.set_xlabel("minutes", fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+
+
+def _timeline(axes: Axes, panel: Panel, series: Named) -> None:
+    for height, (name, found) in enumerate(series):
+        minutes = [at / 60 for at, _ in found.samples]
+        axes.plot(minutes, [height] * len(minutes), lw=16, solid_capstyle="butt", alpha=0.5)
+        axes.text(minutes[0], height, f" {name}", fontsize=8, va="center")
+    axes.set_yticks([])
+    axes.set_ylim(-0.7, len(series) - 0.3)
+    axes.set_xlabel("minutes", fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+
+
+_DRAWN = {"stat": _stat, "bargauge": _bars, "heatmap": _heatmap, "state-timeline": _timeline}
+_COLORS = {"green": "#2b8a3e", "orange": "#e67700", "red": "#c92a2a", "blue": "#1864ab"}
+_SCALES: dict[str, tuple[float, str]] = {
+    "s": (1000, "ms"),
+    "bytes": (2**-20, "MiB"),
+    "percentunit": (100, "%"),
+    "reqps": (1, "requests/s"),
+}
+
+
+def _scale(panel: Panel) -> tuple[float, str]:
+    if panel.title.startswith("Age"):
+        return 1 / 60, "min"
+    return _SCALES.get(panel.unit, (1, ""))
+
+
+def load_test(stack: Stack, seconds: float) -> None:
+    """Three phases of equal length: 10 requests per second, 100, then 10 of later customers."""
+    features = list(_canary(stack)["instances"][0])
+    customers = synthetic_customers(sample.ROWS, sample.SEED + 1, features)
+    for group, rate in ((customers, 10), (customers, 100), (_later_customers(features), 10)):
+        with Load(stack.server_url, "purchase-model", group, rate):
+            time.sleep(seconds / 3)
+
+
+def _later_customers(features: Sequence[str]) -> list[Customer]:
+    (rows,) = sample.draw(sample.ROWS, sample.SEED + 1)
+    first = int(sample.ROWS * (1 - LATER_SHARE))
+    columns = [rows[name][first:].tolist() for name in features]
+    return [dict(zip(features, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _canary(stack: Stack) -> dict[str, Any]:
+    return pushed.canary(pushed.newest(stack.models))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m monitoring.pictures", description=__doc__.splitlines()[0])
+    parser.add_argument("--artifacts", type=Path, default=pushed.ROOT / "artifacts", help="as given to pipeline.run")
+    parser.add_argument("--minutes", type=float, default=9, help="length of the load test, default %(default)g")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="default %(default)s")
+    arguments = parser.parse_args()
+    models = (arguments.artifacts / "serving" / "purchase-model").resolve()
+    console = Console()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            stack = Stack(
+                models, arguments.artifacts.resolve() / "runs", Path(folder) / "stack", interval=INTERVAL_SECONDS
+            )
+            with stack, console.status("load test ..."):
+                if not takes_synthetic_customers(_canary(stack)["instances"][0]):
+                    raise BadInputError(f"{models}: the model does not take the synthetic sample's columns")
+                start = time.time()
+                load_test(stack, arguments.minutes * 60)
+                recorded = Recorded(stack.prometheus_url, start, time.time())
+                for name, rows in DASHBOARDS.items():
+                    draw(rows, recorded, arguments.out / name)
+                    console.print(arguments.out / name)
+    except BadInputError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

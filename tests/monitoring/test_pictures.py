@@ -1,0 +1,25 @@
+"""Every kind of panel can be drawn from what Prometheus returns."""
+
+from monitoring import dashboards, pictures
+from monitoring.query import Series
+
+
+class Answers:
+    def series(self, panel):
+        names = {"heatmap": ["10", "18", "+Inf"], "stat": [""]}.get(panel.kind, ["0.1", "0.5"])
+        return [
+            (name, Series({}, [(float(at), float(place <= at / 20)) for at in range(0, 60, 5)]))
+            for place, name in enumerate(names)
+        ]
+
+
+def test_dashboards_become_pictures(tmp_path):
+    for name, rows in pictures.DASHBOARDS.items():
+        file = tmp_path / "pictures" / name
+        pictures.draw(rows, Answers(), file)
+        assert file.read_bytes().startswith(b"\x89PNG")
+        assert file.stat().st_size > 20_000
+
+
+def test_every_dashboard_has_a_picture():
+    assert len(pictures.DASHBOARDS) == len(dashboards.build())

@@ -1,0 +1,137 @@
+"""What `python -m monitoring` says when it cannot start, and what its load sends."""
+
+import http.server
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from data.contract import BadInputError
+from monitoring.load import Load, synthetic_customers, takes_synthetic_customers
+from monitoring.stack import Ports, Stack
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ports():
+    with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
+        numbers = [s.getsockname()[1] for s in (a, b)]
+    return Ports(numbers[0], numbers[1], numbers[0] + 1)
+
+
+@pytest.fixture
+def models(tmp_path):
+    (tmp_path / "models" / "7").mkdir(parents=True)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def _prometheus(tmp_path, monkeypatch):
+    """A stand-in on PATH for machines without it; these tests do not run it."""
+    program = tmp_path / "bin" / "prometheus"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_prometheus_is_pointed_at_these_processes(tmp_path, models, ports):
+    stack = Stack(models, tmp_path / "runs", tmp_path / "stack", ports, interval=3)
+    stack.configure()
+    read = {
+        name: yaml.safe_load((stack.folder / "targets" / f"model-{name}.yml").read_text())
+        for name in vars(ports)
+        if name != "prometheus"
+    }
+    server = f"127.0.0.1:{ports.server}"
+    assert read["server"] == [{"targets": [server]}]
+    assert read["exporter"] == [{"targets": [f"127.0.0.1:{ports.exporter}"], "labels": {"instance": server}}]
+    config = yaml.safe_load((stack.folder / "prometheus.yml").read_text())
+    assert config["global"]["scrape_interval"] == "3s"
+    assert config["rule_files"] == ["rules/*.yml"]
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_no_model(tmp_path, ports):
+    with pytest.raises(BadInputError, match="no model has been pushed yet; run `make run` first"):
+        Stack(tmp_path / "none", tmp_path, tmp_path / "stack", ports).configure()
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_taken_port(tmp_path, models, ports):
+    with socket.create_server(("127.0.0.1", ports.exporter)), pytest.raises(BadInputError) as caught:
+        Stack(models, tmp_path, tmp_path / "stack", ports).configure()
+    assert f"port {ports.exporter} for the exporter cannot be opened" in str(caught.value)
+
+
+def test_no_prometheus(tmp_path, models, ports, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadInputError, match="apt-get install prometheus"):
+        Stack(models, tmp_path, tmp_path / "stack", ports).configure()
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_program_that_ends_at_once_is_named_with_its_output(tmp_path, models, ports):
+    stack = Stack(models, tmp_path, tmp_path / "stack", ports)
+    stack.configure()
+    with pytest.raises(BadInputError, match=r"the prometheus did not start; its output is in .*prometheus\.log"):
+        stack.start("prometheus")
+    stack.stop("prometheus")
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
+def test_command_line_without_a_model(tmp_path):
+    command = [sys.executable, "-m", "monitoring", "--artifacts", tmp_path]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "no model has been pushed yet" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_synthetic_customers_are_the_samples_rows_in_another_order():
+    customers = synthetic_customers(500, 4, ["age", "job"])
+    assert len(customers) == 500
+    assert customers == synthetic_customers(500, 4, ["age", "job"])
+    assert {type(value) for customer in customers for value in customer.values()} == {int, str}
+    assert takes_synthetic_customers(["age", "job", "duration"])
+    assert not takes_synthetic_customers(["customer_age"])
+
+
+def test_load_sends_every_customer_and_survives_errors():
+    bodies = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            if len(bodies) == 2:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self.send_response(500 if len(bodies) == 3 else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        customers = [{"age": age} for age in range(150)]
+        with Load(f"http://127.0.0.1:{server.server_port}", "m", customers, 500) as load:
+            deadline = time.monotonic() + 30
+            while load.answered < 40 and time.monotonic() < deadline:
+                time.sleep(0.01)
+        server.shutdown()
+    assert load.failed == 2
+    seen = {instance["age"] for body in bodies for instance in body["instances"]}
+    assert seen == set(range(150))

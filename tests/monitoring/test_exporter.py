@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from data import sample
-from monitoring import exporter
+from monitoring.collector import ModelCollector, Settings
 from monitoring.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def server():
             "/v1/models/purchase-model": status(("4", "END", "DATA_LOSS"), ("3", "AVAILABLE", "OK")),
             "predict": {"predictions": CANARY["predictions"]},
         }
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -84,15 +84,13 @@ def folders(tmp_path, sample_profile):
 
 @pytest.fixture
 def collector(server, folders):
-    return exporter.ModelCollector(
-        exporter.Settings(
+    return ModelCollector(
+        Settings(
             server=f"http://127.0.0.1:{server.server_port}",
             model="purchase-model",
             models=folders / "models",
             runs=folders / "runs",
             watch=None,
-            host="127.0.0.1",
-            port=0,
         )
     )
 

@@ -125,7 +125,7 @@ def test_load_sends_every_customer_and_survives_errors():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         customers = [{"age": age} for age in range(150)]
         with Load(f"http://127.0.0.1:{server.server_port}", "m", customers, 500) as load:
             deadline = time.monotonic() + 30

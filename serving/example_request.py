@@ -10,7 +10,7 @@ from tensorflow.core.example import example_pb2, feature_pb2
 from serving.errors import ServingError, invalid_argument
 from serving.json_reader import ABSENT, Members
 from serving.json_writer import echo
-from serving.predict_request import decode_base64, parse_object, signature_name, type_name
+from serving.predict_request import decode_base64, is_base64, parse_object, signature_name, type_name
 
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
@@ -26,9 +26,9 @@ def read(body: bytes) -> tuple[str, np.ndarray]:
     """
     document = parse_object(body)
     name = signature_name(document)
-    context = document.find(b"context")
+    context = document.find("context")
     prefix = b"" if context is ABSENT else _example(context)
-    examples = document.find(b"examples")
+    examples = document.find("examples")
     if examples is ABSENT:
         raise _format_error(document, "When method is classify, key 'examples' is expected and was not found")
     if not isinstance(examples, list) or isinstance(examples, Members):
@@ -49,7 +49,7 @@ def _example(value: Any) -> bytes:
         raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
     example = example_pb2.Example()
     for key, content in value:
-        name = key.decode("utf-8", "replace")
+        name = key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         feature = feature_pb2.Feature()
         is_list = isinstance(content, list) and not isinstance(content, Members)
         for element in content if is_list else [content]:
@@ -61,8 +61,8 @@ def _example(value: Any) -> bytes:
 def _add(value: Any, name: str, feature: feature_pb2.Feature) -> None:
     if isinstance(value, bool):
         _values(feature, "int64_list", name).append(int(value))
-    elif isinstance(value, bytes):
-        _values(feature, "bytes_list", name).append(value)
+    elif isinstance(value, str):
+        _values(feature, "bytes_list", name).append(value.encode("utf-8", "surrogateescape"))
     elif isinstance(value, float):
         with np.errstate(over="ignore"):
             _values(feature, "float_list", name).append(float(np.float32(value)))
@@ -71,7 +71,7 @@ def _add(value: Any, name: str, feature: feature_pb2.Feature) -> None:
         if value >= 2**63:
             raise invalid_argument(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
         integers.append(value)
-    elif isinstance(value, Members) and len(value) == 1 and value[0][0] == b"b64" and isinstance(value[0][1], bytes):
+    elif is_base64(value):
         _values(feature, "bytes_list", name).append(decode_base64(value))
     else:
         raise invalid_argument(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")

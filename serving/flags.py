@@ -30,7 +30,7 @@ REST API
   --rest_api_num_threads=N  threads that run TensorFlow (twice the cores)
   --rest_api_timeout_in_ms=N   longest time of one run (30000)
   --rest_api_enable_cors_support   answer with CORS headers
-  --max_request_bytes=N     longest request body, 413 beyond (33554432); this flag is not TensorFlow Serving's
+  --max_request_bytes=N     longest request body, 413 beyond (16777216); this flag is not TensorFlow Serving's
   --monitoring_config_file=FILE   a MonitoringConfig in text format; decides whether and where metrics are
 Loading
   --file_system_poll_wait_seconds=N   time between two looks for new versions (1; 0: look once)
@@ -93,7 +93,7 @@ class Flags:
     rest_api_num_threads: int = 2 * (os.cpu_count() or 1)
     rest_api_timeout_in_ms: int = 30_000
     rest_api_enable_cors_support: bool = False
-    max_request_bytes: int = 32 * 1024 * 1024
+    max_request_bytes: int = 16 * 1024 * 1024
     monitoring_config_file: str = ""
     file_system_poll_wait_seconds: int = 1
     max_num_load_retries: int = 5

@@ -1,14 +1,16 @@
 """JSON read exactly as TensorFlow Serving's parser (rapidjson 1.1.0, iterative, NaN and Inf allowed) reads it.
 
-`orjson` reads nearly every request; this parser is for the rest: bodies with NaN or Infinity tokens, keys given twice,
+`orjson` reads nearly every request; this module is for the rest: bodies with NaN or Infinity tokens, keys given twice,
 bytes that are not UTF-8, deep nesting, and broken JSON, for which it finds rapidjson's message and byte offset.
 
-A parsed value is None, True, False, int (an integer token within 64 bits), float (any other number), bytes (a string,
-undecoded) or list; an object is `Members`, which keeps every member in order, keys given twice included.
+A parsed value is None, True, False, int (an integer token within 64 bits), float (any other number), str or list; an
+object is `Members`, which keeps every member in order, keys given twice included. Bytes that are not UTF-8 are kept in
+texts as lone surrogates (`surrogateescape`).
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import Any
@@ -17,9 +19,9 @@ from serving.errors import ServingError, invalid_argument
 
 
 class Members(list):
-    """A JSON object: a list of (key, value), keys as bytes."""
+    """A JSON object: a list of (key, value)."""
 
-    def find(self, key: bytes) -> Any:
+    def find(self, key: str) -> Any:
         """The value of the first member with this key, or `ABSENT`."""
         for name, value in self:
             if name == key:
@@ -29,19 +31,22 @@ class Members(list):
 
 ABSENT = object()
 
-_WHITESPACE = re.compile(rb"[ \n\r\t]*")
-_PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
-_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?(?:[eE]([+-]?[0-9]+))?")
-_LITERALS = {ord("n"): (b"null", None), ord("t"): (b"true", True), ord("f"): (b"false", False)}
-_ESCAPES = {ord(key): value for key, value in zip('"/\\bfnrt', b'"/\\\b\f\n\r\t', strict=True)}
-_HEX4 = re.compile(rb"[0-9A-Fa-f]{4}")
+MAY_MISREAD = re.compile(rb"\\u[dD][89a-fA-F]|[eE]\+?[0-9]{3}|[0-9]{20}|\x00")
+"""What the standard library reads otherwise: lone surrogates, numbers beyond 64 bits or a double, NUL."""
+
+_WHITESPACE = re.compile(r"[ \n\r\t]*")
+_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?(?:[eE]([+-]?[0-9]+))?")
+_LITERALS = {"n": ("null", None), "t": ("true", True), "f": ("false", False)}
+_ESCAPES = dict(zip('"/\\bfnrt', '"/\\\b\f\n\r\t', strict=True))
+_HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 
 _INVALID_VALUE = "Invalid value."
 _INVALID_ESCAPE = "Invalid escape character in string."
 _INVALID_SURROGATE = "The surrogate pair in string is invalid."
 
 # What the parser expects next. The texts are rapidjson's, for anything else it meets there.
-_START, _FINISH, _FIRST_KEY, _KEY, _COLON, _VALUE, _AFTER_VALUE, _FIRST_ELEMENT, _ELEMENT, _AFTER_ELEMENT = range(10)
+_START, _FIRST_KEY, _KEY, _COLON, _VALUE, _AFTER_VALUE, _FIRST_ELEMENT, _ELEMENT, _AFTER_ELEMENT = range(9)
 _UNEXPECTED = {
     _START: "The document is empty.",
     _FIRST_KEY: "Missing a name for object member.",
@@ -54,7 +59,7 @@ _UNEXPECTED = {
     _AFTER_ELEMENT: "Missing a comma or ']' after an array element.",
 }
 _TAKES_VALUE = {_START, _VALUE, _FIRST_ELEMENT, _ELEMENT}
-_PUNCTUATION = frozenset(b"]},:")
+_MAY_END = {"}": (_FIRST_KEY, _AFTER_VALUE), "]": (_FIRST_ELEMENT, _AFTER_ELEMENT)}
 
 
 def parse(body: bytes) -> Any:
@@ -65,88 +70,94 @@ def parse(body: bytes) -> Any:
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
-    return _Parser(body).parse()
+    mark = 0
+    for byte in b"\xef\xbb\xbf":
+        mark += body[mark : mark + 1] == bytes([byte])
+    # rapidjson takes a NUL byte for the end of the text.
+    text = body[mark:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    start = _WHITESPACE.match(text).end()
+    if text[start : start + 1] in ("{", "[") and not MAY_MISREAD.search(body):
+        try:
+            return _scan(text, start)[0]
+        except (StopIteration, ValueError, RecursionError):
+            pass  # broken or unusual; the slow way knows
+    return _Parser(text, mark).parse()
+
+
+_scan = json.JSONDecoder(object_pairs_hook=Members).scan_once
 
 
 class _Parser:
-    def __init__(self, body: bytes):
-        # rapidjson takes a NUL byte for the end of the text.
-        end = body.find(b"\0")
-        self.text = body if end < 0 else body[:end]
+    """The parser's automaton.
+
+    Args:
+      text: what to parse.
+      mark: bytes of the byte order mark in front of it.
+    """
+
+    def __init__(self, text: str, mark: int):
+        self.text = text
+        self.mark = mark
         self.at = 0
 
     def parse(self) -> Any:
-        for byte in b"\xef\xbb\xbf":
-            if self.text[self.at : self.at + 1] == bytes([byte]):
-                self.at += 1
         text = self.text
         end = len(text)
         state = _START
-        stack: list[tuple[Any, int, bytes | None]] = []
+        stack: list[tuple[Any, int, str]] = []
         container: Any = None
-        key: bytes | None = None
-        result: Any = None
+        key = ""
         while True:
             self.at = _WHITESPACE.match(text, self.at).end()
-            if self.at == end:
-                raise self.error(_UNEXPECTED[state], self.at)
-            char = text[self.at]
-            if state in _TAKES_VALUE and char not in _PUNCTUATION:
-                if char == 0x7B or char == 0x5B:  # { or [
+            char = text[self.at] if self.at < end else ""
+            if state in _TAKES_VALUE and char not in "]},:":
+                if char in "[{":
                     stack.append((container, state, key))
-                    container = Members() if char == 0x7B else []
-                    state = _FIRST_KEY if char == 0x7B else _FIRST_ELEMENT
+                    container, state = ([], _FIRST_ELEMENT) if char == "[" else (Members(), _FIRST_KEY)
                     self.at += 1
                     continue
                 value = self.scalar(char)
-            elif char == 0x22 and state in (_FIRST_KEY, _KEY):
+            elif char == '"' and state in (_FIRST_KEY, _KEY):
                 key = self.string()
                 state = _COLON
                 continue
-            elif char == 0x3A and state == _COLON:
+            elif char == ":" and state == _COLON:
                 self.at += 1
                 state = _VALUE
                 continue
-            elif char == 0x2C and state == _AFTER_VALUE:
+            elif char == "," and state in (_AFTER_VALUE, _AFTER_ELEMENT):
                 self.at += 1
-                state = _KEY
+                state = _KEY if state == _AFTER_VALUE else _ELEMENT
                 continue
-            elif char == 0x2C and state == _AFTER_ELEMENT:
-                self.at += 1
-                state = _ELEMENT
-                continue
-            elif (char == 0x7D and state in (_FIRST_KEY, _AFTER_VALUE)) or (
-                char == 0x5D and state in (_FIRST_ELEMENT, _AFTER_ELEMENT)
-            ):
+            elif state in _MAY_END.get(char, ()):
                 self.at += 1
                 value = container
                 container, state, key = stack.pop()
             else:
                 raise self.error(_UNEXPECTED[state], self.at)
             if state == _START:
-                result = value
-                break
+                return value
             if state == _VALUE:
                 container.append((key, value))
                 state = _AFTER_VALUE
             else:
                 container.append(value)
                 state = _AFTER_ELEMENT
-        return result
 
-    def error(self, text: str, offset: int) -> ServingError:
+    def error(self, text: str, at: int) -> ServingError:
+        offset = self.mark + len(self.text[:at].encode("utf-8", "surrogateescape"))
         return invalid_argument(f"JSON Parse error: {text} at offset: {offset}")
 
-    def take(self, wanted: bytes) -> bool:
-        """Consumes as many of the wanted bytes as are there; whether all were."""
-        for byte in wanted:
-            if self.at == len(self.text) or self.text[self.at] != byte:
+    def take(self, wanted: str) -> bool:
+        """Consumes as many of the wanted characters as are there; whether all were."""
+        for char in wanted:
+            if self.text[self.at : self.at + 1] != char:
                 return False
             self.at += 1
         return True
 
-    def scalar(self, char: int) -> Any:
-        if char == 0x22:
+    def scalar(self, char: str) -> Any:
+        if char == '"':
             return self.string()
         if char in _LITERALS:
             word, value = _LITERALS[char]
@@ -164,10 +175,10 @@ class _Parser:
         self.at = match.end()
         fraction, exponent = match.groups()
         follow = text[self.at : self.at + 1]
-        if exponent is None and follow == b"." and fraction is None:
+        if exponent is None and follow == "." and fraction is None:
             raise self.error("Miss fraction part in number.", self.at + 1)
-        if exponent is None and follow in (b"e", b"E"):
-            sign = text[self.at + 1 : self.at + 2] in (b"+", b"-")
+        if exponent is None and follow in ("e", "E"):
+            sign = text[self.at + 1 : self.at + 2] in ("+", "-")
             raise self.error("Miss exponent in number.", self.at + 1 + sign)
         token = match.group()
         if fraction is None and exponent is None:
@@ -175,64 +186,66 @@ class _Parser:
             if integer is not None and -(2**63) <= integer < 2**64:
                 return integer
         number = float(token)
-        digits = len(fraction) - 1 if fraction else 0
         # rapidjson judges by the exponent; a mantissa may still carry the number to infinity.
         if exponent is None:
             too_big = math.isinf(number)
         else:
-            too_big = exponent[:1] != b"-" and int(exponent.lstrip(b"+0")[:12] or b"0") > 308 + digits
+            digits = len(fraction) - 1 if fraction else 0
+            too_big = exponent[0] != "-" and int(exponent.lstrip("+0")[:12] or "0") > 308 + digits
         if too_big:
             raise self.error("Number too big to be stored in double.", start)
         return number
 
     def not_finite(self) -> float:
-        sign = -1.0 if self.take(b"-") else 1.0
+        sign = -1.0 if self.take("-") else 1.0
         char = self.text[self.at : self.at + 1]
-        if char == b"N" and self.take(b"NaN"):
+        if char == "N" and self.take("NaN"):
             return math.nan
-        if char == b"I" and self.take(b"Inf") and (self.text[self.at : self.at + 1] != b"i" or self.take(b"inity")):
+        if char == "I" and self.take("Inf") and (self.text[self.at : self.at + 1] != "i" or self.take("inity")):
             return sign * math.inf
         raise self.error(_INVALID_VALUE, self.at)
 
-    def string(self) -> bytes:
+    def string(self) -> str:
         text = self.text
         plain = _PLAIN.match(text, self.at + 1)
-        end = plain.end()
-        if text[end : end + 1] == b'"':
-            self.at = end + 1
-            return plain.group()
+        at = plain.end()
         parts = [plain.group()]
         while True:
-            char = text[end : end + 1]
-            if char == b'"':
-                self.at = end + 1
-                return b"".join(parts)
-            if char == b"":
-                raise self.error("Missing a closing quotation mark in string.", end)
-            if char != b"\\":
-                raise self.error(_INVALID_ESCAPE, end)
-            escape = text[end + 1] if end + 1 < len(text) else -1
+            char = text[at : at + 1]
+            if char == '"':
+                self.at = at + 1
+                return "".join(parts)
+            if char == "":
+                raise self.error("Missing a closing quotation mark in string.", at)
+            if char != "\\":
+                raise self.error(_INVALID_ESCAPE, at)
+            escape = text[at + 1 : at + 2]
             if escape in _ESCAPES:
-                parts.append(bytes([_ESCAPES[escape]]))
-                end += 2
-            elif escape == 0x75:  # u
-                code = self.hex4(end + 2, end)
-                after = end + 6
-                if 0xD800 <= code <= 0xDBFF:
-                    if text[after : after + 2] != b"\\u":
-                        raise self.error(_INVALID_SURROGATE, end)
-                    low = self.hex4(after + 2, end)
-                    if not 0xDC00 <= low <= 0xDFFF:
-                        raise self.error(_INVALID_SURROGATE, end)
-                    code = (((code - 0xD800) << 10) | (low - 0xDC00)) + 0x10000
-                    after += 6
-                parts.append(chr(code).encode("utf-8", "surrogatepass"))
-                end = after
+                parts.append(_ESCAPES[escape])
+                at += 2
+            elif escape == "u":
+                decoded, at = self.unicode(at)
+                parts.append(decoded)
             else:
-                raise self.error(_INVALID_ESCAPE, end)
-            plain = _PLAIN.match(text, end)
+                raise self.error(_INVALID_ESCAPE, at)
+            plain = _PLAIN.match(text, at)
             parts.append(plain.group())
-            end = plain.end()
+            at = plain.end()
+
+    def unicode(self, start: int) -> tuple[str, int]:
+        """The character of a `\\u` escape and where the text goes on."""
+        code = self.hex4(start + 2, start)
+        at = start + 6
+        if 0xD800 <= code <= 0xDBFF:
+            if self.text[at : at + 2] != "\\u":
+                raise self.error(_INVALID_SURROGATE, start)
+            low = self.hex4(at + 2, start)
+            if not 0xDC00 <= low <= 0xDFFF:
+                raise self.error(_INVALID_SURROGATE, start)
+            code = (((code - 0xD800) << 10) | (low - 0xDC00)) + 0x10000
+            at += 6
+        # A low surrogate alone passes, as three bytes that are not UTF-8.
+        return chr(code).encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape"), at
 
     def hex4(self, at: int, escape_at: int) -> int:
         match = _HEX4.match(self.text, at)

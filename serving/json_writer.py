@@ -302,8 +302,8 @@ class _Echo:
 
 
 def _echo_scalar(value: Any) -> str:
-    if isinstance(value, bytes):
-        return quote(value.decode("utf-8", "surrogateescape"))
+    if isinstance(value, str):
+        return quote(value)
     if isinstance(value, float):
         return _echo_double(value)
     if value is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,7 +21,7 @@ import orjson
 
 from serving import dtypes
 from serving.errors import Code, ServingError, invalid_argument
-from serving.json_reader import ABSENT, Members, parse
+from serving.json_reader import ABSENT, MAY_MISREAD, Members, parse
 from serving.json_writer import echo
 
 MAX_RANK = 32
@@ -56,13 +55,9 @@ def loads(body: bytes) -> dict[str, Any] | None:
     return _loads_extended(body)
 
 
-_MAY_MISREAD = re.compile(rb"\\u[dD][89a-fA-F]|[eE]\+?[0-9]{3}|[0-9]{300}|\x00")
-"""Lone surrogates and numbers beyond a double, which the standard library accepts and rapidjson does not."""
-
-
 def _loads_extended(body: bytes) -> dict[str, Any] | None:
     """Like `loads` for bodies with NaN, Infinity or colons in texts; a third as fast."""
-    if _MAY_MISREAD.search(body):
+    if MAY_MISREAD.search(body):
         return None
     try:
         document = json.loads(body.decode(), object_pairs_hook=_without_duplicates)
@@ -263,7 +258,7 @@ def read(body: bytes, signature_inputs: Callable[[str], Mapping[str, int]]) -> t
     inputs = signature_inputs(name)
     if not inputs:
         raise invalid_argument(f"Failed to get input map for signature: {name or 'DEFAULT'}")
-    instances, columns = document.find(b"instances"), document.find(b"inputs")
+    instances, columns = document.find("instances"), document.find("inputs")
     if instances is not ABSENT:
         if columns is not ABSENT:
             raise _format_error(
@@ -289,12 +284,12 @@ def parse_object(body: bytes) -> Members:
 
 def signature_name(document: Members) -> str:
     """`signature_name`, or "" where it is not given."""
-    name = document.find(b"signature_name")
+    name = document.find("signature_name")
     if name is ABSENT:
         return ""
-    if not isinstance(name, bytes):
+    if not isinstance(name, str):
         raise _format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
-    return name.decode("utf-8", "surrogateescape")
+    return name
 
 
 def _format_error(value: Any, text: str) -> ServingError:
@@ -352,8 +347,7 @@ def _from_instances(instances: list[Any], inputs: Mapping[str, int]) -> dict[str
 
 def _add_named(element: Members, index: int, inputs: Mapping[str, int], tensors: dict[str, _Tensor]) -> None:
     seen: set[str] = set()
-    for key, value in element:
-        name = key.decode("utf-8", "surrogateescape")
+    for name, value in element:
         if name in seen:
             continue
         seen.add(name)
@@ -388,7 +382,7 @@ def _from_inputs(columns: Any, inputs: Mapping[str, int]) -> dict[str, np.ndarra
         return {name: _whole(columns, name, dtype) for name, dtype in inputs.items()}
     tensors = {}
     for name, dtype in inputs.items():
-        value = columns.find(name.encode("utf-8", "surrogateescape"))
+        value = columns.find(name)
         if value is ABSENT:
             raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
         tensors[name] = _whole(value, name, dtype)
@@ -406,13 +400,13 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, list) and not isinstance(value, Members)
 
 
-def _is_base64(value: Any) -> bool:
+def is_base64(value: Any) -> bool:
     """Whether the value is `{"b64": "<text>"}` with that single key."""
-    return isinstance(value, Members) and len(value) == 1 and value[0][0] == b"b64" and isinstance(value[0][1], bytes)
+    return isinstance(value, Members) and len(value) == 1 and value[0][0] == "b64" and isinstance(value[0][1], str)
 
 
 def _is_named(value: Any) -> bool:
-    return isinstance(value, Members) and not _is_base64(value)
+    return isinstance(value, Members) and not is_base64(value)
 
 
 def _shape(value: Any, name: str) -> tuple[int, ...]:
@@ -460,8 +454,10 @@ def _scalar(value: Any, dtype: int) -> Any:
         return decode_base64(value)
     if dtype not in dtypes.NUMPY:
         raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {echo(value)} to type: {dtypes.name(dtype)}")
+    if dtype == dtypes.STRING and isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
     if dtype == dtypes.STRING:
-        right = isinstance(value, bytes)
+        right = False
     elif dtype == dtypes.BOOL:
         right = isinstance(value, bool)
     elif dtype in dtypes.FLOATS:
@@ -488,7 +484,7 @@ def type_name(value: Any) -> str:
         return "Object"
     if isinstance(value, list):
         return "Array"
-    return "String" if isinstance(value, bytes) else "Number"
+    return "String" if isinstance(value, str) else "Number"
 
 
 def decode_base64(value: Members) -> bytes:
@@ -497,9 +493,9 @@ def decode_base64(value: Members) -> bytes:
     Raises:
       ServingError: INVALID_ARGUMENT where it is another object or not base64.
     """
-    if not _is_base64(value):
+    if not is_base64(value):
         raise _format_error(value, "not formatted correctly for base64 data")
-    text = value[0][1].translate(None, b" \t\r\n\v\f").rstrip(b"=")
+    text = value[0][1].encode("utf-8", "surrogateescape").translate(None, b" \t\r\n\v\f").rstrip(b"=")
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:

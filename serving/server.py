@@ -27,6 +27,7 @@ from serving.servable import RuntimeOptions, Servable
 log = logging.getLogger("serving.server")
 
 _BACKLOG = 1024
+_SWITCH_SECONDS = 0.001
 _GOODBYE_SECONDS = 1.0
 """After the last answer, how long connections still get a 503 before they are closed."""
 
@@ -38,6 +39,8 @@ def run(flags: Flags) -> None:
       BadInputError: the port is taken, or a configuration file is wrong.
     """
     logs.configure()
+    # A worker that reads a large body, or a load, would else keep the event loop waiting 5 ms at a time.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     listener = _listen(flags.rest_api_port)
     metrics = Metrics()
     manager = Manager(

@@ -138,7 +138,7 @@ def test_a_websocket_client_gets_a_plain_answer(wire):
     assert wire.answer()[0] == 200
 
 
-LIMIT = 32 * 1024 * 1024
+LIMIT = 16 * 1024 * 1024
 
 
 def test_bodies_beyond_the_limit_are_refused_before_they_are_read(wire):
@@ -152,7 +152,7 @@ def test_chunked_and_zipped_bodies_count_too(server):
     wire = Wire(server.port)
     wire.send(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-    for _ in range(33):
+    for _ in range(17):
         wire.send(chunk)
     assert wire.answer()[0] == 413
     wire = Wire(server.port)

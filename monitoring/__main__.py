@@ -30,10 +30,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20, help="requests per second, default %(default)s")
     parser.add_argument("--port", type=int, default=Ports.server, help="of the server, default %(default)s")
     arguments = parser.parse_args()
-    models = (arguments.artifacts / "serving" / "purchase-model").resolve()
-    stack = Stack(
-        models, arguments.artifacts / "runs", arguments.artifacts.resolve() / "monitoring", Ports(arguments.port)
-    )
+    artifacts = arguments.artifacts.resolve()
+    models = artifacts / "serving" / "purchase-model"
+    stack = Stack(models, artifacts / "runs", artifacts / "monitoring", Ports(arguments.port))
     console = Console()
     try:
         with ExitStack() as running:

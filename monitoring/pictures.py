@@ -1,13 +1,15 @@
 """Draws the dashboards as pictures for the documentation: `python -m monitoring.pictures`.
 
 Grafana shows more, and moves; the pictures show what the same queries return from a real Prometheus. For that a load
-test runs first, of some minutes: few requests, many, then only customers from the end of the synthetic sample.
+test runs first, of some minutes: few requests, many, a new version meanwhile, then only customers from the end of the
+synthetic sample.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -179,18 +181,34 @@ def _scale(panel: Panel) -> tuple[float, str]:
 
 
 def load_test(stack: Stack, seconds: float) -> None:
-    """Three phases of equal length: 10 requests per second, 100, then 10 of later customers."""
+    """Four phases of equal length: 10 requests per second, 100, 100 with a new version, then 10 of later customers."""
     features = list(_canary(stack)["instances"][0])
     customers = synthetic_customers(sample.ROWS, sample.SEED + 1, features)
-    for group, rate in ((customers, 10), (customers, 100), (_later_customers(features), 10)):
+    for group, rate, push in (
+        (customers, 10, False),
+        (customers, 100, False),
+        (customers, 100, True),
+        (_later_customers(features), 10, False),
+    ):
         with Load(stack.server_url, "purchase-model", group, rate):
-            time.sleep(seconds / 3)
+            if push:
+                _push_again(stack.models)
+            time.sleep(seconds / 4)
+
+
+def _push_again(models: Path) -> None:
+    """Copies the newest version to the next number, as a push would."""
+    newest = pushed.newest(models)
+    partial = models / "partial"
+    shutil.copytree(newest, partial)
+    partial.rename(models / str(int(newest.name) + 1))
 
 
 def _later_customers(features: Sequence[str]) -> list[Customer]:
     (rows,) = sample.draw(sample.ROWS, sample.SEED + 1)
     first = int(sample.ROWS * (1 - LATER_SHARE))
-    columns = [rows[name][first:].tolist() for name in features]
+    order = np.random.default_rng(0).permutation(np.arange(first, sample.ROWS))
+    columns = [rows[name][order].tolist() for name in features]
     return [dict(zip(features, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -204,13 +222,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=9, help="length of the load test, default %(default)g")
     parser.add_argument("--out", type=Path, default=FOLDER, help="default %(default)s")
     arguments = parser.parse_args()
-    models = (arguments.artifacts / "serving" / "purchase-model").resolve()
+    artifacts = arguments.artifacts.resolve()
+    newest = pushed.newest(artifacts / "serving" / "purchase-model")
     console = Console()
     try:
+        if newest is None:
+            raise BadInputError(f"{artifacts}: no model has been pushed yet; run `make run` first")
         with tempfile.TemporaryDirectory() as folder:
-            stack = Stack(
-                models, arguments.artifacts.resolve() / "runs", Path(folder) / "stack", interval=INTERVAL_SECONDS
-            )
+            models = Path(folder) / "models"
+            shutil.copytree(newest, models / newest.name)
+            stack = Stack(models, artifacts / "runs", Path(folder) / "stack", interval=INTERVAL_SECONDS)
             with stack, console.status("load test ..."):
                 if not takes_synthetic_customers(_canary(stack)["instances"][0]):
                     raise BadInputError(f"{models}: the model does not take the synthetic sample's columns")

@@ -27,7 +27,13 @@ class Recent:
         self._window = RollingCounts(profile)
 
     def add(self, names: Iterable[str], arrays: Sequence[np.ndarray], outputs: Mapping[str, np.ndarray]) -> None:
-        """Counts the rows of one run: its inputs by name, each [rows], and what came out."""
+        """Counts the rows of one run: its inputs by name, each [rows], and what came out.
+
+        Tensors of other shapes, which a graph may take by broadcasting them, are no customers and are passed over.
+        """
+        shape = outputs[PROBABILITY].shape
+        if len(shape) != 1 or any(array.shape != shape for array in arrays):
+            return
         self._window.add(dict(zip(names, arrays, strict=True)), outputs[PROBABILITY])
 
     def page(self) -> dict[str, Any]:

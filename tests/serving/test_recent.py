@@ -34,6 +34,14 @@ def test_rows_of_a_run_are_counted(version):
     assert page["profile"]["reference"]["rows"] == 40
 
 
+@pytest.mark.parametrize("shape", [(), (1, 1), (2,)])
+def test_tensors_of_another_shape_than_the_scores_are_passed_over(version, shape):
+    counts = recent.load(version, FEATURES, ["probability"])
+    arrays = [np.full(shape, 30, np.float32), np.full(shape, b"student", object)]
+    counts.add(FEATURES, arrays, {"probability": np.zeros(shape if shape != (2,) else (1,), np.float32)})
+    assert counts.page()["recent"]["rows"] == 0
+
+
 @pytest.mark.parametrize(
     ("inputs", "outputs"), [(("age",), ["probability"]), ((*FEATURES, "day"), ["probability"]), (FEATURES, ["score"])]
 )

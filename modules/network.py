@@ -1,7 +1,7 @@
 """The network: an average of small dense nets that share nothing but their input.
 
-    features [batch, D] -> Dense, (BatchNormalization,) Dropout  x depth -> Dense(1)   one member
-                                                     ... x members      -> mean of logits
+    features [batch, D] -> Dropout -> (Dense, BatchNormalization, Dropout) x depth -> Dense(1)     one member
+                                                                  x members -> mean of logits
 
 Members start from different weights and see different dropout, so their errors differ and the mean is better than any.
 """
@@ -25,10 +25,12 @@ class Hyperparameters:
       BadInputError: a value is outside its range.
     """
 
-    width: int = 128
+    width: int = 64
     """Units of each hidden layer."""
     depth: int = 2
     """Hidden layers."""
+    input_dropout: float = 0.1
+    """Share of features dropped in training, for each member others."""
     dropout: float = 0.2
     """Share of hidden units dropped in training."""
     batch_normalization: bool = False
@@ -39,15 +41,16 @@ class Hyperparameters:
     """Decoupled decay of AdamW, per step and relative to the learning rate; biases are not decayed."""
     batch_size: int = 256
     """Rows per step."""
-    epochs: int = 20
+    epochs: int = 14
     """Passes over the training rows, over which the schedule decays; early stopping may end sooner."""
-    members: int = 5
+    members: int = 4
     """Nets in the average."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("width", 1, 4096),
             ("depth", 1, 16),
+            ("input_dropout", 0.0, 0.9),
             ("dropout", 0.0, 0.9),
             ("learning_rate", 1e-6, 1.0),
             ("weight_decay", 0.0, 10.0),
@@ -89,7 +92,7 @@ def build(inputs: int, hyperparameters: Hyperparameters, initial_logit: float = 
 
     Args:
       inputs: length D of the feature vector.
-      hyperparameters: width, depth, dropout, batch_normalization and members are used.
+      hyperparameters: what concerns the shape of the network is used, what concerns its training is not.
       initial_logit: bias of every output before training, best the log-odds of the label rate.
 
     Returns:
@@ -117,10 +120,10 @@ def average(members: keras.Model) -> keras.Model:
 
 
 def _member(features: Any, number: int, hyperparameters: Hyperparameters, initial_logit: float) -> Any:
-    hidden = features
+    hidden = keras.layers.Dropout(hyperparameters.input_dropout, name=f"member{number}_dropout")(features)
     for layer in range(hyperparameters.depth):
         name = f"member{number}_hidden{layer}"
-        hidden = keras.layers.Dense(hyperparameters.width, activation="silu", name=name)(hidden)
+        hidden = keras.layers.Dense(hyperparameters.width, activation="relu", name=name)(hidden)
         if hyperparameters.batch_normalization:
             hidden = keras.layers.BatchNormalization(name=f"{name}_normalization")(hidden)
         hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"{name}_dropout")(hidden)

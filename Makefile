@@ -8,13 +8,19 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format e2e lock clean
+.PHONY: help run serve monitor test lint format conformance lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INSTALLED)  ## train on the default data and push a model; ARGS="--data FILE" for more
 	@$(PYTHON) -m pipeline.run $(ARGS)
+
+serve: $(INSTALLED)  ## serve the pushed model on port 8501; ARGS="--rest_api_port=9000"
+	@$(PYTHON) -m serving $(ARGS)
+
+monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load; needs Debian's prometheus
+	@$(PYTHON) -m monitoring $(ARGS)
 
 test: $(INSTALLED)  ## every test, the end-to-end ones included
 	@$(PYTHON) -m pytest
@@ -26,6 +32,9 @@ lint: $(INSTALLED)  ## check style and formatting
 format: $(INSTALLED)  ## mend style and formatting
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+conformance: $(INSTALLED)  ## replay the REST cases; URL=http://host:8501 for a server of yours
+	@$(PYTHON) -m tests.serving.conformance $(if $(URL),--url=$(URL))
 
 lock: $(INSTALLED)  ## resolve pyproject.toml anew into requirements.txt
 	@.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --python $(PYTHON) \

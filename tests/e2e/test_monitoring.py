@@ -178,7 +178,7 @@ def test_exporter_and_server_agree_on_memory(stack):
 def test_random_customers_ring_no_drift_alarm(stack, real_columns, fifths):
     send(stack, real_columns, fifths[1])
     wait_for_scrapes(stack, 5)
-    assert found(stack, "model_drift_rows >= 4500")
+    wait_until(lambda: found(stack, "model_drift_rows >= 4500"))
     assert not {name for name in alerts(stack) | alerts(stack, "pending") if "Drift" in name}
 
 
@@ -209,11 +209,11 @@ def test_corrupt_version_rings_and_the_old_one_still_answers(stack, real_columns
         stack, "/v1/models/purchase-model:predict", {"instances": stand_in.instances(real_columns, fifths[1][:1])}
     )
     assert (status, len(answer["predictions"])) == (200, 1)
-    assert found(stack, 'model_server_version_state{version="2",error_code!="OK"}')
+    wait_until(lambda: found(stack, 'model_server_version_state{version="2",error_code!="OK"}'))
     shutil.rmtree(broken)
     stand_in.push(stack.models, 3, {name: column[fifths[0]] for name, column in real_columns.items()})
+    wait_until(lambda: found(stack, "model_server_serving_version_number == 3"))
     wait_until(lambda: "PurchaseModelPushNotServing" not in alerts(stack))
-    assert found(stack, "model_server_serving_version_number == 3")
     wait_until(lambda: found(stack, "model_server_canary_success == 1"))
 
 
@@ -223,9 +223,9 @@ def test_dead_server_rings_and_clears_after_its_return(stack):
     server.wait()
     wait_until(lambda: "PurchaseModelServerDown" in alerts(stack, "pending") | alerts(stack))
     wait_until(lambda: "PurchaseModelServerDown" in alerts(stack))
-    assert found(stack, "model_server_up == 0")
+    wait_until(lambda: found(stack, "model_server_up == 0"))
     assert found(stack, 'up{job="model-exporter"} == 1')
     stack.start("server")
     wait_until(lambda: not alerts(stack) & {"PurchaseModelServerDown", "PurchaseModelNoVersionAvailable"})
-    assert found(stack, "model_server_up == 1")
+    wait_until(lambda: found(stack, "model_server_up == 1"))
     assert "Traceback" not in (stack.folder / "exporter.log").read_text()

@@ -191,12 +191,12 @@ def _show(found: Drift, file: Path, version: Path) -> None:
 
     console = Console()
     table = Table(title=f"{file.name}: {found.rows:,} customers against the training split of version {version.name}")
-    for heading in ("feature", "PSI", "alarm line", "L-infinity", "missing", "unseen", "out of range", "verdict"):
-        table.add_column(heading, justify="left" if heading in ("feature", "verdict") else "right")
+    for heading in ("feature", "PSI", "line", "L-inf", "missing", "unseen", "out of range", ""):
+        table.add_column(heading, justify="left" if heading in ("feature", "") else "right", no_wrap=True)
     shifts = sorted(found.features.items(), key=lambda item: -item[1].psi)
     for name, shift in [*shifts, *([("(score)", found.score)] if found.score else [])]:
         shares = [f"{shift.shares[kind]:.1%}" if kind in shift.shares else "" for kind in SHARES]
-        verdict = {None: f"fewer than {MIN_ROWS} rows", True: "[red]has moved", False: "as before"}[shift.alarm]
+        verdict = {None: "too few rows", True: "[red]moved", False: ""}[shift.alarm]
         table.add_row(name, f"{shift.psi:.3f}", f"{shift.line:.3f}", f"{shift.l_infinity:.3f}", *shares, verdict)
     console.print(table)
     if found.score:

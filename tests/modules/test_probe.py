@@ -21,7 +21,7 @@ def example(age: float) -> bytes:
 
 
 def save(folder, tracked: bool) -> np.ndarray:
-    """Exports a small net with both signatures, its variables tracked or as Keras 3 leaves them; returns its answers."""
+    """Exports a small net, its variables tracked or as Keras 3 leaves them; returns its answers."""
     keras.utils.set_random_seed(1)
     net = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
     module = tf.Module() if tracked else net

@@ -1,0 +1,174 @@
+"""The peer of `benchmarks/pipeline.py`: the same learning in the graph that TFX's own components suggest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+import tensorflow_transform as tft
+from tfx import v1 as tfx
+from tfx.types import standard_artifacts
+
+from data.contract import Contract
+from modules import transform
+from modules.examples import serialized
+from modules.network import Hyperparameters
+from modules.training import fit
+
+METRICS = (
+    "ExampleCount",
+    "TruePositives",
+    "FalsePositives",
+    "TrueNegatives",
+    "FalseNegatives",
+    "BinaryAccuracy",
+    "Precision",
+    "Recall",
+    "AUC",
+    "AUCPrecisionRecall",
+    "Calibration",
+)
+
+
+def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path) -> tfx.dsl.Pipeline:
+    """CsvExampleGen to Pusher, all with TFX's defaults.
+
+    Args:
+      folder: holds one CSV file, written with commas: CsvExampleGen reads no other.
+      contract: names features, label and slices; slices of numbers are left out, as stock slicing has no bands.
+      seed: of the fit.
+      artifacts: where everything is written.
+    """
+    config = {"contract": contract.model_dump_json(), "with_after_call": False, "seed": seed}
+    shares = zip(("train", "eval", "test"), (14, 3, 3), strict=True)
+    splits = [tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in shares]
+    example_gen = tfx.components.CsvExampleGen(
+        input_base=str(folder),
+        output_config=tfx.proto.Output(split_config=tfx.proto.SplitConfig(splits=splits)),
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    schema = schema_gen.outputs["schema"]
+    validator = tfx.components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    transformation = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn=f"{__name__}.preprocessing_fn",
+        custom_config=config,
+    )
+    trainer = tfx.components.Trainer(
+        examples=transformation.outputs["transformed_examples"],
+        transform_graph=transformation.outputs["transform_graph"],
+        run_fn=f"{__name__}.run_fn",
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+        custom_config=config,
+    )
+    model = trainer.outputs["model"]
+    resolver = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    floor = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.5}))
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=resolver.outputs["model"],
+        example_splits=["test"],
+        eval_config=tfma.EvalConfig(
+            model_specs=[
+                tfma.ModelSpec(
+                    signature_name="serving_default",
+                    label_key=transform.LABEL,
+                    preprocessing_function_names=["transform_features"],
+                )
+            ],
+            metrics_specs=[
+                tfma.MetricsSpec(
+                    metrics=[tfma.MetricConfig(class_name=name) for name in METRICS], thresholds={"auc": floor}
+                )
+            ],
+            slicing_specs=[
+                tfma.SlicingSpec(),
+                *(tfma.SlicingSpec(feature_keys=[name]) for name in contract.slices if name in contract.categorical),
+            ],
+        ),
+    )
+    pusher = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(artifacts / "serving"))
+        ),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name="stock",
+        pipeline_root=str(artifacts / "tfx"),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            validator,
+            transformation,
+            trainer,
+            resolver,
+            evaluator,
+            pusher,
+        ],
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(artifacts / "metadata.sqlite")
+        ),
+    )
+
+
+def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:
+    """This project's features from what CsvExampleGen infers: int64, float or text, [batch, 1] each."""
+    contract = Contract.model_validate_json(custom_config["contract"])
+    raw = {}
+    for name in contract.features(custom_config["with_after_call"]):
+        column = tf.squeeze(inputs[name], axis=1)
+        raw[name] = tf.cast(column, tf.float32) if name in contract.numeric else column
+    raw[contract.label.name] = tf.cast(inputs[contract.label.name][:, 0] == contract.label.positive, tf.int64)
+    return transform.preprocessing_fn(raw, custom_config)
+
+
+def run_fn(fn_args: tfx.components.FnArgs) -> None:
+    """The same fit, on materialized examples, and an export that TF Serving can run."""
+    graph = tft.TFTransformOutput(fn_args.transform_output)
+    contract = Contract.model_validate_json(fn_args.custom_config["contract"])
+    spec = graph.transformed_feature_spec()
+    splits = []
+    for files in (fn_args.train_files, fn_args.eval_files):
+        parts = [tf.io.parse_example(batch, spec) for batch in serialized(files)]
+        splits.append(tuple(tf.concat([part[key] for part in parts], 0).numpy() for key in ("features", "label")))
+    hyperparameters = Hyperparameters.from_mapping(contract.hyperparameters)
+    network = fit(*splits, hyperparameters, fn_args.custom_config["seed"], log_dir=fn_args.model_run_dir).model
+    _Module(network, graph, contract.label.name).save(fn_args.serving_model_dir)
+
+
+class _Module(tf.Module):
+    def __init__(self, network: keras.Model, graph: tft.TFTransformOutput, label: str):
+        super().__init__()
+        self._variables = [variable.value for variable in network.variables]
+        self._network = network
+        self._transform = graph.transform_features_layer()
+        self._spec = graph.raw_feature_spec()
+        self._label = label
+
+    def save(self, path: str) -> None:
+        examples = [tf.TensorSpec([None], tf.string, name="examples")]
+        signatures = {"serving_default": self._predict, "transform_features": self._labels}
+        wrapped = {name: tf.function(body, input_signature=examples) for name, body in signatures.items()}
+        tf.saved_model.save(self, path, signatures=wrapped)
+
+    def _predict(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        spec = {name: feature for name, feature in self._spec.items() if name != self._label}
+        features = self._transform(tf.io.parse_example(examples, spec))["features"]
+        return {"probability": tf.sigmoid(self._network(features, training=False))}
+
+    def _labels(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {transform.LABEL: self._transform(tf.io.parse_example(examples, self._spec))[transform.LABEL]}

@@ -50,5 +50,5 @@ $(INSTALLED): requirements.txt
 	@echo "setting up .venv (once; a few minutes)"
 	@$(PYTHON310) -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.8
-	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) requirements.txt
+	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) -r requirements.txt
 	@touch $@

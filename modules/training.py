@@ -60,7 +60,7 @@ def fit(
         optimizer=_optimizer(hyperparameters, steps),
         loss=log_loss,
         metrics=[accuracy, average_log_loss],
-        jit_compile=True,
+        jit_compile=False,  # XLA costs seconds to compile for each fit and then steps no faster on CPUs.
     )
     best = keras.callbacks.EarlyStopping(
         "val_average_log_loss", mode="min", patience=PATIENCE, restore_best_weights=True

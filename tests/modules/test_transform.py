@@ -159,7 +159,7 @@ def _encode(grid=GRID, **changes):
     return transform.encode(tensors, tf.constant(grid), SHOP).numpy()[0]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     numbers=st.tuples(*[st.floats(width=32) | st.just(-1.0)] * 3),
     texts=st.tuples(*[st.text() | st.sampled_from(["small", "winter"])] * 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
@@ -27,7 +28,8 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
     """
     contract = settings.contract.model_dump_json()
     code = code_fingerprint("data/contract.py", "data/profile.py", "modules", "pipeline/components")
-    shared = {"contract": contract, "with_after_call": settings.with_duration, "seed": settings.seed, "code": code}
+    shared = {"contract": contract, "with_after_call": settings.with_duration, "code": code}
+    fitting = {**shared, "seed": settings.seed}
 
     example_gen = ContractExampleGen(
         data=str(settings.data), contract=contract, split=settings.split, quarantine=settings.quarantine
@@ -58,7 +60,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
             examples=examples,
             transform_graph=transform_graph,
             tuner_fn="modules.tuner.tuner_fn",
-            custom_config={**shared, "trials": settings.trials},
+            custom_config={**fitting, "trials": settings.trials},
         )
     else:
         tuner = tfx.dsl.Resolver(
@@ -70,7 +72,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         transform_graph=transform_graph,
         hyperparameters=tuner.outputs["best_hyperparameters"],
         run_fn="modules.trainer.run_fn",
-        custom_config={**shared, "synthetic": settings.synthetic},
+        custom_config={**fitting, "synthetic": settings.synthetic},
     )
     model = trainer.outputs["model"]
 
@@ -119,5 +121,11 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
             pusher,
         ],
         enable_cache=settings.cache,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(settings.metadata)),
+        # TFX's helper for this creates the folder as well.
+        metadata_connection_config=mlmd.ConnectionConfig(
+            sqlite=mlmd.SqliteMetadataSourceConfig(
+                filename_uri=str(settings.metadata),
+                connection_mode=mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+            )
+        ),
     )

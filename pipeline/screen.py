@@ -54,7 +54,7 @@ class Screen:
                 f"{split['rows']:,}",
                 f"{split['label_rate']:.1%}",
                 *(_figure(m[key]) for key in ("accuracy", "majority_accuracy", "auc", "log_loss", "ece")),
-                f"{m['lift_top_decile']:.2f}",
+                _figure(m["lift_top_decile"], digits=2),
             )
         self._console.print(table)
         gate = _table("gate", "value", "bound", "")
@@ -72,7 +72,7 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _figure(value: float | bool | None) -> str:
+def _figure(value: float | bool | None, digits: int = 4) -> str:
     if value is None:
         return "-"
-    return str(value).lower() if isinstance(value, bool) else f"{value:.4f}"
+    return str(value).lower() if isinstance(value, bool) else f"{value:.{digits}f}"

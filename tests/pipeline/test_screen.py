@@ -1,0 +1,106 @@
+"""What the terminal shows at the end of a run."""
+
+import io
+
+import pytest
+
+from pipeline.runners import Stage
+from pipeline.screen import Screen
+
+FIGURES = {
+    "accuracy": 0.8898,
+    "majority_accuracy": 0.8755,
+    "auc": 0.825,
+    "log_loss": 0.2853,
+    "ece": 0.0173,
+    "lift_top_decile": 4.52,
+}
+
+
+@pytest.fixture
+def summary():
+    splits = {"train": 31_576_000, "eval": 6_849_000, "test": 6_786_000}
+    return {
+        "dataset": {
+            "contract": "bank-full",
+            "rows": 45_211_000,
+            "read": 45_211_012,
+            "quarantined": 12,
+            "synthetic": False,
+            "split": "random",
+        },
+        "features": ["age", "job"],
+        "splits": {name: {"rows": rows, "label_rate": 0.1245} for name, rows in splits.items()},
+        "metrics": {name: dict(FIGURES) for name in splits},
+        "gate": {
+            "checks": [
+                {"metric": "accuracy_against_last_blessed", "value": 0.0143, "bound": -0.004, "passed": True},
+                {"metric": "auc", "value": 0.6512, "bound": 0.7, "passed": False},
+                {"metric": "served_as_evaluated", "value": True, "bound": True, "passed": True},
+            ]
+        },
+    }
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    # Wider than any terminal the tables are made for, so that nothing is cut to fit.
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def shown(summary) -> list[str]:
+        stream = io.StringIO()
+        Screen(stream).summary(summary)
+        return stream.getvalue().splitlines()
+
+    return shown
+
+
+def line_of(lines: list[str], first: str) -> str:
+    """The line that starts with a word, its columns parted by one space."""
+    return next(" ".join(line.split()) for line in lines if line.split()[:1] == [first])
+
+
+def test_accuracy_stands_beside_that_of_the_majority(summary, shown):
+    lines = shown(summary)
+    assert line_of(lines, "test") == "test 6,786,000 12.4% 0.8898 0.8755 0.8250 0.2853 0.0173 4.52"
+    assert "45,211,000 rows kept of 45,211,012 read, 12 quarantined" in "\n".join(lines)
+
+
+def test_only_the_synthetic_sample_is_called_synthetic(summary, shown):
+    assert "synthetic" not in "\n".join(shown(summary))
+    summary["dataset"]["synthetic"] = True
+    assert "synthetic" in "\n".join(shown(summary))
+
+
+def test_a_failed_bound_is_named_with_its_value(summary, shown):
+    lines = shown(summary)
+    assert line_of(lines, "auc") == "auc 0.6512 >= 0.7000 failed"
+    assert line_of(lines, "served_as_evaluated").endswith("passed")
+
+
+def test_figures_that_a_split_of_one_label_does_not_have_are_dashes(summary, shown):
+    summary["metrics"]["eval"] |= {"auc": None, "lift_top_decile": None}
+    assert line_of(shown(summary), "eval") == "eval 6,849,000 12.4% 0.8898 0.8755 - 0.2853 0.0173 -"
+
+
+def test_tables_of_millions_of_rows_fit_eighty_columns(summary, shown):
+    tables = [line for line in shown(summary) if "rows kept" not in line]
+    assert max(map(len, tables)) <= 80
+
+
+def test_a_component_that_came_from_the_cache_is_marked():
+    stream = io.StringIO()
+    stages = [Stage("Transform", 3.25, cached=False), Stage("Trainer", 0.01, cached=True)]
+    events = ["Transform", stages[0], "Trainer", stages[1]]
+    assert Screen(stream).progress(events) == stages
+    first, second = stream.getvalue().splitlines()
+    assert "Transform" in first
+    assert "3.2 s" in first
+    assert "cached" not in first
+    assert "cached" in second
+
+
+def test_names_in_brackets_are_text_and_no_markup():
+    stream = io.StringIO()
+    Screen(stream).say("column [bold] of calls[1].csv")
+    assert stream.getvalue() == "column [bold] of calls[1].csv\n"

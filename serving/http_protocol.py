@@ -1,8 +1,8 @@
 """HTTP/1.1 for the server: one small asyncio protocol on httptools' parser.
 
-It is here instead of an ASGI server for two reasons. Requests and answers are single blocks of bytes, so that a
-request costs a third of what it costs under uvicorn; and TensorFlow Serving's answers to what is not a proper request
-(HTML pages, 501 for unknown verbs) come out right.
+It is here instead of an ASGI server for two reasons. Requests and answers are single blocks of bytes, which need no
+stream of ASGI messages each; and TensorFlow Serving's answers to what is not a proper request (HTML pages, 501 for
+unknown verbs) come out right.
 """
 
 from __future__ import annotations

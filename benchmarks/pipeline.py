@@ -1,7 +1,9 @@
 """Our graph beside the stock-component graph, and how ours grows: `python -m benchmarks.pipeline`.
 
 Both train with the same hyperparameters on the same rows, without tuning and without a cache, each in a process of its
-own, one after the other in one run. Seconds are wall time by component; peak memory is of the whole process.
+own, one after the other in one run. Seconds are wall time by component; CPU seconds stand beside the whole, since they
+do not depend on what else the machine does. Peak memory is of the whole process. The graphs' hashes put other rows into
+the test split, so their AUC differ by chance as well.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ DATA = ROOT.parent / "shared" / "data" / "bank-full.csv"
 
 
 def measure(graph: str, data: Path, contract: Contract) -> dict:
-    """Runs one graph in this process: seconds by component, CPU seconds and peak MiB."""
+    """Runs one graph in this process: seconds by component, CPU seconds, peak MiB and AUC on its test split."""
     with tempfile.TemporaryDirectory() as scratch:
         artifacts = Path(scratch)
         with captured(artifacts / "log"):
@@ -54,7 +56,16 @@ def measure(graph: str, data: Path, contract: Contract) -> dict:
                 "seconds": time.monotonic() - started,
                 "cpu_seconds": time.process_time() - cpu,
                 "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "auc": _auc(artifacts),
             }
+
+
+def _auc(artifacts: Path) -> float:
+    import tensorflow_model_analysis as tfma
+
+    (evaluation,) = artifacts.glob("tfx/**/Evaluator/evaluation/*")
+    figures = dict(tfma.load_eval_result(str(evaluation)).slicing_metrics)[()][""][""]
+    return figures["auc"]["doubleValue"]
 
 
 def _with_commas(data: Path, contract: Contract, artifacts: Path) -> Path:
@@ -71,8 +82,8 @@ def _in_a_process(graph: str, data: Path) -> dict:
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def compare(data: Path, console: Console) -> None:
-    """The two graphs, component by component."""
+def compare(data: Path, console: Console) -> dict:
+    """Shows the two graphs, component by component; returns the figures of both."""
     ours, stock = (_in_a_process(graph, data) for graph in ("ours", "stock"))
     table = Table("component", "ours, s", "stock, s")
     names = {"ContractExampleGen": "CsvExampleGen", "ContractSchema": "SchemaGen", "AtomicPusher": "Pusher"}
@@ -84,31 +95,33 @@ def compare(data: Path, console: Console) -> None:
     table.add_row("all", f"{ours['seconds']:.1f}", f"{stock['seconds']:.1f}")
     table.add_row("CPU", f"{ours['cpu_seconds']:.1f}", f"{stock['cpu_seconds']:.1f}")
     table.add_row("peak MiB", f"{ours['peak_mib']:.0f}", f"{stock['peak_mib']:.0f}")
+    table.add_row("test AUC", f"{ours['auc']:.3f}", f"{stock['auc']:.3f}")
     console.print(table)
     console.print(
-        f"stock / ours: {stock['seconds'] / ours['seconds']:.1f} in all, {rest[1] / rest[0]:.1f} without the Trainer"
+        f"stock / ours: {stock['seconds'] / ours['seconds']:.1f} in all, {rest[1] / rest[0]:.1f} without the Trainer, "
+        f"{stock['cpu_seconds'] / ours['cpu_seconds']:.1f} in CPU time"
     )
+    return {"ours": ours, "stock": stock}
 
 
-def grow(repeats: list[int], console: Console) -> None:
-    """Our graph on ever more rows of the synthetic sample."""
-    table = Table("rows", "seconds", "CPU seconds", "CPU ms per row", "peak MiB", "slowest components")
+def grow(repeats: list[int], console: Console) -> dict:
+    """Shows our graph on ever more rows of the synthetic sample; returns the figures by number of rows."""
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         for repeat in repeats:
             rows = repeat * sample.ROWS
             data = Path(folder, f"{rows}.csv")
             sample.write(data, rows=rows)
-            found = _in_a_process("ours", data)
-            slowest = sorted(found["stages"].items(), key=lambda item: -item[1])[:4]
-            table.add_row(
-                f"{rows:,}",
-                f"{found['seconds']:.0f}",
-                f"{found['cpu_seconds']:.0f}",
-                f"{1000 * found['cpu_seconds'] / rows:.2f}",
-                f"{found['peak_mib']:.0f}",
-                ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest),
-            )
+            found[rows] = _in_a_process("ours", data)
+    table = Table("seconds per 1,000 rows", *(f"{rows:,} rows" for rows in found))
+    for name in next(iter(found.values()))["stages"]:
+        table.add_row(name, *(f"{1000 * side['stages'][name] / rows:.3f}" for rows, side in found.items()))
+    for label, key in (("all", "seconds"), ("CPU", "cpu_seconds")):
+        table.add_row(label, *(f"{1000 * side[key] / rows:.3f}" for rows, side in found.items()))
+    table.add_row("peak MiB", *(f"{side['peak_mib']:.0f}" for side in found.values()))
+    table.add_row("test AUC", *(f"{side['auc']:.3f}" for side in found.values()))
     console.print(table)
+    return found
 
 
 def main() -> int:
@@ -116,15 +129,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--growth", nargs="*", type=int, metavar="N", help="our graph on N x 45,211 rows, default 1 10")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     parser.add_argument("--graph", choices=("ours", "stock"), help="run one graph and print its figures as JSON")
     arguments = parser.parse_args()
     if arguments.graph:
         contract = contracts.find(reader.header(arguments.data)[0], str(arguments.data))
         sys.stdout.write(json.dumps(measure(arguments.graph, arguments.data.resolve(), contract)) + "\n")
-    elif arguments.growth is not None:
-        grow(arguments.growth or [1, 10], Console())
+        return 0
+    if arguments.growth is not None:
+        figures = grow(arguments.growth or [1, 10], Console())
     else:
-        compare(arguments.data, Console())
+        figures = compare(arguments.data, Console())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 
 

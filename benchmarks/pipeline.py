@@ -50,14 +50,24 @@ def measure(graph: str, data: Path, contract: Contract) -> dict:
 
                 pipeline = create_pipeline(_with_commas(data, contract, artifacts), contract, SEED, artifacts)
             started, cpu = time.monotonic(), time.process_time()
-            stages = [event for event in run_locally(pipeline, "1") if isinstance(event, Stage)]
+            stages, peaks = [], {}
+            for event in run_locally(pipeline, "1"):
+                if isinstance(event, Stage):
+                    stages.append(event)
+                    peaks[event.name] = _peak_mib()
             return {
                 "stages": {stage.name: stage.seconds for stage in stages},
                 "seconds": time.monotonic() - started,
                 "cpu_seconds": time.process_time() - cpu,
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "peaks_mib": peaks,
+                "peak_mib": _peak_mib(),
                 "auc": _auc(artifacts),
             }
+
+
+def _peak_mib() -> float:
+    """Of this process until now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _auc(artifacts: Path) -> float:
@@ -113,9 +123,12 @@ def grow(repeats: list[int], console: Console) -> dict:
             data = Path(folder, f"{rows}.csv")
             sample.write(data, rows=rows)
             found[rows] = _in_a_process("ours", data)
-    table = Table("seconds per 1,000 rows", *(f"{rows:,} rows" for rows in found))
+    table = Table("seconds per 1,000 rows (peak MiB so far)", *(f"{rows:,} rows" for rows in found))
     for name in next(iter(found.values()))["stages"]:
-        table.add_row(name, *(f"{1000 * side['stages'][name] / rows:.3f}" for rows, side in found.items()))
+        table.add_row(
+            name,
+            *(f"{1000 * r['stages'][name] / rows:.3f} ({r['peaks_mib'][name]:.0f})" for rows, r in found.items()),
+        )
     for label, key in (("all", "seconds"), ("CPU", "cpu_seconds")):
         table.add_row(label, *(f"{1000 * side[key] / rows:.3f}" for rows, side in found.items()))
     table.add_row("peak MiB", *(f"{side['peak_mib']:.0f}" for side in found.values()))

@@ -96,7 +96,8 @@ def _overall(evaluation: str) -> dict[str, float]:
 
 
 def _check(metric: str, value: float, bound: float) -> dict[str, Any]:
-    return {"metric": metric, "value": value, "bound": bound, "passed": not math.isnan(value) and value >= bound}
+    """A figure that cannot be computed, such as the AUC of rows with one label, passes nothing and is null in JSON."""
+    return {"metric": metric, "value": None if math.isnan(value) else value, "bound": bound, "passed": value >= bound}
 
 
 def _pushed(artifact: Artifact) -> dict[str, str] | None:

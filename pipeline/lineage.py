@@ -16,10 +16,7 @@ def connect(database: Path) -> MetadataStore:
 
 
 def outputs(store: MetadataStore, run_id: str) -> dict[str, mlmd.Artifact]:
-    """What a run's components put out, cached results included, by output name such as `examples` or `blessing`.
-
-    Where two components use one name the later one is kept under `<component id>.<name>` as all are.
-    """
+    """What a run's components put out, cached results included, by component and output, as in `Trainer.model`."""
     run = store.get_context_by_type_and_name("pipeline_run", run_id)
     executions = {execution.id: execution for execution in store.get_executions_by_context(run.id)}
     events = [event for event in store.get_events_by_execution_ids(list(executions)) if event.type in _OUTPUT]

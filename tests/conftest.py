@@ -11,6 +11,22 @@ from data import sample
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
+STAGES = {
+    "ContractExampleGen",
+    "StatisticsGen",
+    "ContractSchema",
+    "ExampleValidator",
+    "AnomalyCheck",
+    "Transform",
+    "Tuner",
+    "Trainer",
+    "LatestBlessedModel",
+    "Evaluator",
+    "Scorer",
+    "ServingProbe",
+    "AtomicPusher",
+}
+"""The components of a run with tuning, as `summary.json` names them."""
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from data import contract as contracts
 from data import reader
 from data.contract import BadInputError, Contract
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 per_example_file = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -349,10 +347,8 @@ def test_any_bytes_as_a_file_end_in_a_message(write, content):
         ("hackerearth", "hackerearth-train.csv", 31_647),
     ],
 )
-def test_real_files_are_found_and_read_whole(name, file, count):
-    path = SHARED / file
-    if not path.exists() and not os.environ.get("CI"):
-        pytest.skip(f"{path} is not here")
+def test_real_files_are_found_and_read_whole(real_data, name, file, count):
+    path = real_data / file
     names, delimiter = reader.header(path)
     contract = contracts.find(names)
     assert contract.name == name

@@ -16,37 +16,26 @@ import yaml
 
 from data import contract as contracts
 from pipeline.lineage import connect, outputs
-from tests.conftest import ROOT
+from tests.conftest import ROOT, STAGES
 
 pytestmark = pytest.mark.e2e
 
-STAGES = [
-    "ContractExampleGen",
-    "StatisticsGen",
-    "ContractSchema",
-    "ExampleValidator",
-    "AnomalyCheck",
-    "Transform",
-    "Tuner",
-    "Trainer",
-    "LatestBlessedModel",
-    "Evaluator",
-    "Scorer",
-    "ServingProbe",
-    "AtomicPusher",
-]
+
+def command(artifacts: Path, *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pipeline.run", "--artifacts", str(artifacts), *map(str, arguments)]
 
 
 def run(artifacts: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Runs the pipeline; two trials are enough where tuning is not what is tested."""
-    command = [sys.executable, "-m", "pipeline.run", "--artifacts", artifacts, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    """Runs the pipeline to its end."""
+    return subprocess.run(
+        command(artifacts, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def start(artifacts: Path, *arguments: str | Path) -> subprocess.Popen:
     """The same without waiting for its end; Ctrl-C reaches it even where the tests themselves run in the background."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.run", "--artifacts", artifacts, *map(str, arguments)],
+        command(artifacts, *arguments),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -171,7 +160,7 @@ def test_unchanged_stages_come_from_the_cache_and_changed_ones_do_not(first, sam
     second = summary(artifacts)
     cached = {stage["name"] for stage in second["stages"] if stage["cached"]}
     # The first model is now the baseline, so the Evaluator has a new question to answer.
-    assert cached == {*STAGES} - {"LatestBlessedModel", "Evaluator", "AtomicPusher"}
+    assert cached == STAGES - {"LatestBlessedModel", "Evaluator", "AtomicPusher"}
     assert second["pushed"] == before["pushed"], "the same model is not pushed twice"
     assert "auc_against_last_blessed" in {check["metric"] for check in second["gate"]["checks"]}
 

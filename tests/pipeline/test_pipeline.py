@@ -12,22 +12,7 @@ from data.contract import Contract
 from modules.gate import Gate
 from pipeline.pipeline import create_pipeline
 from pipeline.settings import Settings
-
-STAGES = {
-    "ContractExampleGen",
-    "StatisticsGen",
-    "ContractSchema",
-    "ExampleValidator",
-    "AnomalyCheck",
-    "Transform",
-    "Tuner",
-    "Trainer",
-    "LatestBlessedModel",
-    "Evaluator",
-    "Scorer",
-    "ServingProbe",
-    "AtomicPusher",
-}
+from tests.conftest import STAGES
 
 
 @pytest.fixture

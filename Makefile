@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve monitor test lint format conformance lock clean
+.PHONY: help run serve monitor test lint format conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,9 +36,16 @@ format: $(INSTALLED)  ## mend style and formatting
 conformance: $(INSTALLED)  ## replay the REST cases; URL=http://host:8501 for a server of yours
 	@$(PYTHON) -m tests.serving.conformance $(if $(URL),--url=$(URL))
 
-lock: $(INSTALLED)  ## resolve pyproject.toml anew into requirements.txt
-	@.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --python $(PYTHON) \
-		--custom-compile-command "make lock" --quiet --output-file requirements.txt
+quality: $(INSTALLED)  ## install boosted trees and measure the network beside them, an hour; ARGS="--help"
+	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) -r requirements-quality.txt
+	@$(PYTHON) -m benchmarks.quality $(ARGS)
+
+LOCK = .venv/bin/uv pip compile pyproject.toml --generate-hashes --python $(PYTHON) \
+	--custom-compile-command "make lock" --quiet
+
+lock: $(INSTALLED)  ## resolve pyproject.toml anew into requirements.txt and requirements-quality.txt
+	@$(LOCK) --group dev --output-file requirements.txt
+	@$(LOCK) --group quality --constraint requirements.txt --output-file requirements-quality.txt
 
 clean:  ## remove the environment and everything that runs have written
 	rm -rf .venv artifacts data/raw .pytest_cache .ruff_cache .hypothesis

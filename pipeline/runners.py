@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ml_metadata.proto.metadata_store_pb2 import Execution
@@ -41,8 +43,35 @@ def run_locally(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:
 
     Raises:
       StageError: a component's inputs are not there.
+      KeyboardInterrupt: on Ctrl-C, at the latest before the next component.
       Exception: whatever a component raised.
     """
+    with _interruptions() as interrupted:
+        for event in _launch(pipeline, run_id):
+            if interrupted() and isinstance(event, str):
+                raise KeyboardInterrupt
+            yield event
+
+
+@contextmanager
+def _interruptions() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed: the KeyboardInterrupt may be lost in a library's destructor or bare except."""
+    pressed = []
+
+    def interrupt(number: int, frame: object) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _launch(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:
     ir = Compiler().compile(pipeline)
     substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)

@@ -84,7 +84,7 @@ def encode(
     if categorical:
         parts += _categories(inputs, categorical, indices)
     if numeric:
-        numbers = _numbers(inputs, numeric)
+        numbers = clipped(inputs, numeric)
         parts += _one_hot_numbers(numbers, numeric, indices)
     parts += [
         _cross(indices[first], indices[second]) for first, second in contract.crosses if {first, second} <= {*names}
@@ -124,7 +124,7 @@ def _positions(column: Categorical) -> np.ndarray:
     return table
 
 
-def _numbers(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
+def clipped(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
     """Numbers clipped to the contract's range, NaN where missing: float32 [batch, numbers]."""
     values = tf.stack([inputs[name] for name in columns], axis=1)
     markers = [MISSING_NUMBER if column.missing is None else column.missing for column in columns.values()]
@@ -177,7 +177,7 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
 def _quantiles(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
     """The one analysis of the data: quantiles of all numbers, float32 [numbers, GRID]."""
     # The sketch passes over NaN, but fails on a number that is always missing: each batch lends it a weightless one.
-    numbers = _numbers(inputs, columns)
+    numbers = clipped(inputs, columns)
     lent = tf.concat([numbers, _bounds(columns)[:1]], axis=0)
     weights = tf.concat([tf.ones_like(numbers[:, 0]), [1e-6]], axis=0)
     return tft.quantiles(lent, GRID + 1, EPSILON, weights, reduce_instance_dims=False)

@@ -1,0 +1,44 @@
+"""A whole CSV in memory, as the columns that models outside TFX are fitted on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from data import reader
+from data.contract import BadInputError, Contract
+
+
+def read(path: str | Path, contract: Contract) -> dict[str, np.ndarray]:
+    """All features, those known only after the call included, and the label, in file order.
+
+    Args:
+      path: a CSV file, or a folder of them in name order.
+      contract: what a row must be.
+
+    Returns:
+      Columns by name, [rows] each: numbers float32 (a blank is NaN, a missing marker stays), text as UTF-8 bytes
+      objects (a blank is b""), the label int64 0 or 1.
+
+    Raises:
+      BadInputError: as `data.reader`; or a row cannot be read, and the message names the first.
+    """
+    batches = []
+    for file in reader.files(path):
+        for block in reader.read(file, contract):
+            if block.bad:
+                raise BadInputError(str(block.bad[0]))
+            batches.append(block.batch)
+    table = pa.Table.from_batches(batches)
+    return {
+        name: _bytes(column) if pa.types.is_string(column.type) else column.to_numpy()
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+
+
+def _bytes(column: pa.ChunkedArray) -> np.ndarray:
+    """Each distinct text is one object, however many rows carry it."""
+    encoded = column.cast(pa.binary()).combine_chunks().dictionary_encode()
+    return np.array(encoded.dictionary.to_pylist(), object)[encoded.indices.to_numpy()]

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from data.contract import MISSING_NUMBER, MISSING_TEXT, Contract
+from modules.transform import FEATURES
 
 _BATCH = 8192
 
@@ -58,7 +59,10 @@ def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str
 def load(patterns: Iterable[str], contract: Contract, with_after_call: bool, graph: tft.TFTransformOutput) -> Loaded:
     """Reads a split into memory and applies the Transform graph to it."""
     raw = read_raw(patterns, contract, contract.features(with_after_call))
+    label = raw[contract.label.name].astype(np.float32)
     encode = tf.function(graph.transform_raw_features, reduce_retracing=True)
-    batches = tf.data.Dataset.from_tensor_slices(raw).batch(_BATCH)
-    features = np.concatenate([encode(batch)["features"].numpy() for batch in batches])
-    return Loaded(raw, Rows(features, raw[contract.label.name].astype(np.float32)))
+    features = np.empty((len(label), graph.transformed_feature_spec()[FEATURES].shape[0]), np.float32)
+    for start in range(0, len(label), _BATCH):
+        rows = slice(start, start + _BATCH)
+        features[rows] = encode({name: tf.constant(column[rows]) for name, column in raw.items()})[FEATURES]
+    return Loaded(raw, Rows(features, label))

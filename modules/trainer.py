@@ -20,7 +20,7 @@ from modules.examples import load
 from modules.export import ServingModule
 from modules.network import Hyperparameters
 from modules.signatures import CANARY, CARD, PROFILE, RAW_SIGNATURE, WARMUP, extras
-from modules.training import fit
+from modules.training import fit, logits
 
 WARMUP_ROWS = (1, 32)
 """Rows of each warm-up request: a single customer, and a list."""
@@ -45,9 +45,9 @@ def run_fn(fn_args: FnArgs) -> None:
     evaluation = load(fn_args.eval_files, contract, config["with_after_call"], graph)
 
     fitted = fit(train.rows, evaluation.rows, hyperparameters, config["seed"], log_dir=fn_args.model_run_dir)
-    logits = _logits(fitted.model, evaluation.rows.features)
-    calibration = calibrations.fit(logits, evaluation.rows.label)
-    threshold = calibrations.best_threshold(evaluation.rows.label, calibration.apply(logits))
+    eval_logits = logits(fitted.model, evaluation.rows.features)
+    calibration = calibrations.fit(eval_logits, evaluation.rows.label)
+    threshold = calibrations.best_threshold(evaluation.rows.label, calibration.apply(eval_logits))
 
     module = ServingModule(fitted.model, graph, contract, features, calibration, threshold)
     module.save(fn_args.serving_model_dir)
@@ -55,7 +55,7 @@ def run_fn(fn_args: FnArgs) -> None:
     beside.mkdir()
     _write_warmup(beside / WARMUP, evaluation.raw, features)
     _write_json(beside / CANARY, _canary(module, evaluation.raw, features))
-    scores = calibration.apply(_logits(fitted.model, train.rows.features))
+    scores = calibration.apply(logits(fitted.model, train.rows.features))
     columns = {name: train.raw[name] for name in features}
     (beside / PROFILE).write_text(profile.build(columns, scores, contract, features).to_json())
     _write_json(
@@ -78,10 +78,6 @@ def run_fn(fn_args: FnArgs) -> None:
 def _hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract) -> Hyperparameters:
     """The contract's, and over them the Tuner's best."""
     return Hyperparameters.from_mapping({**contract.hyperparameters, **(tuned or {}).get("values", {})})
-
-
-def _logits(model: Any, features: np.ndarray) -> np.ndarray:
-    return model.predict(features, batch_size=4096, verbose=0)[:, 0]
 
 
 def _first_rows(raw: Mapping[str, np.ndarray], features: tuple[str, ...], count: int) -> dict[str, tf.Tensor]:

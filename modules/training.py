@@ -16,6 +16,8 @@ PATIENCE = 6
 """Epochs without a better eval log loss after which training stops."""
 WARM_UP = 0.03
 """Share of all steps over which the learning rate rises."""
+_SCORING_BATCH = 4096
+"""Rows scored at once, so that what the layers put out does not grow with the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +75,17 @@ def fit(
     history = model.fit(
         _batches(features, labels, batch_size, seed),
         epochs=hyperparameters.epochs,
-        validation_data=tf.data.Dataset.from_tensors((evaluation[0], evaluation[1][:, np.newaxis])),
+        validation_data=_batches(*evaluation, _SCORING_BATCH),
         callbacks=callbacks,
         verbose=0,
     )
     return Fitted(network.average(model), history.history, best.best_epoch)
+
+
+def logits(model: keras.Model, features: np.ndarray) -> np.ndarray:
+    """The network's logits, float32 [rows], of features float32 [rows, D]."""
+    batches = (features[i : i + _SCORING_BATCH] for i in range(0, len(features), _SCORING_BATCH))
+    return np.concatenate([model.predict_on_batch(batch)[:, 0] for batch in batches])
 
 
 def log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -110,8 +118,22 @@ def _optimizer(hyperparameters: network.Hyperparameters, steps: int) -> keras.op
     return optimizer
 
 
-def _batches(features: np.ndarray, labels: np.ndarray, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Shuffled batches of one epoch, gathered in one go each: shuffling row by row would cost more than training."""
-    features, labels = tf.constant(features), tf.constant(labels[:, np.newaxis])
-    rows = tf.data.Dataset.range(len(labels)).shuffle(len(labels), seed=seed).batch(batch_size, drop_remainder=True)
-    return rows.map(lambda i: (tf.gather(features, i), tf.gather(labels, i))).prefetch(2)
+def _batches(
+    features: np.ndarray, labels: np.ndarray, batch_size: int, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Batches of one pass, each gathered from the arrays in one go: row by row would cost more than training.
+
+    The arrays stay where they are, as a tensor of them would be a second copy. Only a shuffled pass leaves out the
+    rows that do not fill a batch.
+    """
+    rows = tf.data.Dataset.range(len(labels))
+    if shuffle_seed is not None:
+        rows = rows.shuffle(len(labels), seed=shuffle_seed)
+
+    def take(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch = tf.numpy_function(
+            lambda i: (features[i], labels[i, np.newaxis]), [i], (tf.float32, tf.float32), stateful=False
+        )
+        return tf.ensure_shape(batch[0], [None, features.shape[1]]), tf.ensure_shape(batch[1], [None, 1])
+
+    return rows.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)

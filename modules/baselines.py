@@ -34,7 +34,7 @@ from data.contract import MISSING_NUMBER, Contract
 LOGISTIC_REGRESSION, KNN, HIST_GRADIENT_BOOSTING = "logistic_regression", "knn", "hist_gradient_boosting"
 MODELS: Mapping[str, str] = {
     LOGISTIC_REGRESSION: "Logistic regression",
-    KNN: "K nearest neighbours",
+    KNN: "Nearest neighbours",
     HIST_GRADIENT_BOOSTING: "Gradient boosting",
 }
 """What each model is called."""

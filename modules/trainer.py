@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from modules.training import fit, logits
 
 WARMUP_ROWS = (1, 32)
 """Rows of each warm-up request: a single customer, and a list."""
+FIT = "fit.json"
+"""Beside the TensorBoard logs: `seconds` from raw rows on disk to a calibrated network."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -31,11 +34,12 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Calibration and threshold are fitted on the eval split. Beside the SavedModel, in `assets.extra`, go warm-up
     requests, a canary request with its answer, the reference profile of the training rows, and the model's card.
-    TensorBoard logs go to `fn_args.model_run_dir`.
+    TensorBoard logs go to `fn_args.model_run_dir`, and beside them the history of the fit and the time it took.
 
     Args:
       fn_args: `custom_config` holds `contract` (JSON), `with_after_call`, `seed` and `synthetic`.
     """
+    started = time.monotonic()
     config = fn_args.custom_config
     contract = Contract.model_validate_json(config["contract"])
     features = contract.features(config["with_after_call"])
@@ -48,6 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
     eval_logits = logits(fitted.model, evaluation.rows.features)
     calibration = calibrations.fit(eval_logits, evaluation.rows.label)
     threshold = calibrations.best_threshold(evaluation.rows.label, calibration.apply(eval_logits))
+    seconds = time.monotonic() - started
 
     module = ServingModule(fitted.model, graph, contract, features, calibration, threshold)
     module.save(fn_args.serving_model_dir)
@@ -73,6 +78,7 @@ def run_fn(fn_args: FnArgs) -> None:
         },
     )
     _write_json(Path(fn_args.model_run_dir) / "history.json", fitted.history)
+    _write_json(Path(fn_args.model_run_dir) / FIT, {"seconds": seconds})
 
 
 def _hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract) -> Hyperparameters:

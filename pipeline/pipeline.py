@@ -8,6 +8,7 @@ from tfx.types import standard_artifacts
 
 from modules.evaluation import eval_config
 from pipeline.components.anomaly_check import AnomalyCheck
+from pipeline.components.benchmark import Benchmark
 from pipeline.components.contract_schema import ContractSchema
 from pipeline.components.example_gen import ContractExampleGen
 from pipeline.components.latest_if_any import LatestIfAnyStrategy
@@ -92,6 +93,15 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
     )
     scorer = Scorer(examples=examples, model=model, label=settings.contract.label.name, code=code)
     probe = ServingProbe(examples=examples, model=model, scores=scorer.outputs["scores"], contract=contract, code=code)
+    benchmark = Benchmark(
+        examples=examples,
+        model=model,
+        model_run=trainer.outputs["model_run"],
+        scores=scorer.outputs["scores"],
+        contract=contract,
+        seed=settings.seed,
+        code=code,
+    )
     pusher = AtomicPusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
@@ -118,6 +128,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
             evaluator,
             scorer,
             probe,
+            *([benchmark] if settings.benchmark else []),
             pusher,
         ],
         enable_cache=settings.cache,

@@ -141,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=Settings.seed, metavar="N", help="of everything random (default: %(default)s)"
     )
+    parser.add_argument(
+        "--no-benchmark", dest="benchmark", action="store_false", help="do not measure the usual models beside ours"
+    )
     parser.add_argument("--no-cache", dest="cache", action="store_false", help="recompute every stage")
     parser.add_argument(
         "--keep",
@@ -183,6 +186,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         with_duration=options.with_duration,
         trials=options.trials,
         seed=options.seed,
+        benchmark=options.benchmark,
         cache=options.cache,
         keep=options.keep,
         artifacts=options.artifacts.resolve(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
@@ -57,11 +57,27 @@ class Screen:
                 _figure(m["lift_top_decile"], digits=2),
             )
         self._console.print(table)
+        if summary["comparison"]:
+            self._console.print(_comparison(summary["comparison"]))
         gate = _table("gate", "value", "bound", "")
         for check in summary["gate"]["checks"]:
             verdict = "[green]passed[/]" if check["passed"] else "[bold red]failed[/]"
             gate.add_row(check["metric"], _figure(check["value"]), f">= {_figure(check['bound'])}", verdict)
         self._console.print(gate)
+
+
+def _comparison(models: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("on test", "AUC", "log loss", "F1@0.5", "best F1", "lift", "fit s", "µs/row")
+    for model in models:
+        m = model["metrics"]
+        table.add_row(
+            model["name"],
+            *(_figure(m[key]) for key in ("auc", "log_loss", "f1", "f1_at_threshold")),
+            _figure(m["lift_top_decile"], digits=2),
+            _figure(model["train_seconds"], digits=1),
+            _figure(model["score_microseconds"], digits=0),
+        )
+    return table
 
 
 def _table(first: str, *others: str) -> Table:

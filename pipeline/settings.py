@@ -34,6 +34,8 @@ class Settings:
     trials: int = 8
     """Hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's."""
     seed: int = 42
+    benchmark: bool = True
+    """Whether the usual models are trained and measured beside the network."""
     cache: bool = True
     keep: int = 5
     """Pushed versions to leave on disk, the new one included."""

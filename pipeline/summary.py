@@ -57,9 +57,17 @@ def summarize(
         "seconds": round(seconds, 3),
         "model": {key: card[key] for key in ("hyperparameters", "parameters", "members", "threshold")},
         "metrics": metrics,
+        "comparison": _comparison(made),
         "gate": _gate(made, settings.gate),
         "pushed": _pushed(made["AtomicPusher.pushed_model"]),
     }
+
+
+def _comparison(made: Mapping[str, Artifact]) -> list[dict[str, Any]] | None:
+    """The network and the usual models; none if the run was asked not to measure them."""
+    if "Benchmark.comparison" not in made:
+        return None
+    return json.loads(Path(made["Benchmark.comparison"].uri, "comparison.json").read_text())["models"]
 
 
 def _gate(made: Mapping[str, Artifact], gate: Gate) -> dict[str, Any]:

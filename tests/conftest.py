@@ -24,6 +24,7 @@ STAGES = {
     "Evaluator",
     "Scorer",
     "ServingProbe",
+    "Benchmark",
     "AtomicPusher",
 }
 """The components of a run with tuning, as `summary.json` names them."""

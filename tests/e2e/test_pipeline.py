@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from data import contract as contracts
+from modules import baselines
 from pipeline.lineage import connect, outputs
 from tests.conftest import ROOT, STAGES
 
@@ -93,6 +94,26 @@ def test_every_row_is_accounted_for(first):
     assert data["read"] == 4_000 == data["rows"] + data["quarantined"]
     assert sum(split["rows"] for split in found["splits"].values()) == data["rows"]
     assert 0.68 < found["splits"]["train"]["rows"] / 4_000 < 0.72
+
+
+def test_the_usual_models_are_measured_on_the_same_rows(first):
+    artifacts, result, found = first
+    network, *others = found["comparison"]
+    assert network["key"] == "network"
+    assert network["metrics"] == found["metrics"]["test"]
+    assert network["threshold"] == found["model"]["threshold"]
+    assert [model["key"] for model in others] == list(baselines.MODELS)
+    assert all(model["name"] in result.stdout for model in found["comparison"])
+    for model in found["comparison"]:
+        counts = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+        assert sum(model["metrics"][name] for name in counts) == found["splits"]["test"]["rows"]
+        assert model["metrics"].keys() == network["metrics"].keys()
+        assert model["metrics"]["auc"] > 0.6
+        assert model["train_seconds"] > 0
+        assert model["score_microseconds"] > 0
+    made = outputs(connect(artifacts / "metadata.sqlite"), found["run_id"])
+    written = json.loads(Path(made["Benchmark.comparison"].uri, "comparison.json").read_text())
+    assert written == {"split": "test", "models": found["comparison"]}
 
 
 def test_duration_is_no_feature_unless_asked_for(first):
@@ -190,10 +211,12 @@ def test_labels_without_a_pattern_are_not_blessed(tmp_path, sample_csv, contract
         writer = csv.writer(file, delimiter=";")
         writer.writerow(header)
         writer.writerows([*row[:-1], label] for row, label in zip(rows, labels, strict=True))
-    result = run(tmp_path / "artifacts", "--data", shuffled, "--contract", contract_file, "--no-tune")
+    quick = ("--no-tune", "--no-benchmark")
+    result = run(tmp_path / "artifacts", "--data", shuffled, "--contract", contract_file, *quick)
     assert result.returncode == 3, result.stdout
     found = summary(tmp_path / "artifacts")
     assert found["pushed"] is None
+    assert found["comparison"] is None
     assert not found["gate"]["blessed"]
     failed = {check["metric"] for check in found["gate"]["checks"] if not check["passed"]}
     assert "auc" in failed

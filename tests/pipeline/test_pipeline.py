@@ -77,6 +77,7 @@ def test_components_run_after_those_they_depend_on(settings):
         ("Trainer", {"ContractExampleGen", "Transform", "Tuner"}),
         ("Evaluator", {"ContractExampleGen", "ContractSchema", "Trainer", "LatestBlessedModel"}),
         ("ServingProbe", {"ContractExampleGen", "Trainer", "Scorer"}),
+        ("Benchmark", {"ContractExampleGen", "Trainer", "Scorer"}),
         ("AtomicPusher", {"Trainer", "Evaluator", "ServingProbe"}),
     ],
 )
@@ -88,6 +89,15 @@ def test_without_tuning_earlier_hyperparameters_take_the_place_of_the_tuner(sett
     graph = nodes(replace(settings, trials=0))
     assert graph.keys() == STAGES - {"Tuner"} | {"LatestHyperparameters"}
     assert "LatestHyperparameters" in graph["Trainer"].upstream_nodes
+
+
+def test_the_usual_models_are_left_out_where_nobody_asked_for_them(settings):
+    assert nodes(replace(settings, benchmark=False)).keys() == STAGES - {"Benchmark"}
+
+
+def test_a_failing_benchmark_stops_a_run_before_anything_is_pushed(settings):
+    order = list(nodes(settings))
+    assert order.index("Benchmark") < order.index("AtomicPusher")
 
 
 def test_the_model_is_judged_on_rows_it_was_not_fitted_on(settings):
@@ -103,7 +113,7 @@ def test_the_model_is_judged_on_rows_it_was_not_fitted_on(settings):
         ("quarantine", True, {"ContractExampleGen"}),
         ("with_duration", True, {"Transform", "Tuner", "Trainer"}),
         ("trials", 3, {"Tuner"}),
-        ("seed", 7, {"Tuner", "Trainer"}),
+        ("seed", 7, {"Tuner", "Trainer", "Benchmark"}),
         ("synthetic", True, {"Trainer"}),
         ("gate", Gate(min_auc=0.9), {"Evaluator"}),
         ("keep", 1, {"AtomicPusher"}),
@@ -124,6 +134,7 @@ def test_a_changed_contract_reaches_all_that_read_it(settings):
         "Tuner",
         "Trainer",
         "ServingProbe",
+        "Benchmark",
     }
 
 

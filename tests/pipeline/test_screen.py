@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from modules import baselines
 from pipeline.runners import Stage
 from pipeline.screen import Screen
 
@@ -14,6 +15,8 @@ FIGURES = {
     "log_loss": 0.2853,
     "ece": 0.0173,
     "lift_top_decile": 4.52,
+    "f1": 0.3638,
+    "f1_at_threshold": 0.4993,
 }
 
 
@@ -32,6 +35,10 @@ def summary():
         "features": ["age", "job"],
         "splits": {name: {"rows": rows, "label_rate": 0.1245} for name, rows in splits.items()},
         "metrics": {name: dict(FIGURES) for name in splits},
+        "comparison": [
+            {"name": name, "metrics": dict(FIGURES), "train_seconds": 2345.6, "score_microseconds": 12345.6}
+            for name in ("Dense network", *baselines.MODELS.values())
+        ],
         "gate": {
             "checks": [
                 {"metric": "accuracy_against_last_blessed", "value": 0.0143, "bound": -0.004, "passed": True},
@@ -81,6 +88,14 @@ def test_a_failed_bound_is_named_with_its_value(summary, shown):
 def test_figures_that_a_split_of_one_label_does_not_have_are_dashes(summary, shown):
     summary["metrics"]["eval"] |= {"auc": None, "lift_top_decile": None}
     assert line_of(shown(summary), "eval") == "eval 6,849,000 12.4% 0.8898 0.8755 - 0.2853 0.0173 -"
+
+
+def test_the_usual_models_stand_beside_the_network(summary, shown):
+    lines = shown(summary)
+    assert line_of(lines, "Dense") == "Dense network 0.8250 0.2853 0.3638 0.4993 4.52 2345.6 12346"
+    assert line_of(lines, "Logistic").startswith("Logistic regression 0.8250")
+    summary["comparison"] = None
+    assert not any("Logistic" in line for line in shown(summary))
 
 
 def test_tables_of_millions_of_rows_fit_eighty_columns(summary, shown):

@@ -1,0 +1,130 @@
+"""Puts the network beside the usual models, trained, chosen and tested on the same rows."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tfx.types.artifact import Artifact
+from tfx.types.artifact_utils import get_split_uri
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+from tfx.v1.types.standard_artifacts import Examples, Model, ModelRun
+
+from data.contract import Contract
+from modules import baselines
+from modules.calibration import best_threshold
+from modules.examples import read_raw
+from modules.metrics import evaluate
+from modules.signatures import PROBABILITY, RAW_SIGNATURE, read_card, serving_folder
+from modules.trainer import FIT
+from pipeline.components.scorer import Scores
+from pipeline.settings import SPLITS
+
+SPLIT = "test"
+TIMED_ROWS = 2048
+"""Test rows by which the speed of scoring is measured, in one call; a list, not a single customer."""
+REPETITIONS = 3
+
+Columns = Mapping[str, np.ndarray]
+
+
+class Comparison(Artifact):
+    """`comparison.json`, see :func:`Benchmark`."""
+
+    TYPE_NAME = "Comparison"
+
+
+@component
+def Benchmark(  # noqa: N802
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    model_run: InputArtifact[ModelRun],
+    scores: InputArtifact[Scores],
+    comparison: OutputArtifact[Comparison],
+    contract: Parameter[str],
+    seed: Parameter[int],
+    code: Parameter[str],
+) -> None:
+    """Trains each of `modules.baselines.MODELS` on train, chooses its threshold on eval and measures it on test.
+
+    `comparison.json` holds `split` and `models`, the network first. Of each model: `key`, `name`, `metrics` as from
+    `modules.metrics.evaluate`, the `threshold` of the best F1 on eval, `train_seconds` from raw rows to a fitted
+    model, and `score_microseconds` per row from raw rows in memory to probabilities. The network's training includes
+    reading its rows from disk, and not the Tuner's search for hyperparameters.
+
+    Args:
+      examples: raw rows in the splits train, eval and test.
+      model: the exported network.
+      model_run: the Trainer's notes, for the network's time.
+      scores: the network's metrics.
+      comparison: output.
+      contract: the contract as JSON.
+      seed: of the other models.
+      code: fingerprint of the code behind it.
+    """
+    parsed = Contract.model_validate_json(contract)
+    folder = serving_folder(model.uri)
+    card = read_card(folder)
+    features = card["features"]
+    train, evaluation, test = (
+        read_raw([f"{get_split_uri([examples], split)}/*"], parsed, features) for split in SPLITS
+    )
+    network = {
+        "key": "network",
+        "name": "Dense network",
+        "metrics": json.loads(Path(scores.uri, "metrics.json").read_text())[SPLIT],
+        "threshold": card["threshold"],
+        "train_seconds": json.loads(Path(model_run.uri, FIT).read_text())["seconds"],
+        "score_microseconds": microseconds(_served(folder, features), test),
+    }
+    others = [measure(key, (train, evaluation, test), parsed, features, seed) for key in baselines.MODELS]
+    content = {"split": SPLIT, "models": [network, *others]}
+    Path(comparison.uri, "comparison.json").write_text(json.dumps(content, indent=1))
+
+
+def measure(
+    key: str, splits: tuple[Columns, Columns, Columns], contract: Contract, features: list[str], seed: int
+) -> dict[str, Any]:
+    """One of the usual models on the splits train, eval and test, as an entry of `comparison.json`."""
+    train, evaluation, test = splits
+    label = contract.label.name
+    started = time.perf_counter()
+    baseline = baselines.fit(key, train, contract, features, seed)
+    train_seconds = time.perf_counter() - started
+    threshold = best_threshold(evaluation[label], baseline.score(evaluation))
+    return {
+        "key": key,
+        "name": baselines.MODELS[key],
+        "metrics": evaluate(test[label], baseline.score(test), threshold),
+        "threshold": threshold,
+        "train_seconds": train_seconds,
+        "score_microseconds": microseconds(baseline.score, test),
+    }
+
+
+def _served(folder: Path, features: list[str]) -> Callable[[Columns], np.ndarray]:
+    """The exported network as a function of raw columns."""
+    model = tf.saved_model.load(str(folder))
+
+    def score(columns: Columns) -> np.ndarray:
+        raw = {name: tf.constant(columns[name]) for name in features}
+        return model.signatures[RAW_SIGNATURE](**raw)[PROBABILITY].numpy()
+
+    return score
+
+
+def microseconds(score: Callable[[Columns], np.ndarray], columns: Columns) -> float:
+    """Median time per row over a few calls of TIMED_ROWS rows, after one that warms up."""
+    rows = {name: column[:TIMED_ROWS] for name, column in columns.items()}
+    count = len(next(iter(rows.values())))
+    score(rows)
+    seconds = []
+    for _ in range(REPETITIONS):
+        started = time.perf_counter()
+        score(rows)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds) / count * 1e6

@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data import contract as contracts
-from data.contract import BadInputError, Contract
+from data.contract import BadInputError
+from pipeline.dataset import resolve
 from pipeline.settings import ARTIFACTS, Settings
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _positive(text: str) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    path, contract = _dataset(options.data, options.contract)
+    path, contract = resolve(options.data, options.contract)
     if options.split == "time" and contract.row_order != "date":
         raise BadInputError(
             f"--split time needs rows in the order of their dates, and {contract.name} has row_order: none"
@@ -191,25 +191,6 @@ def _settings(options: argparse.Namespace) -> Settings:
         keep=options.keep,
         artifacts=options.artifacts.resolve(),
     )
-
-
-def _dataset(data: str | None, contract: str | None) -> tuple[Path, Contract]:
-    """The files to read and what their columns mean."""
-    from data import reader
-
-    if data is None:
-        from data import sample
-
-        return sample.ensure(), contracts.load(contract or "bank-full")
-    path = Path(data)
-    if not path.exists() and path.name == data and (contracts.CONTRACTS / f"{data}.yaml").is_file():
-        from data import download
-
-        chosen = contracts.load(contract or data)
-        return download.fetch(chosen), chosen
-    first = reader.files(path)[0]
-    names, _ = reader.header(first)
-    return path, contracts.load(contract) if contract else contracts.find(names, str(first))
 
 
 def _new_run_id(artifacts: Path) -> str:

@@ -69,6 +69,9 @@ class Numeric(_Frozen):
     """Whether a cell may be empty."""
     one_hot: bool = False
     """Whether each whole number from min to max is also a category, as for a day of the month."""
+    bins: Annotated[int, Field(ge=2, le=256)] | None = None
+    """Into how many categories of about as many rows each it is also divided, as for a daily rate, which says when a
+    call was made."""
     bands: tuple[float, ...] = ()
     """Inner edges of the bands in which the evaluation reports this column, when it is a slice."""
 
@@ -80,6 +83,8 @@ class Numeric(_Frozen):
             raise ValueError(f"bands must rise, got {list(self.bands)}")
         if self.one_hot and not (self.integer and self.max - self.min < 64):
             raise ValueError("one_hot needs an integer column with fewer than 65 values")
+        if self.one_hot and self.bins:
+            raise ValueError("one_hot and bins exclude each other")
         return self
 
 
@@ -87,9 +92,6 @@ class Categorical(_Frozen):
     """A text column with a closed list of values."""
 
     values: Annotated[tuple[str, ...], Field(min_length=1)]
-    ordered: bool = False
-    cyclic: bool = False
-    """Whether the values, in the order given, form a circle, as months do."""
     blank: bool = False
     """Whether a cell may be empty."""
 
@@ -136,7 +138,7 @@ class Contract(_Frozen):
     label: Label
     after_call: tuple[str, ...] = ()
     crosses: tuple[tuple[str, str], ...] = ()
-    """Pairs of categorical or one_hot columns whose combinations are features of their own."""
+    """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the evaluation is broken down."""
     hyperparameters: dict[str, Any] = {}
@@ -160,8 +162,8 @@ class Contract(_Frozen):
                 if name not in known:
                     raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
         for name in (name for pair in self.crosses for name in pair):
-            if name in self.numeric and not self.numeric[name].one_hot:
-                raise ValueError(f"crosses: numeric column {name!r} needs one_hot: true to be crossed")
+            if name in self.numeric and not (self.numeric[name].one_hot or self.numeric[name].bins):
+                raise ValueError(f"crosses: numeric column {name!r} needs one_hot: true or bins to be crossed")
         for name in self.slices:
             if name in self.numeric and not self.numeric[name].bands:
                 raise ValueError(f"slices: numeric column {name!r} needs bands")

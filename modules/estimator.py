@@ -38,7 +38,7 @@ class Estimator:
     def score(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """Calibrated probabilities float64 [rows] of raw columns as `data.columns.read` gives them."""
         features = encode(columns, self.grid, self.contract, self.with_after_call)
-        return self.calibration.apply(_logits(self.network, features))
+        return self.calibration.apply(training.logits(self.network, features))
 
 
 def fit(
@@ -68,7 +68,7 @@ def fit(
     )
     network = training.fit(rows, evaluation_rows, hyperparameters, seed).model
     features, labels = evaluation_rows
-    logits = _logits(network, features)
+    logits = training.logits(network, features)
     calibration = calibrations.fit(logits, labels)
     threshold = calibrations.best_threshold(labels, calibration.apply(logits))
     return Estimator(contract, with_after_call, grid, network, calibration, threshold)
@@ -103,7 +103,3 @@ def encode(
 
 def _rows(columns: Mapping[str, np.ndarray], start: int) -> dict[str, tf.Tensor]:
     return {name: tf.constant(column[start : start + _BATCH]) for name, column in columns.items()}
-
-
-def _logits(network: keras.Model, features: np.ndarray) -> np.ndarray:
-    return network.predict(features, batch_size=_BATCH, verbose=0)[:, 0]

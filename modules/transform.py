@@ -3,10 +3,9 @@
 Everything that knows raw values is here and comes from the contract, so the network needs dense layers only and a
 new data set needs no code. A row becomes the concatenation of
 
-    categories   one-hot over the contract's values (blank is one of them where cells may be blank)
-    unknown      for each category, whether its value is none of these
-    positions    ordered categories as a number in [-1, 1], cyclic ones as sine and cosine
+    categories   one-hot over the contract's values (blank is one of them where cells may be blank); all 0 if unknown
     one_hot      the contract's `one_hot` numbers, one column per whole number
+    bins         the contract's `bins` numbers, one column per quantile bin
     crosses      one column per pair of values, for the contract's pairs
     scores       each number's quantile as a standard normal score, 0 where missing
     codes        each number piecewise linearly over its quantiles (Gorishniy et al. 2022, arXiv:2203.05556)
@@ -22,7 +21,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -31,7 +29,7 @@ from data.contract import MISSING_NUMBER, Categorical, Contract, Numeric
 FEATURES = "features"
 LABEL = "label"
 
-BINS = 32
+BINS = 16
 """Bins of a number's piecewise-linear code."""
 GRID = 512
 """Quantiles asked of the data, of which the distinct ones are thinned to bin edges. Far more than bins, so that a value
@@ -85,7 +83,7 @@ def encode(
         parts += _categories(inputs, categorical, indices)
     if numeric:
         numbers = clipped(inputs, numeric)
-        parts += _one_hot_numbers(numbers, numeric, indices)
+        parts += _number_categories(numbers, numeric, grid, indices)
     parts += [
         _cross(indices[first], indices[second]) for first, second in contract.crosses if {first, second} <= {*names}
     ]
@@ -97,9 +95,9 @@ def encode(
 def _categories(
     inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Categorical], indices: dict[str, tuple[tf.Tensor, int]]
 ) -> list[tf.Tensor]:
-    """One-hot columns, unknown buckets and positions; adds each category's index to `indices`, -1 where unknown.
+    """One-hot columns; adds each category's index to `indices`, -1 where unknown.
 
-    All values of all columns are compared at once, and the rest are products with constant matrices.
+    All values of all columns are compared at once.
     """
     domains = [column.domain for column in columns.values()]
     owners = np.repeat(np.arange(len(domains)), [len(domain) for domain in domains])
@@ -109,19 +107,7 @@ def _categories(
     ranks = np.concatenate([np.arange(1.0, len(domain) + 1.0, dtype=np.float32) for domain in domains])
     index = tf.cast(tf.round(one_hot @ (owned * ranks[:, np.newaxis])), tf.int32) - 1
     indices.update({name: (index[:, i], len(domains[i])) for i, name in enumerate(columns)})
-    positions = scipy.linalg.block_diag(*map(_positions, columns.values())).astype(np.float32)
-    return [one_hot, 1.0 - one_hot @ owned, one_hot @ positions]
-
-
-def _positions(column: Categorical) -> np.ndarray:
-    """Where each value of a category lies on a line or a circle, [values, 0 to 3]; a blank lies in the middle."""
-    count = len(column.values)
-    turns = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
-    axes = [np.linspace(-1.0, 1.0, count)] * column.ordered + [np.sin(turns), np.cos(turns)] * column.cyclic
-    table = np.zeros((len(column.domain), len(axes)))
-    for i, axis in enumerate(axes):
-        table[:count, i] = axis
-    return table
+    return [one_hot]
 
 
 def clipped(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
@@ -138,16 +124,22 @@ def _bounds(columns: Mapping[str, Numeric]) -> np.ndarray:
     return np.float32([[column.min for column in columns.values()], [column.max for column in columns.values()]])
 
 
-def _one_hot_numbers(
-    numbers: tf.Tensor, columns: Mapping[str, Numeric], indices: dict[str, tuple[tf.Tensor, int]]
+def _number_categories(
+    numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.Tensor, indices: dict[str, tuple[tf.Tensor, int]]
 ) -> list[tf.Tensor]:
-    """One-hot columns of `one_hot` numbers; adds each number's index to `indices`, -1 where missing."""
+    """One-hot columns of `one_hot` and `bins` numbers; adds each number's index to `indices`, -1 where missing."""
+    found = {}
     for i, (name, column) in enumerate(columns.items()):
         if column.one_hot:
-            steps = tf.round(numbers[:, i] - column.min)
-            index = tf.where(tf.math.is_nan(steps), -1.0, steps)
-            indices[name] = (tf.cast(index, tf.int32), int(column.max - column.min) + 1)
-    return [tf.one_hot(*indices[name]) for name, column in columns.items() if column.one_hot]
+            found[name] = tf.round(numbers[:, i] - column.min), int(column.max - column.min) + 1
+        elif column.bins:
+            lows, _ = _edges(grid[i : i + 1], column.bins - 1)
+            place = tf.searchsorted(lows[0], numbers[:, i], side="right") - 1
+            found[name] = tf.cast(tf.maximum(place, 0), tf.float32), column.bins
+        if name in found:
+            place, size = found[name]
+            indices[name] = tf.cast(tf.where(tf.math.is_nan(numbers[:, i]), -1.0, place), tf.int32), size
+    return [tf.one_hot(*indices[name]) for name in found]
 
 
 def _cross(first: tuple[tf.Tensor, int], second: tuple[tf.Tensor, int]) -> tf.Tensor:
@@ -160,7 +152,7 @@ def _cross(first: tuple[tf.Tensor, int], second: tuple[tf.Tensor, int]) -> tf.Te
 def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.Tensor) -> list[tf.Tensor]:
     """Normal scores, piecewise-linear codes and missing indicators."""
     missing = tf.math.is_nan(numbers)
-    edges, ranks = _edges(grid)
+    edges, ranks = _edges(grid, BINS)
     low, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
     offsets = tf.where(missing, 0.0, numbers)[:, :, tf.newaxis] - low
     codes = tf.clip_by_value(tf.math.divide_no_nan(offsets, width), 0.0, 1.0)
@@ -183,17 +175,17 @@ def _quantiles(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) 
     return tft.quantiles(lent, GRID + 1, EPSILON, weights, reduce_instance_dims=False)
 
 
-def _edges(grid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _edges(grid: tf.Tensor, bins: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Bin edges, evenly picked among the distinct quantiles, and the share of values below each.
 
     A number with fewer distinct quantiles than edges repeats some; those bins have no width and their codes stay 0.
 
     Returns:
-      Two float32 tensors [numbers, BINS + 1]; shares are strictly between 0 and 1.
+      Two float32 tensors [numbers, bins + 1]; shares are strictly between 0 and 1.
     """
     rises = tf.cast(grid[:, 1:] > grid[:, :-1], tf.int32)
     order = tf.pad(tf.cumsum(rises, axis=1), [[0, 0], [1, 0]])
-    spread = np.linspace(0.0, 1.0, BINS + 1, dtype=np.float32)
+    spread = np.linspace(0.0, 1.0, bins + 1, dtype=np.float32)
     wanted = tf.cast(tf.round(tf.cast(order[:, -1:], tf.float32) * spread), tf.int32)
     edges = tf.gather(grid, tf.searchsorted(order, wanted), batch_dims=1)
     below, upto = (tf.cast(tf.searchsorted(grid, edges, side=side), tf.float32) for side in ("left", "right"))

@@ -25,7 +25,7 @@ def search_space(defaults: Hyperparameters) -> keras_tuner.HyperParameters:
     space.Choice("depth", _with([2, 3], defaults.depth), default=defaults.depth)
     space.Float("dropout", 0.1, 0.35, step=0.05, default=defaults.dropout)
     space.Float("learning_rate", 7e-4, 3e-3, sampling="log", default=defaults.learning_rate)
-    space.Float("weight_decay", 3e-3, 1e-1, sampling="log", default=defaults.weight_decay)
+    space.Float("weight_decay", 0.3, 2.0, sampling="log", default=defaults.weight_decay)
     space.Choice("batch_size", _with([256, 512], defaults.batch_size), default=defaults.batch_size)
     return space
 

@@ -1,5 +1,7 @@
 """Preprocessing of raw rows: by TFX Transform itself on one contract, by the same graph with plain quantiles on all."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,14 +20,14 @@ SHOP = Contract.model_validate(
         "name": "shop",
         "title": "A data set no code has ever seen",
         "numeric": {
-            "spent": {"unit": "crowns", "min": 0, "max": 1000, "blank": True},
+            "spent": {"unit": "crowns", "min": 0, "max": 1000, "blank": True, "bins": 6},
             "visits": {"unit": "visits", "min": 0, "max": 50, "integer": True, "missing": -1},
             "floor": {"unit": "storey", "min": 1, "max": 4, "integer": True, "one_hot": True},
             "never": {"unit": "nothing", "min": 0, "max": 1, "blank": True},
         },
         "categorical": {
-            "size": {"values": ["small", "medium", "größer"], "ordered": True},
-            "season": {"values": ["spring", "summer", "autumn", "winter"], "cyclic": True, "blank": True},
+            "size": {"values": ["small", "medium", "größer"]},
+            "season": {"values": ["spring", "summer", "autumn", "winter"], "blank": True},
             "returned": {"values": ["no", "yes"]},
         },
         "label": {"name": "again", "positive": "ja", "negative": "nein"},
@@ -35,15 +37,8 @@ SHOP = Contract.model_validate(
 )
 CONTRACTS = {"shop": SHOP, **{path.stem: contracts.load(path) for path in contracts.CONTRACTS.glob("*.yaml")}}
 # Columns of the shop's features, without those known only after the call, in order.
-SIZE, SEASON, UNKNOWN, POSITIONS, FLOOR, CROSS = (
-    slice(0, 3),
-    slice(3, 8),
-    slice(8, 10),
-    slice(10, 13),
-    slice(13, 17),
-    slice(17, 37),
-)
-SCORES, CODES, MISSING = slice(37, 41), slice(41, 41 + 4 * transform.BINS), slice(41 + 4 * transform.BINS, None)
+SIZE, SEASON, SPENT, FLOOR, CROSS, SCORES = (slice(*ends) for ends in itertools.pairwise((0, 3, 8, 14, 18, 38, 42)))
+CODES, MISSING = slice(42, 42 + 4 * transform.BINS), slice(42 + 4 * transform.BINS, None)
 
 
 def _config(contract, with_after_call=False):
@@ -172,24 +167,32 @@ def test_hostile_values_give_finite_features(numbers, texts):
     assert np.abs(features).max() < 5.0
 
 
-def test_a_known_value_has_its_own_column_and_an_unseen_one_the_unknown_bucket():
+def test_a_known_value_has_its_own_column_and_an_unseen_one_has_none():
     known, unseen = _encode(size="größer", season="winter"), _encode(size="gigantic", season="monsoon")
     np.testing.assert_array_equal(known[SIZE], [0, 0, 1])
-    np.testing.assert_array_equal(known[UNKNOWN], [0, 0])
     assert not unseen[SIZE].any()
     assert not unseen[SEASON].any()
-    np.testing.assert_array_equal(unseen[UNKNOWN], [1, 1])
 
 
 def test_a_blank_is_a_value_where_cells_may_be_blank_and_unknown_elsewhere():
     blank = _encode(size="", season="")
     np.testing.assert_array_equal(blank[SEASON], [0, 0, 0, 0, 1])
-    np.testing.assert_array_equal(blank[UNKNOWN], [1, 0])
+    assert not blank[SIZE].any()
 
 
-def test_order_and_cycle_are_positions():
-    np.testing.assert_allclose(_encode(size="medium", season="summer")[POSITIONS], [0, 1, 0], atol=1e-6)
-    np.testing.assert_allclose(_encode(size="größer", season="spring")[POSITIONS], [1, 0, 1], atol=1e-6)
+def test_a_binned_number_marks_its_bin_and_none_where_it_is_missing():
+    # The quantiles rise evenly from 0 to 50, so each of six bins begins 10 above the one before.
+    bins = [np.flatnonzero(_encode(spent=value)[SPENT]).tolist() for value in (-5.0, 9.9, 10.1, 49.0, 1e30)]
+    assert bins == [[0], [0], [1], [4], [5]]
+    assert not _encode(spent=float("nan"))[SPENT].any()
+
+
+def test_a_binned_number_with_few_values_has_a_bin_for_each():
+    grid = GRID.copy()
+    grid[0] = np.repeat([1.0, 2.0, 7.0, 9.0], transform.GRID // 4)
+    bins = [np.flatnonzero(_encode(grid, spent=value)[SPENT]).tolist() for value in (1.0, 2.0, 7.0, 9.0)]
+    assert len({*map(tuple, bins)}) == 4
+    assert all(len(found) == 1 for found in bins)
 
 
 def test_one_hot_numbers_and_crosses_mark_the_one_combination():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -38,6 +41,46 @@ class Screen:
                 note = "  [dim]cached[/]" if event.cached else ""
                 self._console.print(f"  [green]done[/]  {event.name:<24}{event.seconds:7.1f} s{note}")
         return stages
+
+    @contextmanager
+    def steps(self, total: int) -> Iterator[Callable[[str], None]]:
+        """A bar over a known number of steps, or a line for each; what it yields is told the next step's name."""
+        columns = (
+            "{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task("starting", total=total)
+            begun = itertools.count()
+
+            def begin(name: str) -> None:
+                number = next(begun)
+                progress.update(task, description=name, completed=number)
+                if not self._console.is_terminal:
+                    self.say(f"  {number + 1}/{total}  {name}")
+
+            yield begin
+
+    def backtest(self, result: Mapping[str, Any]) -> None:
+        """The table and the sentence that end a backtest."""
+        spans = result["spans"]
+        self.say(f"\n{result['contract']}: {result['rows']:,} rows; {len(spans)} spans of {spans[0]['rows']:,} rows")
+        table = _table("span", "buyers", "model", "trained on", "AUC", "log loss", "ECE", "lift")
+        models = [*spans[0]["train_rows"]]
+        for span in spans:
+            rate = f"{span['label_rate']:.1%}"
+            # Of the first span the three are one model.
+            shown = {"all": models[0]} if span is spans[0] else {name: name for name in models}
+            for line, (title, name) in enumerate(shown.items()):
+                place = (str(span["number"]), rate) if line == 0 else ("", "")
+                table.add_row(*place, title, f"{span['train_rows'][name]:,}", *_qualities(span[name]))
+        for name in models:
+            table.add_row("mean", "", name, "", *_qualities(result["mean"][name]))
+        table.add_row("random", "", "", "", *_qualities(result["random_split"]))
+        self._console.print(table)
+        self.say(result["verdict"], style="bold")
 
     def summary(self, summary: Mapping[str, Any]) -> None:
         """The tables that end a run."""
@@ -86,6 +129,11 @@ def _table(first: str, *others: str) -> Table:
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _qualities(metrics: Mapping[str, float | None]) -> list[str]:
+    figures = [_figure(metrics[key]) for key in ("auc", "log_loss", "ece")]
+    return [*figures, _figure(metrics["lift_top_decile"], digits=2)]
 
 
 def _figure(value: float | bool | None, digits: int = 4) -> str:

@@ -11,6 +11,7 @@ from pipeline.components.anomaly_check import AnomalyCheck
 from pipeline.components.benchmark import Benchmark
 from pipeline.components.contract_schema import ContractSchema
 from pipeline.components.example_gen import ContractExampleGen
+from pipeline.components.importance import Importance
 from pipeline.components.latest_if_any import LatestIfAnyStrategy
 from pipeline.components.pusher import AtomicPusher
 from pipeline.components.scorer import Scorer
@@ -102,6 +103,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         seed=settings.seed,
         code=code,
     )
+    importance = Importance(examples=examples, model=model, contract=contract, seed=settings.seed, code=code)
     pusher = AtomicPusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
@@ -129,6 +131,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
             scorer,
             probe,
             *([benchmark] if settings.benchmark else []),
+            importance,
             pusher,
         ],
         enable_cache=settings.cache,

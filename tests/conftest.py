@@ -25,6 +25,7 @@ STAGES = {
     "Scorer",
     "ServingProbe",
     "Benchmark",
+    "Importance",
     "AtomicPusher",
 }
 """The components of a run with tuning, as `summary.json` names them."""

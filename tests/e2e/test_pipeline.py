@@ -116,6 +116,19 @@ def test_the_usual_models_are_measured_on_the_same_rows(first):
     assert written == {"split": "test", "models": found["comparison"]}
 
 
+def test_every_feature_has_its_importance_on_the_test_rows(first):
+    artifacts, _, found = first
+    made = outputs(connect(artifacts / "metadata.sqlite"), found["run_id"])
+    written = json.loads(Path(made["Importance.importance"].uri, "importance.json").read_text())
+    assert written["split"] == "test"
+    assert written["rows"] == found["splits"]["test"]["rows"]
+    assert written["auc"] == pytest.approx(found["metrics"]["test"]["auc"], abs=1e-6)
+    assert sorted(entry["name"] for entry in written["features"]) == sorted(found["features"])
+    drops = [entry["auc_drop"] for entry in written["features"]]
+    assert drops == sorted(drops, reverse=True)
+    assert drops[0] > 0.02
+
+
 def test_duration_is_no_feature_unless_asked_for(first):
     assert "duration" not in first[2]["features"]
 

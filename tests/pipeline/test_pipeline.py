@@ -78,6 +78,7 @@ def test_components_run_after_those_they_depend_on(settings):
         ("Evaluator", {"ContractExampleGen", "ContractSchema", "Trainer", "LatestBlessedModel"}),
         ("ServingProbe", {"ContractExampleGen", "Trainer", "Scorer"}),
         ("Benchmark", {"ContractExampleGen", "Trainer", "Scorer"}),
+        ("Importance", {"ContractExampleGen", "Trainer"}),
         ("AtomicPusher", {"Trainer", "Evaluator", "ServingProbe"}),
     ],
 )
@@ -113,7 +114,7 @@ def test_the_model_is_judged_on_rows_it_was_not_fitted_on(settings):
         ("quarantine", True, {"ContractExampleGen"}),
         ("with_duration", True, {"Transform", "Tuner", "Trainer"}),
         ("trials", 3, {"Tuner"}),
-        ("seed", 7, {"Tuner", "Trainer", "Benchmark"}),
+        ("seed", 7, {"Tuner", "Trainer", "Benchmark", "Importance"}),
         ("synthetic", True, {"Trainer"}),
         ("gate", Gate(min_auc=0.9), {"Evaluator"}),
         ("keep", 1, {"AtomicPusher"}),
@@ -135,6 +136,7 @@ def test_a_changed_contract_reaches_all_that_read_it(settings):
         "Trainer",
         "ServingProbe",
         "Benchmark",
+        "Importance",
     }
 
 

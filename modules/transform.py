@@ -101,13 +101,19 @@ def _categories(
     """
     domains = [column.domain for column in columns.values()]
     owners = np.repeat(np.arange(len(domains)), [len(domain) for domain in domains])
-    texts = tf.gather(tf.stack([inputs[name] for name in columns], axis=1), owners, axis=1)
-    one_hot = tf.cast(texts == [value for domain in domains for value in domain], tf.float32)
+    texts = _fingerprint(tf.stack([inputs[name] for name in columns], axis=1))
+    values = _fingerprint(tf.constant([value for domain in domains for value in domain]))
+    one_hot = tf.cast(tf.gather(texts, owners, axis=1) == values, tf.float32)
     owned = (owners[:, np.newaxis] == np.arange(len(domains))).astype(np.float32)
     ranks = np.concatenate([np.arange(1.0, len(domain) + 1.0, dtype=np.float32) for domain in domains])
     index = tf.cast(tf.round(one_hot @ (owned * ranks[:, np.newaxis])), tf.int32) - 1
     indices.update({name: (index[:, i], len(domains[i])) for i, name in enumerate(columns)})
     return [one_hot]
+
+
+def _fingerprint(texts: tf.Tensor) -> tf.Tensor:
+    """A 63-bit number for each text, as numbers are compared in a third of the time."""
+    return tf.strings.to_hash_bucket_fast(texts, 2**63 - 1)
 
 
 def clipped(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
@@ -154,10 +160,9 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
     missing = tf.math.is_nan(numbers)
     edges, ranks = _edges(grid, BINS)
     low, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
-    offsets = tf.where(missing, 0.0, numbers)[:, :, tf.newaxis] - low
-    codes = tf.clip_by_value(tf.math.divide_no_nan(offsets, width), 0.0, 1.0)
+    offsets = tf.where(missing, tf.float32.min, numbers)[:, :, tf.newaxis] - low
+    codes = tf.clip_by_value(offsets * tf.math.divide_no_nan(1.0, width), 0.0, 1.0)
     quantiles = ranks[:, 0] + tf.reduce_sum(codes * (ranks[:, 1:] - ranks[:, :-1]), axis=2)
-    codes = tf.where(missing[:, :, tf.newaxis], 0.0, codes)
     may_be_missing = [i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None]
     return [
         tf.where(missing, 0.0, tf.math.ndtri(quantiles)),

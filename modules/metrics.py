@@ -71,10 +71,23 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int =
     Bins hold equal numbers of rows, except that equal probabilities share a bin, so that the order of rows does not
     matter (Nguyen and O'Connor 2015, arXiv:1508.05154).
     """
+    rows, predicted, actual = reliability(labels, probabilities, bins)
+    return float(np.abs(predicted - actual) @ rows / len(labels))
+
+
+def reliability(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, mean probability and label rate of each bin of :func:`calibration_error` that has rows, lowest first."""
     edges = np.quantile(probabilities, np.arange(1, bins) / bins, method="inverted_cdf")
     bin_of_row = np.searchsorted(edges, probabilities, side="left")
-    difference = np.bincount(bin_of_row, weights=probabilities - labels, minlength=bins)
-    return float(np.abs(difference).sum() / len(labels))
+    rows = np.bincount(bin_of_row, minlength=bins)
+    filled = rows > 0
+    predicted, actual = (
+        np.bincount(bin_of_row, weights=values, minlength=bins)[filled] / rows[filled]
+        for values in (probabilities, labels)
+    )
+    return rows[filled], predicted, actual
 
 
 def f1(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
@@ -84,7 +97,12 @@ def f1(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float
 
 
 def gain(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
-    """Share of all positives found among the best-scored `share` of rows.
+    """Share of all positives found among the best-scored `share` of rows."""
+    return float(gains(labels, probabilities, np.array(share)))
+
+
+def gains(labels: np.ndarray, probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Shares of all positives found among the best-scored `shares` of rows, of any shape.
 
     Rows with equal probability are taken in random order and the expected value is returned: the curve is straight
     across them. At least one label must be positive.
@@ -92,7 +110,7 @@ def gain(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
     values, group = np.unique(-probabilities, return_inverse=True)
     rows = np.cumsum(np.bincount(group, minlength=len(values))) / len(labels)
     positives = np.cumsum(np.bincount(group, weights=labels, minlength=len(values))) / labels.sum()
-    return float(np.interp(share, np.append(0.0, rows), np.append(0.0, positives)))
+    return np.interp(shares, np.append(0.0, rows), np.append(0.0, positives))
 
 
 def _counts(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> tuple[int, int, int, int]:

@@ -96,9 +96,9 @@ def encode(
 ) -> np.ndarray:
     """What the network sees of raw columns: float32 [rows, D]."""
     raw = {name: columns[name] for name in contract.features(with_after_call)}
-    graph = tf.function(lambda rows: transform.encode(rows, grid, contract, with_after_call), reduce_retracing=True)
     starts = range(0, len(next(iter(raw.values()))), _BATCH)
-    return np.concatenate([graph(_rows(raw, start)).numpy() for start in starts])
+    batches = (transform.encode(_rows(raw, start), grid, contract, with_after_call) for start in starts)
+    return np.concatenate([batch.numpy() for batch in batches])
 
 
 def _rows(columns: Mapping[str, np.ndarray], start: int) -> dict[str, tf.Tensor]:

@@ -1,0 +1,345 @@
+"""The network beside boosted trees and the usual models: `python -m benchmarks.quality`, or `make quality`.
+
+Every model is fitted on the same rows and columns of the three published data sets, with and without the columns known
+only after the call, and judged on the same rows:
+
+    random   70 % train, 15 % eval, 15 % test, drawn anew for each seed
+    time     the first 70 % of the file train, the next 15 % eval, the last 15 % test, where rows lie in order of date;
+             here a seed changes the model only
+
+The network and the boosted trees stop early on eval, where the network is calibrated as well and every model's
+threshold is chosen; test is for the figures alone. The figures are those of `modules.metrics.evaluate`. The ECE of a
+perfect forecast is not 0 on so many rows, so what it would be stands beside: that of labels drawn from the network's
+probabilities.
+
+`--ablation` shows instead what each choice of encoding and training is worth: the network without it, on the same
+splits.
+
+Results are kept in a JSON file as they come, so a run that was interrupted goes on where it was; delete the file to
+measure anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import functools
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from data import columns as csv_columns
+from data import contract as contracts
+from data import reader
+from data.contract import Contract
+from pipeline.settings import ROOT
+
+DATA = ROOT.parent / "shared" / "data"
+FILES = tuple(DATA / name for name in ("bank-full.csv", "bank-additional-full.csv", "hackerearth-train.csv"))
+RESULTS = ROOT / "artifacts" / "benchmarks"
+SPLITS = ("random", "time")
+TRAIN, EVALUATION = 0.7, 0.85
+"""Where the train rows and the eval rows end, as shares of all."""
+METRICS = {"auc": "AUC", "log_loss": "log loss", "ece": "ECE", "f1": "F1 at 0.5", "f1_at_threshold": "F1 at threshold"}
+"""What the tables show."""
+MOVED = ("auc", "log_loss", "ece")
+"""Of these, what the tables of the ablation show."""
+NETWORK, NETWORK_NAME = "network", "Network"
+AS_IT_IS = "as it is"
+
+Columns = Mapping[str, np.ndarray]
+Score = Callable[[Columns], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One test: which data, which columns, which split."""
+
+    data: str
+    with_after_call: bool
+    split: str
+    seed: int
+
+
+class Change(NamedTuple):
+    """What an ablation does to the network."""
+
+    contract: Contract
+    hyperparameters: Mapping[str, Any] = {}
+    patches: Mapping[str, Any] = {}
+    """Other values of what modules hold, by dotted name."""
+
+
+class Results:
+    """Figures by case and model, kept in a file."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self.found: dict[tuple[Case, str], dict[str, Any]] = {}
+        if path.exists():
+            for entry in json.loads(path.read_text()):
+                self.found[Case(**entry["case"]), entry["model"]] = entry["figures"]
+
+    def add(self, case: Case, model: str, figures: Mapping[str, Any]) -> None:
+        """Keeps figures, also should the process end right after."""
+        self.found[case, model] = dict(figures)
+        entries = [
+            {"case": dataclasses.asdict(case), "model": model, "figures": figures}
+            for (case, model), figures in self.found.items()
+        ]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_suffix(".partial")
+        partial.write_text(json.dumps(entries, indent=1))
+        partial.replace(self._path)
+
+
+def split(columns: Columns, order: np.ndarray) -> tuple[Columns, Columns, Columns]:
+    """Train, eval and test rows, in this order of rows."""
+    ends = [round(TRAIN * len(order)), round(EVALUATION * len(order))]
+    return tuple({name: column[rows] for name, column in columns.items()} for rows in np.split(order, ends))
+
+
+def order_of(case: Case, rows: int) -> np.ndarray:
+    """Row numbers in the order in which a case takes them."""
+    return np.random.default_rng(case.seed).permutation(rows) if case.split == "random" else np.arange(rows)
+
+
+def cases(contract: Contract, seeds: int, splits: Sequence[str]) -> Iterator[Case]:
+    """All cases of a data set; by time only where its rows lie in order of date."""
+    for kind, with_after_call, seed in itertools.product(splits, (False, True), range(seeds)):
+        if kind == "random" or contract.row_order == "date":
+            yield Case(contract.name, with_after_call, kind, seed)
+
+
+def names() -> dict[str, str]:
+    """What each model is called, in the tables' order."""
+    from benchmarks import boosting
+    from modules import baselines
+
+    return {NETWORK: NETWORK_NAME, **boosting.MODELS, **baselines.MODELS}
+
+
+def fit(model: str, contract: Contract, case: Case, train: Columns, evaluation: Columns) -> Score:
+    """Trains any of the models; returns what gives probabilities of raw columns."""
+    from benchmarks import boosting
+    from modules import baselines, estimator
+
+    features = contract.features(case.with_after_call)
+    if model == NETWORK:
+        return estimator.fit(train, evaluation, contract, case.with_after_call, seed=case.seed).score
+    if model in boosting.MODELS:
+        return boosting.fit(model, train, evaluation, contract, features, case.seed)
+    return baselines.fit(model, train, contract, features, case.seed).score
+
+
+def measure(
+    fit: Callable[[Columns, Columns], Score], columns: Columns, contract: Contract, case: Case
+) -> dict[str, float]:
+    """Figures on the test rows of what `fit` makes of train and eval."""
+    from modules import calibration, metrics
+
+    train, evaluation, test = split(columns, order_of(case, len(columns[contract.label.name])))
+    started = time.process_time()
+    score = fit(train, evaluation)
+    seconds = time.process_time() - started
+    threshold = calibration.best_threshold(evaluation[contract.label.name], score(evaluation))
+    probabilities = score(test)
+    figures = metrics.evaluate(test[contract.label.name], probabilities, threshold)
+    return {**figures, "cpu_seconds": seconds, "perfect_ece": perfect_ece(probabilities, case.seed)}
+
+
+def perfect_ece(probabilities: np.ndarray, seed: int, draws: int = 20) -> float:
+    """The mean ECE where labels really have these probabilities: what so few rows show of a perfect forecast."""
+    from modules.metrics import calibration_error
+
+    uniform = np.random.default_rng(seed).random((draws, len(probabilities)))
+    return float(np.mean([calibration_error(row < probabilities, probabilities) for row in uniform]))
+
+
+def compare(files: Sequence[Path], models: Sequence[str], seeds: int, splits: Sequence[str], results: Results) -> None:
+    """Fills in what the results do not hold yet."""
+    for contract, columns in _read(files):
+        for case, model in itertools.product(cases(contract, seeds, splits), models):
+            if (case, model) not in results.found:
+                results.add(
+                    case, model, measure(functools.partial(fit, model, contract, case), columns, contract, case)
+                )
+
+
+def changes(contract: Contract) -> dict[str, Change]:
+    """Every choice that an ablation takes back, one at a time."""
+    from modules.calibration import Calibration
+
+    def crossed(*crosses: tuple[str, str]) -> Contract:
+        return contract.model_copy(update={"crosses": crosses})
+
+    def plain_numbers() -> Contract:
+        plain = {name: number.model_copy(update={"one_hot": False, "bins": None}) for name, number in numbers.items()}
+        crosses = tuple(pair for pair in contract.crosses if not {*pair} & {*numbers})
+        return contract.model_copy(update={"numeric": plain, "crosses": crosses})
+
+    numbers = contract.numeric
+    return {
+        AS_IT_IS: Change(contract),
+        **{
+            f"no cross of {' and '.join(pair)}": Change(
+                crossed(*(other for other in contract.crosses if other != pair))
+            )
+            for pair in contract.crosses
+        },
+        "no crosses": Change(crossed()),
+        "no number as categories, no cross with one": Change(plain_numbers()),
+        "no piecewise-linear codes: one bin": Change(contract, patches={"modules.transform.BINS": 1}),
+        "8 bins instead of 16": Change(contract, patches={"modules.transform.BINS": 8}),
+        "32 bins": Change(contract, patches={"modules.transform.BINS": 32}),
+        "one member instead of 3": Change(contract, {"members": 1}),
+        "6 members": Change(contract, {"members": 6}),
+        "96 units instead of 48": Change(contract, {"width": 96}),
+        "one hidden layer instead of 2": Change(contract, {"depth": 1}),
+        "3 hidden layers": Change(contract, {"depth": 3}),
+        "no dropout of features": Change(contract, {"input_dropout": 0.0}),
+        "no dropout of hidden units": Change(contract, {"dropout": 0.0}),
+        "batch normalisation": Change(contract, {"batch_normalization": True}),
+        "weight decay of 0.01 instead of 1": Change(contract, {"weight_decay": 0.01}),
+        "constant learning rate": Change(contract, patches={"modules.training._optimizer": _constant_rate}),
+        "28 epochs at most instead of 14": Change(contract, {"epochs": 28}),
+        "no calibration": Change(contract, patches={"modules.calibration.fit": lambda *rows: Calibration()}),
+    }
+
+
+def _constant_rate(hyperparameters: Any, steps: int) -> Any:
+    import keras
+
+    return keras.optimizers.AdamW(
+        hyperparameters.learning_rate, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0
+    )
+
+
+def ablate(files: Sequence[Path], seeds: int, results: Results) -> None:
+    """Fills in what the results do not hold yet: random splits, without what is known only after the call."""
+    for contract, columns in _read(files):
+        for seed, (name, change) in itertools.product(range(seeds), changes(contract).items()):
+            case = Case(contract.name, False, "random", seed)
+            if (case, name) not in results.found:
+                with contextlib.ExitStack() as stack:
+                    for target, value in change.patches.items():
+                        stack.enter_context(mock.patch(target, value))
+                    results.add(case, name, measure(functools.partial(_changed, change, seed), columns, contract, case))
+
+
+def _changed(change: Change, seed: int, train: Columns, evaluation: Columns) -> Score:
+    from modules import estimator
+    from modules.network import Hyperparameters
+
+    hyperparameters = Hyperparameters.from_mapping({**change.contract.hyperparameters, **change.hyperparameters})
+    return estimator.fit(train, evaluation, change.contract, False, hyperparameters, seed).score
+
+
+def _read(files: Sequence[Path]) -> Iterator[tuple[Contract, Columns]]:
+    for file in files:
+        contract = contracts.find(reader.header(file)[0], str(file))
+        yield contract, csv_columns.read(file, contract)
+
+
+def _groups(results: Results) -> dict[tuple[str, bool, str], dict[str, dict[int, dict]]]:
+    """Figures by table, model and seed."""
+    groups: dict = {}
+    for (case, model), figures in results.found.items():
+        table = groups.setdefault((case.split, case.data, case.with_after_call), {})
+        table.setdefault(model, {})[case.seed] = figures
+    return dict(sorted(groups.items(), key=lambda item: item[0][0]))
+
+
+def comparison_tables(results: Results, names: Mapping[str, str]) -> str:
+    """Markdown: one table for each data set, columns and split, with mean and standard deviation over seeds."""
+    lines = []
+    for (kind, data, with_after_call), table in _groups(results).items():
+        duration = "with" if with_after_call else "without"
+        lines += [
+            f"### {data}, {duration} duration, {kind} split, {_seeds(table)} seeds",
+            "",
+            "| model | " + " | ".join(METRICS.values()) + " | CPU s |",
+            "|---|" + "---|" * (len(METRICS) + 1),
+        ]
+        for model in (name for name in names if name in table):
+            figures = table[model].values()
+            cells = [mean_and_deviation([figure[key] for figure in figures]) for key in METRICS]
+            seconds = np.mean([figure["cpu_seconds"] for figure in figures])
+            lines.append(f"| {names[model]} | {' | '.join(cells)} | {seconds:.1f} |")
+        if NETWORK in table:
+            perfect = np.mean([figure["perfect_ece"] for figure in table[NETWORK].values()])
+            lines += ["", f"The ECE of a perfect forecast on so many rows: {perfect:.4f}."]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def ablation_tables(results: Results) -> str:
+    """Markdown: for each data set the network as it is, and by how much each change moves it, seed by seed."""
+    lines = []
+    for (_, data, with_after_call), table in _groups(results).items():
+        duration = "with" if with_after_call else "without"
+        lines += [
+            f"### {data}, {duration} duration, {_seeds(table)} seeds",
+            "",
+            "| change | " + " | ".join(METRICS[key] for key in MOVED) + " | CPU s |",
+            "|---|" + "---|" * (len(MOVED) + 1),
+        ]
+        for change, by_seed in table.items():
+            reference = {} if change == AS_IT_IS else table[AS_IT_IS]
+            cells = [
+                mean_and_deviation(
+                    [figures[key] - reference.get(seed, {key: 0.0})[key] for seed, figures in by_seed.items()],
+                    signed=change != AS_IT_IS,
+                )
+                for key in MOVED
+            ]
+            seconds = np.mean([figures["cpu_seconds"] for figures in by_seed.values()])
+            lines.append(f"| {change} | {' | '.join(cells)} | {seconds:.1f} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def mean_and_deviation(values: Sequence[float], signed: bool = False) -> str:
+    """`0.8042 ± 0.0110`: the mean, and the standard deviation between seeds."""
+    return f"{np.mean(values):{'+' * signed}.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
+
+
+def _seeds(table: Mapping[str, Mapping[int, Any]]) -> int:
+    return max(map(len, table.values()))
+
+
+def main() -> None:
+    """Measures what is missing and writes the tables to standard output."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--data", type=Path, nargs="+", default=FILES, metavar="FILE", help="CSV files of a contract")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--splits", nargs="+", default=SPLITS, choices=SPLITS)
+    parser.add_argument("--models", nargs="+", default=list(names()), choices=list(names()))
+    parser.add_argument("--ablation", action="store_true", help="what each choice of the network is worth, instead")
+    parser.add_argument(
+        "--results", type=Path, help="default: comparison.json or ablation.json in artifacts/benchmarks"
+    )
+    options = parser.parse_args()
+
+    results = Results(options.results or RESULTS / ("ablation.json" if options.ablation else "comparison.json"))
+    if options.ablation:
+        ablate(options.data, options.seeds, results)
+        sys.stdout.write(ablation_tables(results))
+    else:
+        compare(options.data, options.models, options.seeds, options.splits, results)
+        sys.stdout.write(comparison_tables(results, names()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The comparison's splits, its memory of what it has measured, and its tables."""
+
+import numpy as np
+import pytest
+
+from benchmarks import quality
+from benchmarks.quality import AS_IT_IS, Case, Results
+from data import contract as contracts
+
+CONTRACT = contracts.load("bank-full")
+FIGURES = {"auc": 0.8, "log_loss": 0.3, "ece": 0.01, "f1": 0.4, "f1_at_threshold": 0.5}
+MORE = {"cpu_seconds": 2.0, "perfect_ece": 0.005}
+
+
+@pytest.fixture
+def customers():
+    """A hundred rows whose one feature says which they are and what their label is."""
+    return {"row": np.arange(100.0), "y": (np.arange(100) % 4 == 0).astype(np.int64)}
+
+
+def _case(seed=0, split="random"):
+    return Case("bank-full", False, split, seed)
+
+
+def test_each_row_is_in_one_part_and_a_seed_always_draws_the_same(customers):
+    drawn = [quality.split(customers, quality.order_of(_case(seed), 100)) for seed in (0, 0, 1)]
+    for parts in drawn:
+        assert [len(part["row"]) for part in parts] == [70, 15, 15]
+        assert sorted(np.concatenate([part["row"] for part in parts])) == list(range(100))
+    first, again, other = ([part["row"].tolist() for part in parts] for parts in drawn)
+    assert first == again != other
+
+
+def test_by_time_the_past_trains_and_the_last_rows_test(customers):
+    train, evaluation, test = quality.split(customers, quality.order_of(_case(3, "time"), 100))
+    assert train["row"].max() < evaluation["row"].min()
+    assert evaluation["row"].max() < test["row"].min()
+
+
+def test_only_files_in_order_of_date_are_split_by_time():
+    assert {case.split for case in quality.cases(CONTRACT, 2, quality.SPLITS)} == {"random", "time"}
+    unordered = CONTRACT.model_copy(update={"row_order": "none"})
+    found = list(quality.cases(unordered, 2, quality.SPLITS))
+    assert [(case.split, case.with_after_call, case.seed) for case in found] == [
+        ("random", False, 0),
+        ("random", False, 1),
+        ("random", True, 0),
+        ("random", True, 1),
+    ]
+
+
+def test_figures_are_of_the_test_rows_and_the_threshold_of_the_eval_rows(customers):
+    def fit(train, evaluation):
+        known = {*train["row"], *evaluation["row"]}
+
+        def score(columns):
+            # Perfect where it has been, and on the test rows always the same.
+            seen = np.isin(columns["row"], list(known))
+            return np.where(seen, 0.25 + 0.5 * columns["y"], 0.6)
+
+        return score
+
+    figures = quality.measure(fit, customers, CONTRACT, _case())
+    assert figures["auc"] == 0.5
+    assert figures["true_positives"] + figures["false_positives"] == 15
+    assert figures["f1"] == figures["f1_at_threshold"]
+
+
+def test_the_ece_of_a_perfect_forecast_falls_with_the_rows():
+    few, many = (quality.perfect_ece(np.random.default_rng(0).uniform(0, 0.3, rows), seed=0) for rows in (200, 20_000))
+    assert 0.0 < many < few < 0.2
+
+
+def test_results_outlive_the_process(tmp_path):
+    path = tmp_path / "below" / "results.json"
+    Results(path).add(_case(), "network", FIGURES)
+    again = Results(path)
+    assert again.found == {(_case(), "network"): FIGURES}
+    again.add(_case(1), "network", FIGURES)
+    assert len(Results(path).found) == 2
+
+
+def test_the_comparison_shows_mean_and_deviation_in_the_order_of_the_models(tmp_path):
+    results = Results(tmp_path / "results.json")
+    for seed, auc in ((0, 0.79), (1, 0.81)):
+        results.add(_case(seed), "knn", {**FIGURES, **MORE})
+        results.add(_case(seed), "network", {**FIGURES, **MORE, "auc": auc})
+    table = quality.comparison_tables(results, {"network": "Network", "knn": "Nearest neighbours"})
+    assert "### bank-full, without duration, random split, 2 seeds" in table
+    rows = [line for line in table.splitlines() if line.startswith(("| Network", "| Nearest"))]
+    assert rows[0].startswith("| Network | 0.8000 ± 0.0141 | 0.3000 ± 0.0000 |")
+    assert rows[1].startswith("| Nearest neighbours | 0.8000 ± 0.0000 |")
+    assert "0.0050" in table
+
+
+def test_an_ablation_shows_differences_seed_by_seed(tmp_path):
+    results = Results(tmp_path / "results.json")
+    for seed, auc in ((0, 0.79), (1, 0.81)):
+        results.add(_case(seed), AS_IT_IS, {**FIGURES, **MORE, "auc": auc})
+        results.add(_case(seed), "one member", {**FIGURES, **MORE, "auc": auc - 0.01})
+    table = quality.ablation_tables(results)
+    assert f"| {AS_IT_IS} | 0.8000 ± 0.0141 |" in table
+    assert "| one member | -0.0100 ± 0.0000 | +0.0000 ± 0.0000 |" in table
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(contracts.CONTRACTS.glob("*.yaml"))])
+def test_every_change_changes_something_and_leaves_a_valid_contract(name):
+    contract = contracts.load(name)
+    for label, change in quality.changes(contract).items():
+        type(contract).model_validate(change.contract.model_dump())
+        differs = change.contract != contract or change.hyperparameters or change.patches
+        assert bool(differs) == (label != AS_IT_IS)

@@ -37,13 +37,14 @@ def run_fn(fn_args: FnArgs) -> None:
     TensorBoard logs go to `fn_args.model_run_dir`, and beside them the history of the fit and the time it took.
 
     Args:
-      fn_args: `custom_config` holds `contract` (JSON), `with_after_call`, `seed` and `synthetic`.
+      fn_args: `custom_config` holds `contract` (JSON), `with_after_call`, `seed`, `synthetic`, and `members`: the
+        number of nets in the average, or None for the contract's.
     """
     started = time.monotonic()
     config = fn_args.custom_config
     contract = Contract.model_validate_json(config["contract"])
     features = contract.features(config["with_after_call"])
-    hyperparameters = _hyperparameters(fn_args.hyperparameters, contract)
+    hyperparameters = choose_hyperparameters(fn_args.hyperparameters, contract, config["members"])
     graph = tft.TFTransformOutput(fn_args.transform_output)
     train = load(fn_args.train_files, contract, config["with_after_call"], graph)
     evaluation = load(fn_args.eval_files, contract, config["with_after_call"], graph)
@@ -81,9 +82,10 @@ def run_fn(fn_args: FnArgs) -> None:
     _write_json(Path(fn_args.model_run_dir) / FIT, {"seconds": seconds})
 
 
-def _hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract) -> Hyperparameters:
-    """The contract's, and over them the Tuner's best."""
-    return Hyperparameters.from_mapping({**contract.hyperparameters, **(tuned or {}).get("values", {})})
+def choose_hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract, members: int | None) -> Hyperparameters:
+    """The contract's, and over them the Tuner's best and the number of members asked for."""
+    asked = {} if members is None else {"members": members}
+    return Hyperparameters.from_mapping({**contract.hyperparameters, **(tuned or {}).get("values", {}), **asked})
 
 
 def _first_rows(raw: Mapping[str, np.ndarray], features: tuple[str, ...], count: int) -> dict[str, tf.Tensor]:

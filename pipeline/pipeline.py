@@ -74,7 +74,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         transform_graph=transform_graph,
         hyperparameters=tuner.outputs["best_hyperparameters"],
         run_fn="modules.trainer.run_fn",
-        custom_config={**fitting, "synthetic": settings.synthetic},
+        custom_config={**fitting, "synthetic": settings.synthetic, "members": settings.members},
     )
     model = trainer.outputs["model"]
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from data.contract import BadInputError
 from pipeline.dataset import resolve
-from pipeline.settings import ARTIFACTS, Settings
+from pipeline.settings import ARTIFACTS, Settings, code_commit
 
 if TYPE_CHECKING:
     from pipeline.screen import Screen
 
 PUSHED, FAILED, BAD_INPUT, NOT_BLESSED = 0, 1, 2, 3
+THOROUGH = {"trials": 24, "members": 8}
+"""What `--thorough` asks of the Tuner and the Trainer."""
 
 EPILOG = """\
 examples:
@@ -127,9 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     tuning.add_argument(
         "--trials",
         type=_positive,
-        default=Settings.trials,
         metavar="N",
-        help="hyperparameter sets to try (default: %(default)s)",
+        help=f"hyperparameter sets to try (default: {Settings.trials})",
     )
     tuning.add_argument(
         "--no-tune",
@@ -137,6 +138,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_const",
         const=0,
         help="use the best hyperparameters of the newest run, else the contract's",
+    )
+    tuning.add_argument(
+        "--thorough",
+        action="store_true",
+        help=f"try {THOROUGH['trials']} hyperparameter sets and average {THOROUGH['members']} nets; takes minutes more",
     )
     parser.add_argument(
         "--seed", type=int, default=Settings.seed, metavar="N", help="of everything random (default: %(default)s)"
@@ -176,6 +182,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         raise BadInputError(
             f"--split time needs rows in the order of their dates, and {contract.name} has row_order: none"
         )
+    search = {} if options.trials is None else {"trials": options.trials}
     return Settings(
         data=path.resolve(),
         contract=contract,
@@ -184,12 +191,13 @@ def _settings(options: argparse.Namespace) -> Settings:
         split=options.split,
         quarantine=options.quarantine,
         with_duration=options.with_duration,
-        trials=options.trials,
         seed=options.seed,
         benchmark=options.benchmark,
         cache=options.cache,
         keep=options.keep,
         artifacts=options.artifacts.resolve(),
+        commit=code_commit(),
+        **(THOROUGH if options.thorough else search),
     )
 
 

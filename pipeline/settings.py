@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,8 @@ class Settings:
     """Whether columns known only after the call are features too."""
     trials: int = 8
     """Hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's."""
+    members: int | None = None
+    """Nets in the average; None leaves it to the contract."""
     seed: int = 42
     benchmark: bool = True
     """Whether the usual models are trained and measured beside the network."""
@@ -41,6 +44,8 @@ class Settings:
     """Pushed versions to leave on disk, the new one included."""
     gate: Gate = field(default_factory=Gate)
     artifacts: Path = ARTIFACTS
+    commit: str | None = None
+    """The code's git commit, see :func:`code_commit`."""
 
     @property
     def pipeline_name(self) -> str:
@@ -92,3 +97,12 @@ def code_fingerprint(*parts: str) -> str:
             digest.update(f"{file.relative_to(ROOT)}\0".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def code_commit() -> str | None:
+    """This project's git commit, with a `+` where files differ from it; None without git or outside a repository."""
+    command = ["git", "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -16,6 +16,9 @@ from modules.signatures import read_card, serving_folder
 from pipeline.runners import Stage
 from pipeline.settings import SPLITS, Settings
 
+ASKED = ("with_duration", "quarantine", "trials", "members", "seed", "benchmark")
+"""What of the settings `summary.json` repeats as it is."""
+
 
 def summarize(
     settings: Settings, made: Mapping[str, Artifact], stages: Sequence[Stage], seconds: float
@@ -50,6 +53,11 @@ def summarize(
             "synthetic": settings.synthetic,
             "label_rate": positives / ingest["kept"],
             "split": settings.split,
+        },
+        "settings": {
+            **{name: getattr(settings, name) for name in ASKED},
+            "data_sha256": made["ContractExampleGen.examples"].custom_properties["input_fingerprint"].string_value,
+            "commit": settings.commit,
         },
         "features": card["features"],
         "splits": splits,

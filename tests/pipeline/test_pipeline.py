@@ -114,11 +114,13 @@ def test_the_model_is_judged_on_rows_it_was_not_fitted_on(settings):
         ("quarantine", True, {"ContractExampleGen"}),
         ("with_duration", True, {"Transform", "Tuner", "Trainer"}),
         ("trials", 3, {"Tuner"}),
+        ("members", 8, {"Trainer"}),
         ("seed", 7, {"Tuner", "Trainer", "Benchmark", "Importance"}),
         ("synthetic", True, {"Trainer"}),
         ("gate", Gate(min_auc=0.9), {"Evaluator"}),
         ("keep", 1, {"AtomicPusher"}),
         ("run_id", "2", {"AtomicPusher"}),
+        ("commit", "1f2e", set()),
         ("cache", False, set()),
     ],
 )

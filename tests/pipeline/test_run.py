@@ -66,8 +66,17 @@ def test_an_artifacts_folder_that_cannot_be_written(capsys, tmp_path, sample_csv
     assert "file" in refused(capsys, "--data", sample_csv, "--artifacts", tmp_path / "file" / "artifacts")
 
 
-@pytest.mark.parametrize("arguments", [["--trials", "0"], ["--keep", "0"], ["--trials", "3", "--no-tune"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--trials", "0"],
+        ["--keep", "0"],
+        ["--trials", "3", "--no-tune"],
+        ["--thorough", "--no-tune"],
+        ["--thorough", "--trials", "8"],
+    ],
+)
 def test_arguments_that_make_no_sense(arguments):
     with pytest.raises(SystemExit) as ending:
-        run.main(arguments)
+        run.main([*arguments, "--data", "nowhere.csv"])
     assert ending.value.code == 2

@@ -1,11 +1,13 @@
 """What separates runs from one another."""
 
+import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 from data import contract as contracts
 from pipeline import settings
-from pipeline.settings import Settings, code_fingerprint
+from pipeline.settings import Settings, code_commit, code_fingerprint
 
 RUN = Settings(data=Path("customers.csv"), contract=contracts.load("bank-full"), run_id="1")
 
@@ -35,3 +37,16 @@ def test_fingerprint_follows_the_code(tmp_path, monkeypatch):
     assert code_fingerprint("modules") == before
     file.write_text("width = 2\n")
     assert code_fingerprint("modules") != before
+
+
+def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    assert code_commit() is None
+    (tmp_path / "network.py").write_text("width = 1\n")
+    identity = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    for command in (["init"], ["add", "."], [*identity, "commit", "--message=First"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    first = code_commit()
+    assert re.fullmatch("[0-9a-f]{40}", first)
+    (tmp_path / "network.py").write_text("width = 2\n")
+    assert code_commit() == first + "+"

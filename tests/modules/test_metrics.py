@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
@@ -67,6 +67,7 @@ def test_a_split_of_one_label_has_no_ranking_metrics(label):
     assert (result["pr_auc"] is None) == (result["lift_top_decile"] is None) == (label == 0)
 
 
+@settings(deadline=None)
 @given(rows, st.randoms())
 def test_order_of_rows_never_matters(pairs, random):
     shuffled = random.sample(pairs, len(pairs))
@@ -74,6 +75,7 @@ def test_order_of_rows_never_matters(pairs, random):
     assert one == pytest.approx(other)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_every_row_is_counted_and_shares_are_shares(pairs):
     result = metrics.evaluate(*np.array(pairs, float).T, threshold=0.3)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH, HEIGHT = 480, 320
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 50
+WIDTH, HEIGHT = 440, 300
+LEFT, RIGHT, TOP, BOTTOM = 66, 24, 12, 52
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def around(
 
 
 def percent(value: float) -> str:
-    """`0.25` -> `25 %`."""
-    return f"{value:.0%}".replace("%", " %")
+    """`0.25` -> `25 %`, with a space at which no line breaks."""
+    return f"{value:.0%}".replace("%", "\u00a0%")
 
 
 def _round_step(step: float) -> float:

@@ -153,7 +153,8 @@ def _slices(evaluation: str) -> list[Slice]:
             ((column, value),) = key
             figures = {name: figure["doubleValue"] for name, figure in metrics[""][""].items()}
             found.append(Slice(column.split(" [")[0], str(value), figures))
-    return sorted(found, key=lambda group: (group.column, group.value))
+    # The lowest band of a number is called "below ...", which the alphabet puts last.
+    return sorted(found, key=lambda group: (group.column, not group.value.startswith("below "), group.value))
 
 
 def _drift(model: Path, examples: Path) -> dict[str, Drift]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from data.contract import BadInputError
 from pipeline.dataset import resolve
+from pipeline.report import add_money
 from pipeline.settings import ARTIFACTS, Settings, code_commit
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
         screen = Screen(stream)
         try:
             with exclusive(settings.artifacts, lambda pid: screen.say(f"waiting for another run (process {pid}) ...")):
-                return _run(settings, screen, started)
+                code = _run(settings, screen, started)
+            if settings.tracking:
+                _track(settings, screen)
+            return code
         except KeyboardInterrupt:
             screen.say("stopped; nothing was pushed", style="bold yellow")
             return FAILED
@@ -90,6 +94,8 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
     (settings.run_folder / "summary.json").write_text(json.dumps(summary, indent=1))
     _point_latest(settings.run_folder)
     screen.summary(summary)
+    _report(settings, screen)
+    screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {made['Trainer.model_run'].uri}")
     if summary["pushed"] is None:
         failed = [check["metric"] for check in summary["gate"]["checks"] if not check["passed"]]
         screen.say(f"not blessed, nothing pushed: {', '.join(failed)}", style="bold red")
@@ -98,6 +104,30 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
     screen.say(f"{summary['seconds']:.0f} s; summary {settings.run_folder / 'summary.json'}")
     screen.say("next: .venv/bin/python -m serving")
     return PUSHED
+
+
+def _report(settings: Settings, screen: Screen) -> None:
+    """Writes the report; a model that was pushed stays pushed if it cannot be written."""
+    from pipeline.report import build
+
+    try:
+        screen.say(f"report: {build(settings.run_folder, settings.cost, settings.margin)}")
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        screen.say(f"the report could not be written: {error}; see {settings.run_folder / 'pipeline.log'}", "bold red")
+
+
+def _track(settings: Settings, screen: Screen) -> None:
+    """Logs a complete run; that this may fail, or be stopped, changes nothing about the run."""
+    from pipeline import tracking
+
+    try:
+        tracking.log(settings.tracking, settings.run_folder)
+    except (tracking.TrackingError, KeyboardInterrupt) as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        screen.say(f"MLflow at {settings.tracking}: {error or 'stopped'}", style="yellow")
+    else:
+        screen.say(f"tracked by MLflow at {settings.tracking}, experiment {tracking.EXPERIMENT}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,6 +195,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="where everything is written (default: artifacts/)",
     )
+    add_money(parser)
+    parser.add_argument(
+        "--mlflow",
+        metavar="URI",
+        help="log the run to an MLflow server (http://HOST:PORT) or folder (file:FOLDER) as well",
+    )
     parser.add_argument("--verbose", action="store_true", help="show what the libraries say")
     return parser
 
@@ -177,6 +213,8 @@ def _positive(text: str) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    from pipeline import tracking
+
     path, contract = resolve(options.data, options.contract)
     if options.split == "time" and contract.row_order != "date":
         raise BadInputError(
@@ -196,7 +234,10 @@ def _settings(options: argparse.Namespace) -> Settings:
         cache=options.cache,
         keep=options.keep,
         artifacts=options.artifacts.resolve(),
+        cost=options.cost,
+        margin=options.margin,
         commit=code_commit(),
+        tracking=options.mlflow and tracking.check(options.mlflow),
         **(THOROUGH if options.thorough else search),
     )
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from data.contract import Contract
 from modules.gate import Gate
+from pipeline.report import COST, MARGIN
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "artifacts"
@@ -43,9 +44,15 @@ class Settings:
     keep: int = 5
     """Pushed versions to leave on disk, the new one included."""
     gate: Gate = field(default_factory=Gate)
+    cost: float = COST
+    """Of a call, in euros, for the report's profit curve."""
+    margin: float = MARGIN
+    """Of a deposit before the cost of the call, likewise."""
     artifacts: Path = ARTIFACTS
     commit: str | None = None
     """The code's git commit, see :func:`code_commit`."""
+    tracking: str | None = None
+    """The MLflow server or folder that the run is logged to; None logs it nowhere."""
 
     @property
     def pipeline_name(self) -> str:

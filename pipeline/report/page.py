@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report import origin, trust, value
 from pipeline.report.gather import Material
 from pipeline.report.parts import Section, Table, Text, number, plain, share, times
+from pipeline.runs import Run, differences, flatten, same_test_rows
 
 
 @dataclass(frozen=True)
@@ -95,24 +96,15 @@ def _changes(material: Material) -> Section:
         return Section(
             "changes", title, [Text("No earlier blessed run on this data and these columns to compare with.")]
         )
-    old, new = dict(_settings(before)), dict(_settings(now))
-    rows = [
-        (name, plain(old.get(name)), plain(new.get(name)), "")
-        for name in dict.fromkeys([*old, *new])
-        if old.get(name) != new.get(name)
-    ]
+    runs = [Run(summary["run_id"], flatten(summary), None) for summary in (before, now)]
+    rows = [(key, plain(then), plain(since), "") for key, (then, since) in differences(runs).items()]
     for name in ("auc", "accuracy", "log_loss", "ece", "lift_top_decile"):
         a, b = before["metrics"]["test"][name], now["metrics"]["test"][name]
         rows.append((f"test {name}", number(a), number(b), f"{b - a:+.4f}" if None not in (a, b) else "-"))
-    table = Table(f"Run {before['run_id']} and this one", ("", "then", "now", "difference"), rows)
-    return Section("changes", title, [table])
-
-
-def _settings(summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from (("rows", summary["dataset"]["rows"]), ("source", summary["dataset"]["source"]))
-    yield from summary["settings"].items()
-    yield from summary["model"]["hyperparameters"].items()
-    yield from ((key, summary["model"][key]) for key in ("parameters", "threshold"))
+    parts: list[Text | Table] = [Table(f"Run {before['run_id']} and this one", ("", "then", "now", "difference"), rows)]
+    if not same_test_rows(runs):
+        parts.append(Text("The two were not measured on the same test customers, so a difference may be theirs."))
+    return Section("changes", title, parts)
 
 
 def _split(split: str) -> str:

@@ -80,8 +80,8 @@ def ranking(labels: np.ndarray, probabilities: np.ndarray) -> Section:
             Chart(
                 "Precision and recall",
                 "Share of buyers among those called against the share of all buyers found.",
-                Axis("buyers found (recall)", **unit),
-                Axis("buyers among those called (precision)", **unit),
+                Axis("buyers found", **unit),
+                Axis("buyers among those called", **unit),
                 [
                     Line("this model", *curves.thin(recall, precision)),
                     Line("at random", [0, 1], [labels.mean()] * 2),

@@ -125,7 +125,7 @@ def _track(settings: Settings, screen: Screen) -> None:
         tracking.log(settings.tracking, settings.run_folder)
     except (tracking.TrackingError, KeyboardInterrupt) as error:
         sys.excepthook(type(error), error, error.__traceback__)
-        screen.say(f"MLflow at {settings.tracking}: {error or 'stopped'}", style="yellow")
+        screen.say(f"MLflow at {settings.tracking}: {error or 'stopped'}; the run is complete", style="yellow")
     else:
         screen.say(f"tracked by MLflow at {settings.tracking}, experiment {tracking.EXPERIMENT}")
 

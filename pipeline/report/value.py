@@ -99,8 +99,9 @@ def _profit(material: Material, cost: float, margin: float) -> Section:
         ],
     )
     rows = [
-        (percent(curves.SHARES[i]), f"{found.curve[i]:,.0f}", f"{found.everyone * curves.SHARES[i]:,.0f}")
-        for i in range(0, 101, 10)
+        # The 0.0 keeps a loss of nothing from reading -0.
+        (percent(called), f"{earned:,.0f}", f"{found.everyone * called + 0.0:,.0f}")
+        for called, earned in zip(curves.SHARES[::10], found.curve[::10], strict=True)
     ]
     return Section(
         "profit",

@@ -1,0 +1,419 @@
+"""The page says what the run made, shows nothing it has not been told, and survives whatever a run lacks."""
+
+import copy
+import itertools
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modules.metrics import evaluate, gain
+from monitoring.drift import Drift, Shift
+from pipeline import report
+from pipeline.report import __main__ as command
+from pipeline.report.gather import Made, Material, Slice
+
+ATTACK = "<script>alert(1)</script>&\"'.csv"
+VOID = {"meta", "link", "br", "img", "path", "circle", "rect", "line"}
+
+
+def scores(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    probabilities = generator.beta(1, 6, rows)
+    return (generator.random(rows) < probabilities).astype(float), probabilities
+
+
+def metrics(found: tuple[np.ndarray, np.ndarray]) -> dict:
+    return evaluate(*found, 0.22)
+
+
+def slice_of(column: str, value: str, buyers: int, others: int) -> Slice:
+    figures = {
+        "true_positives": buyers,
+        "false_negatives": 0,
+        "example_count": buyers + others,
+        "auc": 0.71,
+        "calibration": 1,
+    }
+    return Slice(column, value, figures)
+
+
+def summary(found: dict) -> dict:
+    measured = {split: metrics(rows) for split, rows in found.items()}
+    model = {
+        "key": "network",
+        "name": "Dense network",
+        "threshold": 0.22,
+        "train_seconds": 12.3,
+        "score_microseconds": 4.0,
+    }
+    return {
+        "run_id": "20260101-120000",
+        "dataset": {
+            "contract": "bank-full",
+            "source": f"/data/{ATTACK}",
+            "read": 3_003,
+            "rows": 3_000,
+            "quarantined": 3,
+            "synthetic": False,
+            "label_rate": 0.14,
+            "split": "random",
+        },
+        "settings": {
+            "with_duration": False,
+            "quarantine": True,
+            "trials": 2,
+            "members": None,
+            "seed": 42,
+            "benchmark": True,
+            "data_sha256": "ab" * 32,
+            "commit": "cd" * 20,
+        },
+        "features": ["age", "job"],
+        "splits": {split: {"rows": len(y), "label_rate": float(y.mean())} for split, (y, _) in found.items()},
+        "stages": [
+            {"name": "Trainer", "seconds": 12.345, "cached": False},
+            {"name": "Tuner", "seconds": 0.0, "cached": True},
+        ],
+        "seconds": 99.5,
+        "model": {"hyperparameters": {"width": 48}, "parameters": 91_731, "members": 3, "threshold": 0.22},
+        "metrics": measured,
+        "comparison": [
+            {**model, "metrics": measured["test"]},
+            {**model, "key": "knn", "name": "Nearest neighbours", "metrics": measured["eval"]},
+        ],
+        "gate": {
+            "blessed": True,
+            "checks": [{"metric": "auc", "value": measured["test"]["auc"], "bound": 0.7, "passed": True}],
+            "probe": "TF Serving's SavedModel loader in a fresh process",
+        },
+        "pushed": {"version": "1795245739", "path": "artifacts/serving/purchase-model/1795245739"},
+    }
+
+
+@pytest.fixture
+def material() -> Material:
+    """A run with everything, of 3,000 customers."""
+    found = {"train": scores(2_000, 0), "eval": scores(500, 1), "test": scores(500, 2)}
+    shift = Shift(0.012, 0.1, 0.031, {"missing": 0.0, "unseen": 0.0}, False)
+    history = {"loss": [0.4, 0.3], "average_log_loss": [0.4, 0.3], "accuracy": [0.85, 0.9]}
+    now = summary(found)
+    before = copy.deepcopy(now)
+    before["run_id"], before["model"]["hyperparameters"]["width"] = "20251231-120000", 64
+    span = {"number": 1, "first_row": 1, "last_row": 500, "rows": 500, "label_rate": 0.2}
+    span |= {"train_rows": dict.fromkeys(("static", "expanding", "rolling"), 1_000)}
+    span |= dict.fromkeys(("static", "expanding", "rolling"), metrics(found["eval"]))
+    return Material(
+        summary=now,
+        previous=before,
+        scores=found,
+        history={**history, **{f"val_{name}": values for name, values in history.items()}},
+        best_epoch=1,
+        trials=[{"trial_id": "0", "score": 0.2871, "width": 48}, {"trial_id": "1", "score": 0.2902, "width": 64}],
+        importance={
+            "split": "test",
+            "rows": 500,
+            "repeats": 5,
+            "auc": 0.8,
+            "features": [
+                {"name": "job", "auc_drop": 0.0512, "std": 0.002},
+                {"name": "age", "auc_drop": -0.0003, "std": 0.001},
+            ],
+        },
+        slices=[
+            slice_of("age", "below 30", 40, 160),
+            slice_of("job", ATTACK, 2, 10),
+            slice_of("job", "student", 0, 50),
+        ],
+        drift={
+            split: Drift(500, {"age": shift, "job": replace(shift, psi=0.4, alarm=True)}, None, 0.1, 0.1)
+            for split in ("eval", "test")
+        },
+        anomalies=[],
+        backtest={
+            "spans": [span, {**span, "number": 2, "label_rate": 0.4}],
+            "random_split": metrics(found["test"]),
+            "mean": dict.fromkeys(("static", "expanding", "rolling"), metrics(found["eval"])),
+            "verdict": "Believe the latter.",
+        },
+        artifacts=[Made("Trainer.model", 22, "tfx/bank-full/Trainer/model/22")],
+        tensorboard=Path("/runs/Trainer/model_run/9"),
+    )
+
+
+class Page(HTMLParser):
+    """What a reader and a screen reader get of a page."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.source, self.tags, self.texts, self.headings, self.tables = text, [], [], [], {}
+        self._open: list[str] = []
+        self._row: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == [], "every element is closed"
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag == "caption":
+            self._caption = ""
+        if tag == "tr":
+            self._row = []
+        if tag in ("th", "td"):
+            self._row.append("")
+        if tag in ("h1", "h2", "h3", "h4"):
+            self.headings.append((int(tag[1]), ""))
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+        if tag == "caption":
+            self.tables[self._caption] = []
+        if tag == "tr":
+            self.tables[self._caption].append(self._row)
+
+    def handle_data(self, text):
+        inside = self._open[-1:]
+        if inside == ["style"]:
+            return
+        self.texts.append(text)
+        if inside == ["caption"]:
+            self._caption += text
+        if inside and inside[0] in ("th", "td"):
+            self._row[-1] += text
+        if self.headings and inside and inside[0] == f"h{self.headings[-1][0]}":
+            self.headings[-1] = (self.headings[-1][0], self.headings[-1][1] + text)
+
+    @property
+    def text(self) -> str:
+        """As read, in one line, without unbreakable spaces."""
+        return " ".join("".join(self.texts).replace("\u00a0", " ").split())
+
+    @property
+    def cells(self) -> set[str]:
+        """What stands in tables."""
+        return {cell for rows in self.tables.values() for row in rows for cell in row}
+
+    def table(self, start: str) -> list[list[str]]:
+        """The rows below the head of the table whose caption begins so."""
+        (rows,) = (rows for caption, rows in self.tables.items() if caption.startswith(start))
+        return [[cell.replace("\u00a0", " ") for cell in row] for row in rows[1:]]
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Builds the page of some material."""
+
+    def build(material: Material, **money: float) -> Page:
+        monkeypatch.setattr("pipeline.report.gather.gather", lambda run_folder: material)
+        path = report.build(tmp_path, **money)
+        assert path == tmp_path / "report.html"
+        return Page(path.read_text(encoding="utf-8"))
+
+    return build
+
+
+def test_the_first_sentence_is_the_gain_on_test(build, material):
+    reached = gain(*material.scores["test"], 0.2)
+    sentence = f"Calling the best-scored 20 % of customers reaches {100 * reached:.0f} % of buyers"
+    assert sentence in build(material).text
+
+
+def test_a_page_is_well_formed_and_its_landmarks_and_headings_are_in_order(build, material):
+    page = build(material)
+    names = [tag for tag, _ in page.tags]
+    for landmark in ("header", "nav", "main", "footer"):
+        assert names.count(landmark) == 1
+    levels = [level for level, _ in page.headings]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
+    assert ("html", {"lang": "en"}) in page.tags
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"][1:] for tag, attributes in page.tags if tag == "a"]
+    assert links
+    assert set(links) <= set(ids)
+
+
+def test_nothing_is_loaded_from_elsewhere(build, material):
+    page = build(material)
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "base", "form")
+        for name in ("src", "href", "srcset", "data", "action", "poster", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
+    assert "@import" not in page.source
+    assert "url(" not in page.source
+    assert "http://" not in page.source
+    assert "https://" not in page.source
+
+
+def test_every_picture_has_a_title_and_a_description(build, material):
+    page = build(material)
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    ids = {attributes.get("id"): tag for tag, attributes in page.tags}
+    named = [picture for picture in pictures if picture.get("role") == "img"]
+    assert len(named) >= 8
+    for picture in named:
+        title, description = picture["aria-labelledby"].split()
+        assert (ids[title], ids[description]) == ("title", "desc")
+    assert all(picture.get("aria-hidden") == "true" for picture in pictures if picture not in named)
+
+
+def test_every_table_has_a_caption_and_headers_and_can_be_scrolled_by_keyboard(build, material):
+    page = build(material)
+    names = [tag for tag, _ in page.tags]
+    assert names.count("table") == names.count("caption") > 10
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
+    regions = [attributes for _, attributes in page.tags if attributes.get("role") == "region"]
+    assert len(regions) == names.count("table")
+    assert all(region["tabindex"] == "0" and region["aria-label"] for region in regions)
+
+
+def test_names_from_the_data_are_text_and_never_markup(build, material):
+    page = build(material)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert "<script" not in page.source
+    assert page.text.count("<script>alert(1)</script>") >= 2
+
+
+def test_tables_hold_the_figures_of_the_run(build, material):
+    page = build(material)
+    confusion = page.table("Test customers at 0.5")
+    measured = material.summary["metrics"]["test"]
+    assert confusion[0][1:3] == [f"{measured['true_positives']}", f"{measured['false_positives']}"]
+    assert confusion[1][1:3] == [f"{measured['false_negatives']}", f"{measured['true_negatives']}"]
+    (network, other) = page.table("Models on test")
+    assert network[:2] == ["Dense network", f"{measured['auc']:.4f}"]
+    assert other[:2] == ["Nearest neighbours", f"{material.summary['metrics']['eval']['auc']:.4f}"]
+    assert [row[0] for row in page.table("Permutation importance")] == ["job", "age"]
+    tenths = page.table("Tenths")
+    assert len(tenths) == 10
+    labels = material.scores["test"][0]
+    assert sum(float(row[2]) for row in tenths) == pytest.approx(labels.sum(), abs=5)
+
+
+def test_groups_too_small_to_judge_are_counted_only(build, material):
+    page = build(material)
+    groups = {row[0]: row for row in page.table("Groups of test customers")}
+    assert groups["age: below 30"][5] == "0.710"
+    assert groups[f"job: {ATTACK}"][1:3] == ["12", "2"]
+    assert groups[f"job: {ATTACK}"][5:] == ["-", "-"]
+    assert groups["job: student"][5:] == ["-", "-"]
+
+
+def test_a_moved_column_is_named_and_listed_first(build, material):
+    rows = build(material).table("eval against train")
+    assert [row[0] for row in rows] == ["job", "age"]
+    assert rows[0][-1] == "moved"
+
+
+def test_what_changed_since_the_last_blessed_run(build, material):
+    page = build(material)
+    (changes,) = (rows for caption, rows in page.tables.items() if "20251231-120000" in caption)
+    changed = [row for row in changes if "64" in row and "48" in row]
+    assert len(changed) == 1
+    assert "width" in changed[0][0]
+    assert "No earlier blessed run" in build(replace(material, previous=None)).text
+
+
+def test_cost_and_margin_move_the_advice(build, material):
+    cheap, dear = build(material, cost=1, margin=100), build(material, cost=90, margin=100)
+    assert "a call pays from a score of 1.0 % on" in cheap.text
+    assert "a call pays from a score of 90.0 % on" in dear.text
+    assert cheap.table("Euros")[0][1:] == dear.table("Euros")[0][1:] == ["0", "0"]
+    assert "no call pays" in dear.text or "Call the best-scored" in dear.text
+
+
+def test_synthetic_data_is_said_before_anything_else_is_judged(build, material):
+    material.summary["dataset"]["synthetic"] = True
+    page = build(material)
+    assert "ynthetic" in page.text
+    assert page.text.index("ynthetic") < page.text.index("What changed")
+    material.summary["dataset"]["synthetic"] = False
+    assert "ynthetic" not in build(material).text.split("What changed")[0]
+
+
+def test_a_model_that_was_not_blessed_says_which_bound_failed(build, material):
+    gate = {"blessed": False, "probe": "-"}
+    gate["checks"] = [
+        {"metric": "auc", "value": 0.6123, "bound": 0.7, "passed": False},
+        {"metric": "accuracy_gain", "value": None, "bound": 0.003, "passed": False},
+    ]
+    now = {**material.summary, "gate": gate, "pushed": None}
+    text = build(replace(material, summary=now)).text
+    first_screen = text.split("What changed")[0]
+    assert "ot blessed" in first_screen
+    assert "0.6123" in first_screen
+    assert "0.7" in first_screen
+
+
+def test_a_run_without_the_optional_parts_says_so(build, material):
+    now = {**material.summary, "comparison": None}
+    bare = replace(
+        material,
+        summary=now,
+        previous=None,
+        trials=[],
+        importance=None,
+        slices=[],
+        drift={},
+        backtest=None,
+        artifacts=[],
+    )
+    text = build(bare).text
+    assert "--no-benchmark" in text
+    assert "Tuner did not run" in text
+    assert "Not measured in this run" in text
+    assert "python -m pipeline.backtest" in text
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_a_test_split_of_one_label_has_a_page_without_curves(build, material, label):
+    labels, probabilities = material.scores["test"]
+    one = (np.full_like(labels, label), probabilities)
+    now = copy.deepcopy(material.summary)
+    now["metrics"]["test"] = metrics(one)
+    now["comparison"][0]["metrics"] = metrics(one)
+    page = build(replace(material, summary=now, scores={**material.scores, "test": one}))
+    assert "nothing can be said about the ranking" in page.text
+    assert not {"nan", "None"} & page.cells
+
+
+def test_spans_of_one_label_leave_gaps_in_the_backtest(build, material):
+    unknown = dict.fromkeys(metrics(material.scores["test"]))
+    span = {**material.backtest["spans"][0], **dict.fromkeys(("static", "expanding", "rolling"), unknown)}
+    page = build(replace(material, backtest={**material.backtest, "spans": [span, *material.backtest["spans"]]}))
+    assert not {"nan", "None"} & page.cells
+
+
+@pytest.mark.parametrize("content", [None, "not json"])
+def test_a_run_that_is_none_is_one_sentence_and_exit_code_2(tmp_path, capsys, content):
+    runs = tmp_path / "runs"
+    if content is not None:
+        (runs / "20260101-120000").mkdir(parents=True)
+        (runs / "20260101-120000" / "summary.json").write_text(content)
+    assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert "20260101-120000" in lines[0]
+
+
+def test_a_run_that_stopped_half_way_is_told_apart(tmp_path, capsys):
+    (tmp_path / "runs" / "20260101-120000").mkdir(parents=True)
+    assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
+    assert "summary.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "ten"])
+def test_cost_and_margin_are_amounts(text, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--cost", text])
+    assert stopped.value.code == 2
+    assert "--cost" in capsys.readouterr().err

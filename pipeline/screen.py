@@ -51,7 +51,9 @@ class Screen:
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
         )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        # Not redirected: what libraries write belongs in the log.
+        quiet = {"redirect_stdout": False, "redirect_stderr": False}
+        with Progress(*columns, console=self._console, transient=True, **quiet) as progress:
             task = progress.add_task("starting", total=total)
             begun = itertools.count()
 

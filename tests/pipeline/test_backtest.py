@@ -182,6 +182,17 @@ def test_a_step_is_a_line_where_there_is_no_terminal():
     ]
 
 
+def test_what_libraries_write_does_not_get_between_the_steps(monkeypatch):
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with Screen(terminal).steps(1) as begin:
+        begin("random split")
+        sys.stderr.write("WARNING: retracing\n")
+    assert "random split" in terminal.getvalue()
+    assert "retracing" not in terminal.getvalue()
+
+
 def refused(capsys, *arguments) -> str:
     assert backtest.main([*map(str, arguments)]) == backtest.BAD_INPUT
     return capsys.readouterr().err

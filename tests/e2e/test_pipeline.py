@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,59 +15,10 @@ import yaml
 from data import contract as contracts
 from modules import baselines
 from pipeline.lineage import connect, outputs
-from tests.conftest import ROOT, STAGES
+from tests.conftest import STAGES
+from tests.e2e.conftest import run, start, summary
 
 pytestmark = pytest.mark.e2e
-
-
-def command(artifacts: Path, *arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "pipeline.run", "--artifacts", str(artifacts), *map(str, arguments)]
-
-
-def run(artifacts: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Runs the pipeline to its end."""
-    return subprocess.run(
-        command(artifacts, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
-    )
-
-
-def start(artifacts: Path, *arguments: str | Path) -> subprocess.Popen:
-    """The same without waiting for its end; Ctrl-C reaches it even where the tests themselves run in the background."""
-    return subprocess.Popen(
-        command(artifacts, *arguments),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
-def summary(artifacts: Path) -> dict:
-    return json.loads((artifacts / "runs" / "latest" / "summary.json").read_text())
-
-
-@pytest.fixture(scope="session")
-def contract_file(tmp_path_factory) -> Path:
-    """bank-full with hyperparameters that fit in seconds."""
-    document = yaml.safe_load(
-        (contracts.CONTRACTS / "bank-full.yaml").read_text().replace("[no, yes]", '["no", "yes"]')
-    )
-    document["label"] = {"name": "y", "positive": "yes", "negative": "no"}
-    document["hyperparameters"] = {"width": 16, "depth": 1, "epochs": 8, "members": 2}
-    file = tmp_path_factory.mktemp("contract") / "quick.yaml"
-    file.write_text(yaml.safe_dump(document))
-    return file
-
-
-@pytest.fixture(scope="session")
-def first(tmp_path_factory, sample_csv, contract_file):
-    """A first run and its artifacts folder."""
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    result = run(artifacts, "--data", sample_csv, "--contract", contract_file, "--trials", "2")
-    assert result.returncode == 0, result.stdout
-    return artifacts, result, summary(artifacts)
 
 
 def test_a_first_run_pushes_a_version(first):

@@ -1,0 +1,160 @@
+"""The report of a real run in a real browser: accessible, readable on a phone and in print, and alone in the world.
+
+`REPORT_RUN=artifacts/runs/<id> .venv/bin/python -m pytest tests/e2e/test_report.py -k pictures` renews the committed
+pictures from that run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.e2e
+
+DESKTOP, PHONE = (1280, 1000), (375, 812)
+PICTURES = {"desktop": DESKTOP, "phone": PHONE}
+SCREENS = {"desktop": 2, "phone": 2}
+"""Heights of the window that a committed picture shows."""
+COLOURS = 128
+"""Of a committed picture, which halves its size and cannot be seen."""
+
+
+def report(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "pipeline.report", "--artifacts", str(artifacts), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def page_file(first) -> Path:
+    """The page of the newest run there is; other tests may have pruned the first one."""
+    artifacts, _, _ = first
+    result = report(artifacts, "--cost", "7.5", "--margin", "80")
+    assert result.returncode == 0, result.stderr
+    return (artifacts / "runs" / "latest" / "report.html").resolve()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "Chromium is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, page_file):
+    """Opens the page; what it asks for or complains about fails the test at its end."""
+    heard, contexts = [], []
+
+    def open_page(size: tuple[int, int], file: Path = page_file, **options) -> Page:
+        width, height = size
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on("request", lambda request: heard.append(request.url) if request.url != file.as_uri() else None)
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert heard == []
+
+
+def test_a_run_ends_with_its_report_and_says_where(first):
+    artifacts, result, found = first
+    assert str(artifacts / "runs" / found["run_id"] / "report.html") in result.stdout.replace("\n", "")
+    assert "tensorboard.main --logdir" in result.stdout
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_and_nothing_sticks_out(open_page, scheme, size):
+    page = open_page(size, color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_the_page_is_whole_without_javascript(open_page, page_file):
+    page = open_page(DESKTOP, java_script_enabled=False)
+    headings = page.locator("h1, h2").all_inner_texts()
+    assert len(headings) == len(re.findall(r"<h[12][ >]", page_file.read_text()))
+    assert all(headings)
+    assert "customers reaches" in page.locator("header").inner_text()
+    assert page.locator("svg[role=img]").count() >= 8
+
+
+def test_the_first_stop_of_the_keyboard_leads_past_the_navigation(open_page):
+    page = open_page(DESKTOP)
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus")
+    assert skip.is_visible()
+    target = skip.get_attribute("href")
+    assert page.locator(target).evaluate("element => element.tagName") == "MAIN"
+
+
+def test_wide_tables_scroll_within_themselves(open_page):
+    page = open_page(PHONE)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    regions = page.locator("[role=region]")
+    scrolling = [one for one in regions.all() if one.evaluate("e => e.scrollWidth > e.clientWidth")]
+    assert scrolling, "some table is wider than a phone"
+    assert all(one.get_attribute("tabindex") == "0" for one in scrolling)
+
+
+def test_texts_in_pictures_can_be_read_on_a_phone(open_page):
+    page = open_page(PHONE)
+    heights = page.locator("svg[role=img] text").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
+    assert heights
+    assert min(height for height in heights if height) >= 10
+
+
+def test_the_money_of_the_command_line_is_on_the_page(open_page):
+    text = open_page(DESKTOP).locator("#profit").inner_text()
+    assert "7.5" in text
+    assert "80" in text
+
+
+def test_every_table_is_in_print(open_page):
+    page = open_page(DESKTOP)
+    page.emulate_media(media="print")
+    hidden = "all => all.filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.innerText)"
+    assert page.locator("table caption").evaluate_all(hidden) == []
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_pictures_at_desktop_and_phone_width(browser, open_page, page_file, tmp_path):
+    run = os.environ.get("REPORT_RUN")
+    folder = ROOT / "pipeline" / "report" / "pictures" if run else tmp_path
+    file = Path(run, "report.html").resolve() if run else page_file
+    folder.mkdir(exist_ok=True)
+    for name, (width, height) in PICTURES.items():
+        picture = folder / f"{name}.png"
+        page = open_page((width, height * SCREENS[name]), file)
+        page.screenshot(path=picture)
+        Image.open(picture).quantize(COLOURS).save(picture, optimize=True)
+        with Image.open(picture) as image:
+            assert image.width == width
+            assert len(image.getcolors()) > 16, "not an empty page"

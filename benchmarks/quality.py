@@ -124,10 +124,17 @@ def cases(contract: Contract, seeds: int, splits: Sequence[str]) -> Iterator[Cas
 
 def names() -> dict[str, str]:
     """What each model is called, in the tables' order."""
-    from benchmarks import boosting
     from modules import baselines
 
-    return {NETWORK: NETWORK_NAME, **boosting.MODELS, **baselines.MODELS}
+    return {NETWORK: NETWORK_NAME, **baselines.MODELS, **boosted()}
+
+
+def boosted() -> dict[str, str]:
+    """What counts as boosted trees."""
+    from benchmarks import boosting
+    from modules.baselines import HIST_GRADIENT_BOOSTING
+
+    return {**boosting.MODELS, HIST_GRADIENT_BOOSTING: "HistGradientBoosting"}
 
 
 def fit(model: str, contract: Contract, case: Case, train: Columns, evaluation: Columns) -> Score:
@@ -261,6 +268,43 @@ def _groups(results: Results) -> dict[tuple[str, bool, str], dict[str, dict[int,
     return dict(sorted(groups.items(), key=lambda item: item[0][0]))
 
 
+def summary_table(results: Results, boosted: Mapping[str, str]) -> str:
+    """Markdown: the network beside the boosted trees that are best on average, differences being taken seed by seed.
+
+    Args:
+      results: of which the seeds count that all these models have.
+      boosted: what each model is called that counts as boosted trees.
+    """
+    lines = [
+        "| data, duration, split | AUC | best boosted trees | difference | log loss | best boosted trees | more | ECE "
+        "| of a perfect forecast |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (kind, data, with_after_call), table in _groups(results).items():
+        if not {NETWORK, *boosted} <= table.keys():
+            continue
+        seeds = sorted(set.intersection(*(set(table[model]) for model in (NETWORK, *boosted))))
+        columns = {
+            model: {key: np.array([table[model][seed][key] for seed in seeds]) for key in ("auc", "log_loss")}
+            for model in (NETWORK, *boosted)
+        }
+        ranking = max(boosted, key=lambda model: columns[model]["auc"].mean())
+        forecast = min(boosted, key=lambda model: columns[model]["log_loss"].mean())
+        loss, least = columns[NETWORK]["log_loss"].mean(), columns[forecast]["log_loss"].mean()
+        cells = [
+            f"{data}, {'with' if with_after_call else 'without'}, {kind}",
+            f"{columns[NETWORK]['auc'].mean():.4f}",
+            f"{columns[ranking]['auc'].mean():.4f} {boosted[ranking]}",
+            mean_and_deviation(columns[NETWORK]["auc"] - columns[ranking]["auc"], signed=True),
+            f"{loss:.4f}",
+            f"{least:.4f} {boosted[forecast]}",
+            f"{loss / least - 1.0:+.1%}",
+            *(f"{np.mean([table[NETWORK][seed][key] for seed in seeds]):.4f}" for key in ("ece", "perfect_ece")),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def comparison_tables(results: Results, names: Mapping[str, str]) -> str:
     """Markdown: one table for each data set, columns and split, with mean and standard deviation over seeds."""
     lines = []
@@ -338,7 +382,7 @@ def main() -> None:
         sys.stdout.write(ablation_tables(results))
     else:
         compare(options.data, options.models, options.seeds, options.splits, results)
-        sys.stdout.write(comparison_tables(results, names()))
+        sys.stdout.write(f"{summary_table(results, boosted())}\n\n{comparison_tables(results, names())}")
 
 
 if __name__ == "__main__":

@@ -93,6 +93,19 @@ def test_the_comparison_shows_mean_and_deviation_in_the_order_of_the_models(tmp_
     assert "0.0050" in table
 
 
+def test_the_summary_holds_the_network_against_the_best_of_the_others(tmp_path):
+    results = Results(tmp_path / "results.json")
+    for seed, auc in ((0, 0.79), (1, 0.81)):
+        results.add(_case(seed), "network", {**FIGURES, **MORE, "auc": auc})
+        results.add(_case(seed), "strong", {**FIGURES, **MORE, "auc": auc + 0.01, "log_loss": 0.4})
+        results.add(_case(seed), "weak", {**FIGURES, **MORE, "auc": auc - 0.01, "log_loss": 0.25})
+    row = quality.summary_table(results, {"strong": "Strong", "weak": "Weak"}).splitlines()[2]
+    assert row == (
+        "| bank-full, without, random | 0.8000 | 0.8100 Strong | -0.0100 ± 0.0000 | 0.3000 | 0.2500 Weak | +20.0% "
+        "| 0.0100 | 0.0050 |"
+    )
+
+
 def test_an_ablation_shows_differences_seed_by_seed(tmp_path):
     results = Results(tmp_path / "results.json")
     for seed, auc in ((0, 0.79), (1, 0.81)):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 COST, MARGIN = 10.0, 100.0
-"""Euros of a call and of a deposit where nobody says better; a call then pays from a score of 10 % on."""
+"""Euros of a call and of a buyer where nobody says better; a call then pays from a score of 10 % on."""
 REPORT = "report.html"
 
 
@@ -15,30 +15,20 @@ def build(run_folder: Path, cost: float = COST, margin: float = MARGIN) -> Path:
 
     Args:
       run_folder: `artifacts/runs/<id>`.
-      cost: of a call, in euros.
-      margin: of a deposit before the cost of the call, in euros, above 0.
+      cost: of a call, in euros, above 0.
+      margin: of a buyer before the cost of the call, in euros, above 0.
 
     Returns:
       The page's path.
 
     Raises:
-      BadInputError: the run has no summary, or its artifacts have been pruned.
+      BadInputError: there is no such run, it has no summary, or its artifacts have been pruned.
     """
-    import jinja2
-
     from pipeline.report.gather import gather
-    from pipeline.report.page import compose
+    from pipeline.report.page import render
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = compose(gather(run_folder.resolve()), cost, margin)
     path = run_folder / REPORT
-    path.write_text(environment.get_template("report.html.j2").render(page=page), encoding="utf-8")
+    path.write_text(render(gather(run_folder.resolve()), cost, margin), encoding="utf-8")
     return path
 
 
@@ -49,14 +39,14 @@ def add_money(parser: argparse.ArgumentParser) -> None:
         type=_euros,
         default=COST,
         metavar="EUROS",
-        help="of a call, for the profit curve (default: %(default)g)",
+        help="of a call, for the report's profit curve (default: %(default)g)",
     )
     parser.add_argument(
         "--margin",
         type=_euros,
         default=MARGIN,
         metavar="EUROS",
-        help="of a deposit before the cost of the call (default: %(default)g)",
+        help="of a buyer before the cost of the call, likewise (default: %(default)g)",
     )
 
 

@@ -1,4 +1,8 @@
-"""Line charts as inline SVG: crisp at any size, coloured by the page's style sheet, readable without seeing them."""
+"""Pictures as inline SVG: crisp at any size, coloured by the page's style sheet, named for those who do not see them.
+
+Two kinds: curves over two axes, and one value per named row. Texts are escaped here, because the template takes the
+picture as it is.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 440, 300
-LEFT, RIGHT, TOP, BOTTOM = 66, 24, 12, 52
+WIDTH = 420
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 310, 66, 18, 14, 48
+_ROW, _NAME_WIDTH, _LONGEST_NAME = 24, 128, 19
+STYLES = 4
+"""Colours that the style sheet has for series: s0, s1, ...; s0 is the model, s3 what it is compared with."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: what it shows, from where to where, and how its ticks read."""
+    """What an axis shows, from where to where, and how its ticks read."""
 
     label: str
     low: float
@@ -24,92 +31,179 @@ class Axis:
     def ticks(self) -> list[float]:
         """About five round numbers from `low` to `high`."""
         step = _round_step((self.high - self.low) / 5)
-        first = math.ceil(self.low / step - 1e-9)
-        return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [i * step for i in range(first, last + 1)]
 
     def place(self, value: float, start: float, end: float) -> float:
-        """Where a value lies between two coordinates."""
-        return start + (value - self.low) / (self.high - self.low) * (end - start)
+        """Where a value lies between two coordinates; what is off the axis lies on its end."""
+        share = (value - self.low) / (self.high - self.low)
+        return start + min(max(share, 0.0), 1.0) * (end - start)
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line or, where it is one point, a mark; points that are None or NaN leave a gap."""
+class Series:
+    """A curve, or points; what is None or NaN leaves a gap."""
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float | None]
+    style: int = 0
+    points: bool = False
+    """Draw the points and, if there are no bars, nothing between them."""
+    dashed: bool = False
+    bars: Sequence[tuple[float, float]] = ()
+    """From where to where each point may lie."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A named value, and from where to where it may lie."""
+
+    name: str
+    value: float | None
+    bar: tuple[float, float] | None = None
+    style: int = 0
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its legend."""
+    """A picture and the legend that belongs to it."""
 
     title: str
-    description: str
-    """What a reader who cannot see the picture needs to know."""
-    x: Axis
-    y: Axis
-    lines: Sequence[Line]
-    kind: str = "chart"
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Of the view box."""
-        return WIDTH, HEIGHT
-
-    @property
-    def frame(self) -> dict[str, int]:
-        """Edges of the plot within the view box."""
-        return {"left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM}
-
-    def x_ticks(self) -> list[tuple[float, str]]:
-        """Coordinate and text of each tick."""
-        return [(self._across(value), self.x.text(value)) for value in self.x.ticks()]
-
-    def y_ticks(self) -> list[tuple[float, str]]:
-        """Coordinate and text of each tick."""
-        return [(self._up(value), self.y.text(value)) for value in self.y.ticks()]
-
-    def paths(self) -> list[tuple[str, str]]:
-        """Name and SVG path of each line of several points."""
-        return [(line.name, self._path(line)) for line in self.lines if len(line.xs) > 1]
-
-    def marks(self) -> list[tuple[str, float, float]]:
-        """Name and place of each single point."""
-        single = (line for line in self.lines if len(line.xs) == 1)
-        return [(line.name, self._across(line.xs[0]), self._up(line.ys[0])) for line in single]
-
-    def _path(self, line: Line) -> str:
-        parts, pen = [], "M"
-        for x, y in zip(line.xs, line.ys, strict=True):
-            if y is None or math.isnan(y):
-                pen = "M"
-                continue
-            parts.append(f"{pen}{self._across(x):.1f} {self._up(y):.1f}")
-            pen = "L"
-        return "".join(parts)
-
-    def _across(self, value: float) -> float:
-        return self.x.place(value, LEFT, WIDTH - RIGHT)
-
-    def _up(self, value: float) -> float:
-        return self.y.place(value, HEIGHT - BOTTOM, TOP)
+    svg: Markup
+    legend: Sequence[Series] = ()
 
 
-def around(
-    label: str, values: Sequence[float | None], text: Callable[[float], str], also: Sequence[float] = ()
-) -> Axis:
-    """An axis that holds all values, those of `also` included, with round ends; of no values from 0 to 1."""
-    known = [value for value in (*values, *also) if value is not None and not math.isnan(value)] or [0.0, 1.0]
-    low, high = min(known), max(known)
-    step = _round_step((high - low) / 5 or abs(high) / 5 or 0.2)
-    return Axis(label, float(np.floor(low / step) * step), float((np.ceil(high / step) + (low == high)) * step), text)
+def around(label: str, values: Sequence[float | None], text: Callable[[float], str], zero: bool = False) -> Axis:
+    """An axis that holds all values that are known, with round ends; without any from 0 to 1."""
+    known = [value for value in values if value is not None and math.isfinite(value)] + [0.0] * zero
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if low == high:
+        low, high = low - (abs(low) or 1.0) * (not zero or low < 0) / 2, high + (abs(high) or 1.0) / 2
+    step = _round_step((high - low) / 5)
+    return Axis(label, math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, text)
 
 
-def percent(value: float) -> str:
-    """`0.25` -> `25 %`, with a space at which no line breaks."""
-    return f"{value:.0%}".replace("%", "\u00a0%")
+def curves(name: str, title: str, description: str, x: Axis, y: Axis, series: Sequence[Series]) -> Chart:
+    """Curves and points over two axes.
+
+    Args:
+      name: of the picture within the page; letters, digits and hyphens.
+      title: what it shows.
+      description: what a reader who cannot see it needs to know.
+      x: horizontal.
+      y: vertical.
+      series: drawn in this order, so that the first lies lowest.
+    """
+    left, right, top, bottom = _LEFT, WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
+
+    def across(value: float) -> float:
+        return x.place(value, left, right)
+
+    def up(value: float) -> float:
+        return y.place(value, bottom, top)
+
+    parts = []
+    for value in y.ticks():
+        parts.append(_line("grid", left, up(value), right, up(value)))
+        parts.append(_text(left - 7, up(value) + 4, y.text(value), "end"))
+    for value in x.ticks():
+        parts.append(_line("tick", across(value), bottom, across(value), bottom + 4))
+        parts.append(_text(across(value), bottom + 18, x.text(value), "middle"))
+    parts.append(_line("axis", left, bottom, right, bottom))
+    if y.low < 0.0 < y.high:
+        parts.append(_line("axis", left, up(0.0), right, up(0.0)))
+    parts.append(_text((left + right) / 2, _HEIGHT - 8, x.label, "middle", "label"))
+    parts.append(
+        Markup(
+            '<text transform="translate(12 {:.1f}) rotate(-90)" text-anchor="middle" class="label">{}</text>'
+        ).format((top + bottom) / 2, y.label)
+    )
+    for one in series:
+        parts += _drawn(one, across, up)
+    return Chart(title, _picture(name, title, description, _HEIGHT, parts), series)
+
+
+def rows(name: str, title: str, description: str, axis: Axis, entries: Sequence[Row], dots: bool = False) -> Chart:
+    """One value per row, as bars from zero, or as dots where zero means nothing.
+
+    Args: as for :func:`curves`; `axis` is the horizontal one.
+    """
+    height = _TOP + _ROW * len(entries) + _BOTTOM
+    left, right, bottom = _NAME_WIDTH + 8, WIDTH - _RIGHT, height - _BOTTOM
+
+    def across(value: float) -> float:
+        return axis.place(value, left, right)
+
+    parts = []
+    for value in axis.ticks():
+        parts.append(_line("grid", across(value), _TOP, across(value), bottom))
+        parts.append(_text(across(value), bottom + 16, axis.text(value), "middle"))
+    base = across(min(max(0.0, axis.low), axis.high))
+    for number, entry in enumerate(entries):
+        middle = _TOP + _ROW * (number + 0.5)
+        parts.append(_text(_NAME_WIDTH, middle + 4, _shortened(entry.name), "end"))
+        if entry.value is None or not math.isfinite(entry.value):
+            parts.append(_text(left + 4, middle + 4, "–", "start"))
+            continue
+        end = across(entry.value)
+        if dots:
+            parts.append(
+                Markup('<circle class="dot s{}" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(entry.style, end, middle)
+            )
+        else:
+            parts.append(
+                Markup('<rect class="bar s{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}" rx="1.5"/>').format(
+                    entry.style, min(base, end), middle - 7, max(abs(end - base), 0.8), 14
+                )
+            )
+        if entry.bar:
+            parts.append(_line(f"whisker s{entry.style}", across(entry.bar[0]), middle, across(entry.bar[1]), middle))
+    parts.append(_line("axis", base, _TOP, base, bottom))
+    parts.append(_text((left + right) / 2, height - 8, axis.label, "middle", "label"))
+    return Chart(title, _picture(name, title, description, height, parts))
+
+
+def _drawn(series: Series, across: Callable[[float], float], up: Callable[[float], float]) -> list[Markup]:
+    places = [
+        None if y is None or not math.isfinite(y) else (across(x), up(y))
+        for x, y in zip(series.xs, series.ys, strict=True)
+    ]
+    parts = []
+    for x, (low, high) in zip(series.xs, series.bars, strict=False):
+        parts.append(_line(f"whisker s{series.style}", across(x), up(low), across(x), up(high)))
+    if series.points:
+        dots = Markup('<circle class="dot s{}" cx="{:.1f}" cy="{:.1f}" r="4"/>')
+        parts += [dots.format(series.style, *place) for place in places if place]
+    else:
+        pen, path = "M", []
+        for place in places:
+            if place:
+                path.append(f"{pen}{place[0]:.1f} {place[1]:.1f}")
+            pen = "L" if place else "M"
+        dash = " dashed" if series.dashed else ""
+        parts.append(Markup('<path class="curve s{}{}" d="{}"/>').format(series.style, dash, "".join(path)))
+    return parts
+
+
+def _picture(name: str, title: str, description: str, height: int, parts: Sequence[Markup]) -> Markup:
+    return Markup(
+        '<svg role="img" aria-labelledby="{name}-t {name}-d" viewBox="0 0 {width} {height}">'
+        '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{parts}</svg>'
+    ).format(name=name, title=title, description=description, width=WIDTH, height=height, parts=Markup("").join(parts))
+
+
+def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(kind, x1, y1, x2, y2)
+
+
+def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> Markup:
+    kind = Markup(' class="{}"').format(kind) if kind else ""
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>').format(x, y, anchor, kind, escape(text))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def _round_step(step: float) -> float:

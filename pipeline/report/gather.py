@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.contract import BadInputError
-from monitoring.drift import Drift, measure
+
+if TYPE_CHECKING:
+    from ml_metadata.proto.metadata_store_pb2 import Artifact
+
+    from monitoring.drift import Drift
+    from pipeline.report.curves import Scores
 
 SPLITS = ("train", "eval", "test")
-Scores = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,25 @@ class Material:
     """All that the page shows; what a run did not make is None or empty."""
 
     summary: Mapping[str, Any]
-    previous: Mapping[str, Any] | None
-    """Summary of the newest earlier run on the same kind of data that was blessed."""
     scores: Mapping[str, Scores]
-    """Labels and probabilities, float64 [rows], by split."""
-    history: Mapping[str, list[float]]
-    best_epoch: int
-    trials: list[Mapping[str, Any]]
-    importance: Mapping[str, Any] | None
-    slices: list[Slice]
-    drift: Mapping[str, Drift]
+    """By split."""
+    previous: Mapping[str, Any] | None = None
+    """Summary of the newest earlier run on the same kind of data that was blessed."""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """What the Trainer noted about the model."""
+    history: Mapping[str, list[float]] | None = None
+    trials: list[Mapping[str, Any]] | None = None
+    importance: Mapping[str, Any] | None = None
+    slices: list[Slice] = field(default_factory=list)
+    drift: Mapping[str, Drift] = field(default_factory=dict)
     """Of eval and test against train."""
-    anomalies: list[str]
-    backtest: Mapping[str, Any] | None
-    artifacts: list[Made]
-    tensorboard: Path
+    anomalies: list[str] = field(default_factory=list)
+    quarantine: Path | None = None
+    """The rows set aside, each with its reason."""
+    backtest: Mapping[str, Any] | None = None
+    artifacts: list[Made] = field(default_factory=list)
+    model_run: Path | None = None
+    """Where the TensorBoard logs are."""
 
 
 def gather(run_folder: Path) -> Material:
@@ -66,41 +74,41 @@ def gather(run_folder: Path) -> Material:
     Raises:
       BadInputError: there is no such run, it did not get to its summary, or its artifacts have been pruned.
     """
-    summary = _summary(run_folder)
-    artifacts = run_folder.parents[1]
-    from pipeline.lineage import connect, outputs
-
-    made = outputs(connect(artifacts / "metadata.sqlite"), summary["run_id"])
-    uris = {name: Path(artifact.uri) for name, artifact in made.items()}
-    if not (uris["Scorer.scores"] / "test.npz").is_file():
-        raise BadInputError(f"run {summary['run_id']}: its artifacts are gone; a pruned run keeps the report it had")
     from modules.signatures import read_card, serving_folder
     from pipeline.components.anomaly_check import describe
+    from pipeline.lineage import connect, outputs
 
+    summary = read_summary(run_folder)
+    artifacts = run_folder.parents[1]
+    made = outputs(connect(artifacts / "metadata.sqlite"), summary["run_id"])
+    uris = {name: Path(artifact.uri) for name, artifact in made.items()}
+    scores = uris["Scorer.scores"]
+    if not (scores / "test.npz").is_file():
+        raise BadInputError(f"run {summary['run_id']}: its artifacts are gone from {scores}")
     model = serving_folder(str(uris["Trainer.model"]))
-    trials = _optional(uris.get("Tuner.tuner_results"), "tuner_results.json")
+    quarantine = run_folder / "quarantine.csv"
     return Material(
         summary=summary,
-        previous=_last_blessed(run_folder, summary),
-        scores={split: _scores(uris["Scorer.scores"] / f"{split}.npz") for split in SPLITS},
-        history=json.loads((uris["Trainer.model_run"] / "history.json").read_text()),
-        best_epoch=read_card(model)["best_epoch"],
-        trials=trials or [],
+        scores={split: _scores(scores / f"{split}.npz") for split in SPLITS},
+        previous=last_blessed(run_folder, summary),
+        card=read_card(model),
+        history=_optional(uris["Trainer.model_run"], "history.json"),
+        trials=_optional(uris.get("Tuner.tuner_results"), "tuner_results.json"),
         importance=_optional(uris.get("Importance.importance"), "importance.json"),
         slices=_slices(str(uris["Evaluator.evaluation"])),
         drift=_drift(model, uris["ContractExampleGen.examples"]),
         anomalies=describe(uris["ExampleValidator.anomalies"]),
+        quarantine=quarantine if quarantine.is_file() else None,
         backtest=_optional(artifacts / "backtests" / _backtest_name(summary), "backtest.json"),
-        artifacts=[
-            Made(name, artifact.id, str(Path(artifact.uri).relative_to(artifacts))) for name, artifact in made.items()
-        ],
-        tensorboard=uris["Trainer.model_run"],
+        artifacts=_lineage(made, artifacts),
+        model_run=uris["Trainer.model_run"],
     )
 
 
-def _summary(run_folder: Path) -> Mapping[str, Any]:
+def read_summary(run_folder: Path) -> dict[str, Any]:
+    """The run's `summary.json`; raises BadInputError where there is none."""
     if not run_folder.is_dir():
-        raise BadInputError(f"no run {run_folder.name} in {run_folder.parent}")
+        raise BadInputError(f"there is no run {run_folder.name} in {run_folder.parent}")
     try:
         return json.loads((run_folder / "summary.json").read_text())
     except FileNotFoundError:
@@ -109,16 +117,14 @@ def _summary(run_folder: Path) -> Mapping[str, Any]:
         raise BadInputError(f"{run_folder / 'summary.json'}: not JSON: {error}") from error
 
 
-def _last_blessed(run_folder: Path, summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def last_blessed(run_folder: Path, summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Summary of the newest run before this one that was blessed and whose figures mean the same."""
     for folder in sorted(run_folder.parent.glob("[0-9]*"), reverse=True):
-        if folder.name >= run_folder.name:
+        if folder.name >= summary["run_id"] or not (folder / "summary.json").is_file():
             continue
-        try:
-            other = _summary(folder)
-        except BadInputError:
-            continue
+        other = read_summary(folder)
         alike = all(other["dataset"][key] == summary["dataset"][key] for key in ("contract", "synthetic", "split"))
-        if alike and other["features"] == summary["features"] and other["gate"]["blessed"]:
+        if alike and set(other["features"]) == set(summary["features"]) and other["gate"]["blessed"]:
             return other
     return None
 
@@ -137,12 +143,12 @@ def _optional(folder: Path | None, name: str) -> Any:
 
 def _backtest_name(summary: Mapping[str, Any]) -> str:
     data = summary["dataset"]
-    parts = (data["contract"], "synthetic" * data["synthetic"], "with-duration" * summary["settings"]["with_duration"])
-    return "-".join(filter(None, parts))
+    with_duration = summary.get("settings", {}).get("with_duration", "duration" in summary["features"])
+    return "-".join(filter(None, (data["contract"], "synthetic" * data["synthetic"], "with-duration" * with_duration)))
 
 
 def _slices(evaluation: str) -> list[Slice]:
-    """The groups of the test split, in the Evaluator's order of columns and by value."""
+    """The groups of the test split, by column and value."""
     import tensorflow_model_analysis as tfma
 
     candidate = next(spec for spec in tfma.load_eval_result(evaluation).config.model_specs if not spec.is_baseline)
@@ -152,9 +158,9 @@ def _slices(evaluation: str) -> list[Slice]:
         if key:
             ((column, value),) = key
             figures = {name: figure["doubleValue"] for name, figure in metrics[""][""].items()}
+            # The key of a banded number carries its edges, see modules.evaluation.slice_key.
             found.append(Slice(column.split(" [")[0], str(value), figures))
-    # The lowest band of a number is called "below ...", which the alphabet puts last.
-    return sorted(found, key=lambda group: (group.column, not group.value.startswith("below "), group.value))
+    return sorted(found, key=lambda group: (group.column, not group.value.startswith("below"), group.value))
 
 
 def _drift(model: Path, examples: Path) -> dict[str, Drift]:
@@ -164,8 +170,9 @@ def _drift(model: Path, examples: Path) -> dict[str, Drift]:
     from data.profile import NumberBins, Profile
     from modules.examples import serialized
     from modules.signatures import PROFILE, extras
+    from monitoring.drift import measure
 
-    profile = Profile.from_json((extras(str(model)) / PROFILE).read_bytes())
+    profile = Profile.from_json((extras(model) / PROFILE).read_bytes())
     spec = {
         name: tf.io.FixedLenFeature([], *((tf.float32, np.nan) if isinstance(bins, NumberBins) else (tf.string, "")))
         for name, bins in profile.features.items()
@@ -178,3 +185,10 @@ def _drift(model: Path, examples: Path) -> dict[str, Drift]:
             counts.add({name: column.numpy() for name, column in columns.items()})
         found[split] = measure(profile, counts)
     return found
+
+
+def _lineage(made: Mapping[str, Artifact], artifacts: Path) -> list[Made]:
+    def short(uri: str) -> str:
+        return str(Path(uri).relative_to(artifacts)) if Path(uri).is_relative_to(artifacts) else uri
+
+    return [Made(name, artifact.id, short(artifact.uri)) for name, artifact in made.items()]

@@ -1,58 +1,51 @@
-"""What a page is put together from, and how its figures read."""
+"""What a page is made of; a picture cannot be had without its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from pipeline.report.charts import Chart
 
 
 @dataclass(frozen=True)
-class Text:
-    """A paragraph."""
+class Table:
+    """Rows of texts; the first of each row names it."""
 
-    text: str
-    kind: str = "text"
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: frozenset[int] = frozenset({0})
+    """Columns that hold words and are set flush left; the others hold figures."""
+    marked: int | None = None
+    """The row that the section is about."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of texts; the first cell of each names it."""
+class Figure:
+    """A picture, what it says, and its numbers."""
 
-    caption: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: bool = False
-    """Whether cells are words, not figures."""
-    kind: str = "table"
+    chart: Chart
+    says: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something to type into a terminal."""
+
+    line: str
+
+
+Block = str | Table | Figure | Command
+"""A string is a paragraph."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
+    """A part of the page under a heading of its own."""
 
-    id: str
+    name: str
+    """Its address within the page."""
     title: str
-    parts: Sequence[Text | Table | Chart]
-
-
-def share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}".replace("%", "\u00a0%")
-
-
-def number(value: float | bool | None, digits: int = 4) -> str:
-    if value is None:
-        return "-"
-    return ("no", "yes")[value] if isinstance(value, bool) else f"{value:.{digits}f}"
-
-
-def times(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} ×"
-
-
-def plain(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "-", False: "no", True: "yes"}[value]
-    return f"{value:,.6g}" if isinstance(value, (int, float)) else str(value)
+    blocks: Sequence[Block] = field(default_factory=tuple)

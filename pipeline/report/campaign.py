@@ -152,7 +152,7 @@ def what_it_earns(material: Material, cost: float, margin: float) -> Section:
         "What it earns",
         [
             f"At {plain_euro(cost)} a call and {plain_euro(margin)} margin a buyer, a call pays from a score of "
-            f"{percent(cost / margin, 1)} on. {advice}",
+            f"{_exact(cost / margin)} on. {advice}",
             Figure(
                 chart,
                 "Margin of the buyers reached less the cost of the calls.",
@@ -252,6 +252,11 @@ def which_to_believe(material: Material) -> Section:
         ),
     ]
     return Section("believe", title, blocks)
+
+
+def _exact(share: float) -> str:
+    """A share with a digit behind the point only where it has one."""
+    return percent(share, 0 if (100 * share).is_integer() else 1)
 
 
 def _tenth(number: int) -> str:

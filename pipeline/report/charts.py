@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH = 420
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 310, 66, 18, 14, 48
-_ROW, _NAME_WIDTH, _LONGEST_NAME = 24, 128, 19
+WIDTH = 400
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 68, 20, 14, 50
+_ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 132, 18
 STYLES = 4
 """Colours that the style sheet has for series: s0, s1, ...; s0 is the model, s3 what it is compared with."""
 

@@ -74,6 +74,7 @@ def first(material: Material, cost: float, margin: float) -> First:
     summary = material.summary
     data = summary["dataset"]
     split = "at random, 70/15/15" if data["split"] == "random" else "by time, the newest rows as test"
+    known = "some known only after" if summary.get("settings", {}).get("with_duration") else "all known before"
     return First(
         headline=_headline(material),
         blessed=summary["gate"]["blessed"],
@@ -89,12 +90,7 @@ def first(material: Material, cost: float, margin: float) -> First:
                 f"{number(data['quarantined'])} rows that could not be read" if data["quarantined"] else "nothing",
             ),
             ("Split", split),
-            (
-                "Columns",
-                f"{len(summary['features'])} of what is known before the call"
-                if not _after_call(summary)
-                else f"{len(summary['features'])}, some known only after the call",
-            ),
+            ("Columns", f"{len(summary['features'])}, {known} the call"),
         ],
         tiles=_tiles(material, cost, margin),
     )
@@ -112,13 +108,14 @@ def changes(material: Material) -> Section:
     for key, name in FIGURES.items():
         a, b = before["metrics"]["test"].get(key), now["metrics"]["test"].get(key)
         rows.append((name, number(a, 4), number(b, 4), signed(b - a) if None not in (a, b) else "–"))
-    figures = Table("Test figures then and now", ("Figure", before["run_id"], "This run", "Difference"), rows)
+    head = ("Last blessed", "This run")
+    figures = Table(f"Test figures of run {before['run_id']} and of this one", ("Figure", *head, "Difference"), rows)
     blocks: list[Block] = [figures]
     if not same_test_rows(runs):
         blocks.insert(0, "The two were not measured on the same test customers, so a difference may be theirs.")
     if chosen:
-        head = ("Setting", before["run_id"], "This run")
-        blocks.append(Table("What was chosen differently", head, chosen, texts=frozenset({0, 1, 2})))
+        words = frozenset({0, 1, 2})
+        blocks.append(Table("What was chosen differently", ("Setting", *head), chosen, texts=words))
     else:
         blocks.append("Nothing was chosen differently.")
     return Section("changes", title, blocks)
@@ -217,7 +214,3 @@ def _short(value: Any) -> str:
     """A digest by its beginning; other values as they are."""
     text = any_value(value)
     return f"{text[:DIGEST]}…" if re.fullmatch(r"[0-9a-f]{40,64}[+]?", text) else text
-
-
-def _after_call(summary: Mapping[str, Any]) -> bool:
-    return bool(summary.get("settings", {}).get("with_duration"))

@@ -74,11 +74,11 @@ def gather(run_folder: Path) -> Material:
     Raises:
       BadInputError: there is no such run, it did not get to its summary, or its artifacts have been pruned.
     """
+    summary = read_summary(run_folder)
     from modules.signatures import read_card, serving_folder
     from pipeline.components.anomaly_check import describe
     from pipeline.lineage import connect, outputs
 
-    summary = read_summary(run_folder)
     artifacts = run_folder.parents[1]
     made = outputs(connect(artifacts / "metadata.sqlite"), summary["run_id"])
     uris = {name: Path(artifact.uri) for name, artifact in made.items()}

@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 from itertools import islice
 
+from monitoring.drift import RULE_OF_THUMB
 from pipeline.report.charts import Row, around, rows
 from pipeline.report.first import GATE
 from pipeline.report.gather import Material
@@ -89,7 +90,7 @@ def _drift(material: Material) -> list[Block]:
             f"drift-{split}",
             f"PSI of each column, {split} against train",
             says,
-            around("PSI", [shift.psi for _, shift in shifts], lambda v: f"{v:.2g}", zero=True),
+            around("PSI", [RULE_OF_THUMB, *(shift.psi for _, shift in shifts)], lambda v: f"{v:.2g}", zero=True),
             [Row(name, shift.psi, style=1 if shift.alarm else 0) for name, shift in shifts],
         )
         table = Table(

@@ -146,7 +146,7 @@ def decisions(material: Material) -> Section:
                 (f"Model says {said}", number(bought), number(chosen.sum() - bought), number(chosen.sum()), rate)
             )
         recall = percent(labels[yes].sum() / labels.sum(), 1) if labels.any() else UNKNOWN
-        caption = f"{name}: finds {recall} of buyers, F1 {number(f1(labels, probabilities, bound), 3)}"
+        caption = f"{name}: finds {recall} of buyers, F1\u00a0{number(f1(labels, probabilities, bound), 3)}"
         tables.append(Table(caption, ("Test customers", "Bought", "Did not", "All", "Bought, of these"), cells))
     return Section(
         "decisions",

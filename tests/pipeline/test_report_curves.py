@@ -31,8 +31,8 @@ def test_deciles_of_ten_customers_are_the_customers():
     assert [decile.number for decile in table] == list(range(1, 11))
     assert [decile.rows for decile in table] == [1] * 10
     assert [round(decile.buyers, 9) for decile in table] == TEN[0].tolist()
-    assert [decile.cumulative_gain for decile in table] == pytest.approx([1 / 3, 2 / 3, 2 / 3] + [1] * 7)
-    assert [decile.cumulative_lift for decile in table[:2]] == pytest.approx([10 / 3, 10 / 3])
+    assert [decile.gain for decile in table] == pytest.approx([1 / 3, 2 / 3, 2 / 3] + [1] * 7)
+    assert [decile.lift for decile in table[:2]] == pytest.approx([10 / 3, 10 / 3])
 
 
 @given(scored())
@@ -41,16 +41,23 @@ def test_deciles_account_for_every_customer_and_buyer(rows):
     table = curves.deciles(*rows)
     assert sum(decile.rows for decile in table) == pytest.approx(len(labels))
     assert sum(decile.buyers for decile in table) == pytest.approx(labels.sum())
-    gain = [decile.cumulative_gain for decile in table]
+    gain = [decile.gain for decile in table]
+    assert all(decile.lift <= decile.most_lift + 1e-9 for decile in table)
     assert all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(gain))
     assert gain[-1] == pytest.approx(1)
-    assert table[-1].cumulative_lift == pytest.approx(1)
+    assert table[-1].lift == pytest.approx(1)
     assert all(-1e-9 <= decile.rate <= 1 + 1e-9 for decile in table)
+
+
+def test_a_decile_knows_what_was_predicted_and_what_could_be_reached():
+    table = curves.deciles(*TEN)
+    assert [decile.predicted for decile in table] == pytest.approx(TEN[1].tolist())
+    assert [decile.most_lift for decile in table[:5]] == pytest.approx([10 / 3, 10 / 3, 10 / 3, 2.5, 2])
 
 
 def test_equal_scores_find_buyers_as_chance_does():
     table = curves.deciles(TEN[0], np.full(10, 0.3))
-    assert [decile.cumulative_lift for decile in table] == pytest.approx([1] * 10)
+    assert [decile.lift for decile in table] == pytest.approx([1] * 10)
 
 
 @given(scored(), st.floats(0.01, 1e4), st.floats(0.01, 1e4))

@@ -110,7 +110,7 @@ def material() -> Material:
         previous=before,
         scores=found,
         history={**history, **{f"val_{name}": values for name, values in history.items()}},
-        best_epoch=1,
+        card={"best_epoch": 1},
         trials=[{"trial_id": "0", "score": 0.2871, "width": 48}, {"trial_id": "1", "score": 0.2902, "width": 64}],
         importance={
             "split": "test",
@@ -139,7 +139,7 @@ def material() -> Material:
             "verdict": "Believe the latter.",
         },
         artifacts=[Made("Trainer.model", 22, "tfx/bank-full/Trainer/model/22")],
-        tensorboard=Path("/runs/Trainer/model_run/9"),
+        model_run=Path("/runs/Trainer/model_run/9"),
     )
 
 
@@ -285,11 +285,11 @@ def test_names_from_the_data_are_text_and_never_markup(build, material):
 
 def test_tables_hold_the_figures_of_the_run(build, material):
     page = build(material)
-    confusion = page.table("Test customers at 0.5")
+    confusion = page.table("At 0.5")
     measured = material.summary["metrics"]["test"]
     assert confusion[0][1:3] == [f"{measured['true_positives']}", f"{measured['false_positives']}"]
     assert confusion[1][1:3] == [f"{measured['false_negatives']}", f"{measured['true_negatives']}"]
-    (network, other) = page.table("Models on test")
+    (network, other) = page.table("The same test customers")
     assert network[:2] == ["Dense network", f"{measured['auc']:.4f}"]
     assert other[:2] == ["Nearest neighbours", f"{material.summary['metrics']['eval']['auc']:.4f}"]
     assert [row[0] for row in page.table("Permutation importance")] == ["job", "age"]
@@ -301,34 +301,40 @@ def test_tables_hold_the_figures_of_the_run(build, material):
 
 def test_groups_too_small_to_judge_are_counted_only(build, material):
     page = build(material)
-    groups = {row[0]: row for row in page.table("Groups of test customers")}
-    assert groups["age: below 30"][5] == "0.710"
-    assert groups[f"job: {ATTACK}"][1:3] == ["12", "2"]
-    assert groups[f"job: {ATTACK}"][5:] == ["-", "-"]
-    assert groups["job: student"][5:] == ["-", "-"]
+    (young,) = page.table("Test customers by age")
+    assert young[:4] == ["below 30", "200", "40", "20.0 %"]
+    assert young[6] == "0.710"
+    few, student = page.table("Test customers by job")
+    assert few[:3] == [ATTACK, "12", "2"]
+    assert few[6:] == ["–", "–"]
+    assert student[6:] == ["–", "–"]
 
 
 def test_a_moved_column_is_named_and_listed_first(build, material):
-    rows = build(material).table("eval against train")
+    rows = build(material).table("Eval against train")
     assert [row[0] for row in rows] == ["job", "age"]
     assert rows[0][-1] == "moved"
 
 
 def test_what_changed_since_the_last_blessed_run(build, material):
     page = build(material)
-    (changes,) = (rows for caption, rows in page.tables.items() if "20251231-120000" in caption)
-    changed = [row for row in changes if "64" in row and "48" in row]
-    assert len(changed) == 1
-    assert "width" in changed[0][0]
-    assert "No earlier blessed run" in build(replace(material, previous=None)).text
+    assert page.table("What was chosen differently") == [["width", "64", "48"]]
+    figures = page.table("Test figures of run 20251231-120000")
+    measured = material.summary["metrics"]["test"]["auc"]
+    assert figures[0] == ["AUC", f"{measured:.4f}", f"{measured:.4f}", "+0.0000"]
+    assert "not measured on the same test customers" not in page.text
+    material.previous["settings"]["data_sha256"] = "ef" * 32
+    assert "not measured on the same test customers" in build(material).text
+    assert "no earlier blessed run" in build(replace(material, previous=None)).text
 
 
 def test_cost_and_margin_move_the_advice(build, material):
     cheap, dear = build(material, cost=1, margin=100), build(material, cost=90, margin=100)
-    assert "a call pays from a score of 1.0 % on" in cheap.text
-    assert "a call pays from a score of 90.0 % on" in dear.text
-    assert cheap.table("Euros")[0][1:] == dear.table("Euros")[0][1:] == ["0", "0"]
-    assert "no call pays" in dear.text or "Call the best-scored" in dear.text
+    assert "a call pays from a score of 1 % on" in cheap.text
+    assert "a call pays from a score of 90 % on" in dear.text
+    assert cheap.table("Profit")[0] == dear.table("Profit")[0] == ["0 %", "€0", "€0"]
+    assert "Call the best-scored" in cheap.text
+    assert "no call pays" in build(material, cost=200, margin=100).text
 
 
 def test_synthetic_data_is_said_before_anything_else_is_judged(build, material):
@@ -370,8 +376,40 @@ def test_a_run_without_the_optional_parts_says_so(build, material):
     text = build(bare).text
     assert "--no-benchmark" in text
     assert "Tuner did not run" in text
-    assert "Not measured in this run" in text
+    assert "not measured in this run" in text
     assert "python -m pipeline.backtest" in text
+
+
+def test_rows_set_aside_are_listed_with_their_reasons(build, material, tmp_path):
+    file = tmp_path / "quarantine.csv"
+    file.write_text("file,line,reason\n" + "".join(f"a.csv,{n},<b>bad</b>\n" for n in range(2, 40)))
+    page = build(replace(material, quarantine=file))
+    listed = page.table("Rows set aside")
+    assert len(listed) == 20
+    assert listed[0] == ["a.csv", "2", "<b>bad</b>"]
+
+
+def test_anomalies_are_listed(build, material):
+    assert "No anomalies" in build(material).text
+    text = build(replace(material, anomalies=["train: column 'job': <i>odd</i>"])).text
+    assert "No anomalies" not in text
+    assert "train: column 'job': <i>odd</i>" in text
+
+
+def test_a_run_of_an_older_version_has_a_page(build, material):
+    now = {key: value for key, value in material.summary.items() if key not in ("settings", "comparison")}
+    text = build(replace(material, summary=now, card={}, history=None)).text
+    assert "--no-benchmark" in text
+    assert "not in a git checkout" in text
+
+
+def test_what_a_backtest_found_cautions_on_the_first_screen(build, material):
+    first_screen = build(material).text.split("What changed")[0]
+    assert "Figures are of customers held out at random" in first_screen
+    assert f"{material.backtest['mean']['expanding']['auc']:.2f}" in first_screen
+    assert "Expect less" in build(replace(material, backtest=None)).text.split("What changed")[0]
+    material.summary["dataset"]["split"] = "time"
+    assert "held out at random" not in build(material).text.split("What changed")[0]
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
@@ -380,7 +418,7 @@ def test_a_test_split_of_one_label_has_a_page_without_curves(build, material, la
     one = (np.full_like(labels, label), probabilities)
     now = copy.deepcopy(material.summary)
     now["metrics"]["test"] = metrics(one)
-    now["comparison"][0]["metrics"] = metrics(one)
+    now["comparison"] = [{**model, "metrics": metrics(one)} for model in now["comparison"]]
     page = build(replace(material, summary=now, scores={**material.scores, "test": one}))
     assert "nothing can be said about the ranking" in page.text
     assert not {"nan", "None"} & page.cells

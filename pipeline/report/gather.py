@@ -157,7 +157,8 @@ def _slices(evaluation: str) -> list[Slice]:
     for key, metrics in result.slicing_metrics:
         if key:
             ((column, value),) = key
-            figures = {name: figure["doubleValue"] for name, figure in metrics[""][""].items()}
+            # What cannot be computed is the text NaN.
+            figures = {name: float(figure["doubleValue"]) for name, figure in metrics[""][""].items()}
             # The key of a banded number carries its edges, see modules.evaluation.slice_key.
             found.append(Slice(column.split(" [")[0], str(value), figures))
     return sorted(found, key=lambda group: (group.column, not group.value.startswith("below"), group.value))

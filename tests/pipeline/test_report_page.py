@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -34,8 +35,8 @@ def slice_of(column: str, value: str, buyers: int, others: int) -> Slice:
         "true_positives": buyers,
         "false_negatives": 0,
         "example_count": buyers + others,
-        "auc": 0.71,
-        "calibration": 1,
+        "auc": 0.71 if buyers and others else math.nan,
+        "calibration": 1.0 if buyers else math.nan,
     }
     return Slice(column, value, figures)
 

@@ -114,7 +114,8 @@ def _report(settings: Settings, screen: Screen) -> None:
         screen.say(f"report: {build(settings.run_folder, settings.cost, settings.margin)}")
     except Exception as error:
         sys.excepthook(type(error), error, error.__traceback__)
-        screen.say(f"the report could not be written: {error}; see {settings.run_folder / 'pipeline.log'}", "bold red")
+        problem, log = f"{type(error).__name__}: {error}".splitlines()[0], settings.run_folder / "pipeline.log"
+        screen.say(f"the report could not be written: {problem}; see {log}", style="bold red")
 
 
 def _track(settings: Settings, screen: Screen) -> None:

@@ -183,6 +183,7 @@ def test_labels_without_a_pattern_are_not_blessed(tmp_path, sample_csv, contract
     failed = {check["metric"] for check in found["gate"]["checks"] if not check["passed"]}
     assert "auc" in failed
     assert "auc" in result.stdout.rsplit("not blessed", 1)[1]
+    assert "Not blessed" in (tmp_path / "artifacts" / "runs" / "latest" / "report.html").read_text()
     assert not (tmp_path / "artifacts" / "serving").exists() or not any(
         (tmp_path / "artifacts" / "serving" / "purchase-model").iterdir()
     )

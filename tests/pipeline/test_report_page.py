@@ -13,7 +13,6 @@ import pytest
 from modules.metrics import evaluate, gain
 from monitoring.drift import Drift, Shift
 from pipeline import report
-from pipeline.report import __main__ as command
 from pipeline.report.gather import Made, Material, Slice
 
 ATTACK = "<script>alert(1)</script>&\"'.csv"
@@ -430,29 +429,3 @@ def test_spans_of_one_label_leave_gaps_in_the_backtest(build, material):
     span = {**material.backtest["spans"][0], **dict.fromkeys(("static", "expanding", "rolling"), unknown)}
     page = build(replace(material, backtest={**material.backtest, "spans": [span, *material.backtest["spans"]]}))
     assert not {"nan", "None"} & page.cells
-
-
-@pytest.mark.parametrize("content", [None, "not json"])
-def test_a_run_that_is_none_is_one_sentence_and_exit_code_2(tmp_path, capsys, content):
-    runs = tmp_path / "runs"
-    if content is not None:
-        (runs / "20260101-120000").mkdir(parents=True)
-        (runs / "20260101-120000" / "summary.json").write_text(content)
-    assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    assert "20260101-120000" in lines[0]
-
-
-def test_a_run_that_stopped_half_way_is_told_apart(tmp_path, capsys):
-    (tmp_path / "runs" / "20260101-120000").mkdir(parents=True)
-    assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
-    assert "summary.json" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "ten"])
-def test_cost_and_margin_are_amounts(text, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        command.main(["--cost", text])
-    assert stopped.value.code == 2
-    assert "--cost" in capsys.readouterr().err

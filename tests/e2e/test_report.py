@@ -25,10 +25,11 @@ pytestmark = pytest.mark.e2e
 
 DESKTOP, PHONE = (1280, 1000), (375, 812)
 PICTURES = {"desktop": DESKTOP, "phone": PHONE}
-SCREENS = {"desktop": 2, "phone": 2}
-"""Heights of the window that a committed picture shows."""
+SCREENS = 2
+"""Heights of the window that a picture shows."""
 COLOURS = 128
-"""Of a committed picture, which halves its size and cannot be seen."""
+"""Of a picture, which halves its size and cannot be seen."""
+REPORT_RUN = os.environ.get("REPORT_RUN")
 
 
 def report(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -37,9 +38,11 @@ def report(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def page_file(first) -> Path:
-    """The page of the newest run there is; other tests may have pruned the first one."""
-    artifacts, _, _ = first
+def page_file(request) -> Path:
+    """The page of REPORT_RUN, or that of the newest quick run; other tests may have pruned the first one."""
+    if REPORT_RUN:
+        return Path(REPORT_RUN, "report.html").resolve()
+    artifacts, _, _ = request.getfixturevalue("first")
     result = report(artifacts, "--cost", "7.5", "--margin", "80")
     assert result.returncode == 0, result.stderr
     return (artifacts / "runs" / "latest" / "report.html").resolve()
@@ -64,15 +67,15 @@ def open_page(browser, page_file):
     """Opens the page; what it asks for or complains about fails the test at its end."""
     heard, contexts = [], []
 
-    def open_page(size: tuple[int, int], file: Path = page_file, **options) -> Page:
+    def open_page(size: tuple[int, int], **options) -> Page:
         width, height = size
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url) if request.url != file.as_uri() else None)
-        page.goto(file.as_uri())
+        page.on("request", lambda request: heard.append(request.url) if request.url != page_file.as_uri() else None)
+        page.goto(page_file.as_uri())
         return page
 
     yield open_page
@@ -145,14 +148,12 @@ def test_every_table_is_in_print(open_page):
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_pictures_at_desktop_and_phone_width(browser, open_page, page_file, tmp_path):
-    run = os.environ.get("REPORT_RUN")
-    folder = ROOT / "pipeline" / "report" / "pictures" if run else tmp_path
-    file = Path(run, "report.html").resolve() if run else page_file
+def test_pictures_at_desktop_and_phone_width(open_page, tmp_path):
+    folder = ROOT / "pipeline" / "report" / "pictures" if REPORT_RUN else tmp_path
     folder.mkdir(exist_ok=True)
     for name, (width, height) in PICTURES.items():
         picture = folder / f"{name}.png"
-        page = open_page((width, height * SCREENS[name]), file)
+        page = open_page((width, height * SCREENS))
         page.screenshot(path=picture)
         Image.open(picture).quantize(COLOURS).save(picture, optimize=True)
         with Image.open(picture) as image:

@@ -149,6 +149,8 @@ class Page(HTMLParser):
     def __init__(self, text: str):
         super().__init__()
         self.source, self.tags, self.texts, self.headings, self.tables = text, [], [], [], {}
+        self.stray = ""
+        """Text of the body outside header, nav, main and footer."""
         self._open: list[str] = []
         self._row: list[str] = []
         self.feed(text)
@@ -183,6 +185,8 @@ class Page(HTMLParser):
         if inside == ["style"]:
             return
         self.texts.append(text)
+        if "body" in self._open and not {"header", "nav", "main", "footer"} & set(self._open):
+            self.stray += text
         if inside == ["caption"]:
             self._caption += text
         if inside and inside[0] in ("th", "td"):
@@ -344,6 +348,12 @@ def test_synthetic_data_is_said_before_anything_else_is_judged(build, material):
     assert page.text.index("ynthetic") < page.text.index("What changed")
     material.summary["dataset"]["synthetic"] = False
     assert "ynthetic" not in build(material).text.split("What changed")[0]
+
+
+def test_all_text_is_in_a_landmark(build, material):
+    material.summary["dataset"]["synthetic"] = True
+    page = build(material)
+    assert page.stray.split() == ["Skip", "to", "the", "report"]
 
 
 def test_a_model_that_was_not_blessed_says_which_bound_failed(build, material):

@@ -109,13 +109,15 @@ def changes(material: Material) -> Section:
         a, b = before["metrics"]["test"].get(key), now["metrics"]["test"].get(key)
         rows.append((name, number(a, 4), number(b, 4), signed(b - a) if None not in (a, b) else "–"))
     head = ("Last blessed", "This run")
-    figures = Table(f"Test figures of run {before['run_id']} and of this one", ("Figure", *head, "Difference"), rows)
+    figures = Table(
+        f"Test figures of run {before['run_id']} and of this one", ("Figure", *head, "Difference"), rows, narrow=True
+    )
     blocks: list[Block] = [figures]
     if not same_test_rows(runs):
         blocks.insert(0, "The two were not measured on the same test customers, so a difference may be theirs.")
     if chosen:
         words = frozenset({0, 1, 2})
-        blocks.append(Table("What was chosen differently", ("Setting", *head), chosen, texts=words))
+        blocks.append(Table("What was chosen differently", ("Setting", *head), chosen, words, narrow=True))
     else:
         blocks.append("Nothing was chosen differently.")
     return Section("changes", title, blocks)

@@ -17,6 +17,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     texts: frozenset[int] = frozenset({0})
     """Columns that hold words and are set flush left; the others hold figures."""
+    narrow: bool = False
+    """Whether another table fits beside it."""
     marked: int | None = None
     """The row that the section is about."""
 

@@ -147,7 +147,9 @@ def decisions(material: Material) -> Section:
             )
         recall = percent(labels[yes].sum() / labels.sum(), 1) if labels.any() else UNKNOWN
         caption = f"{name}: finds {recall} of buyers, F1\u00a0{number(f1(labels, probabilities, bound), 3)}"
-        tables.append(Table(caption, ("Test customers", "Bought", "Did not", "All", "Bought, of these"), cells))
+        tables.append(
+            Table(caption, ("Test customers", "Bought", "Did not", "All", "Bought, of these"), cells, narrow=True)
+        )
     return Section(
         "decisions",
         "Yes or no",

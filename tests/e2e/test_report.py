@@ -27,7 +27,7 @@ DESKTOP, PHONE = (1280, 1000), (375, 812)
 PICTURES = {"desktop": DESKTOP, "phone": PHONE}
 SCREENS = 2
 """Heights of the window that a picture shows."""
-COLOURS = 128
+COLOURS = 256
 """Of a picture, which halves its size and cannot be seen."""
 REPORT_RUN = os.environ.get("REPORT_RUN")
 
@@ -155,7 +155,7 @@ def test_pictures_at_desktop_and_phone_width(open_page, tmp_path):
         picture = folder / f"{name}.png"
         page = open_page((width, height * SCREENS))
         page.screenshot(path=picture)
-        Image.open(picture).quantize(COLOURS).save(picture, optimize=True)
+        Image.open(picture).quantize(COLOURS, Image.Quantize.FASTOCTREE).save(picture, optimize=True)
         with Image.open(picture) as image:
             assert image.width == width
             assert len(image.getcolors()) > 16, "not an empty page"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from modules.metrics import gains
 from pipeline.report import curves
 from pipeline.report.charts import Axis, Row, Series, around, rows
@@ -26,8 +28,7 @@ def whom_to_call(material: Material) -> Section:
         "gain",
         "Buyers reached by the share of customers called",
         f"The model's curve rises to {percent(table[0].gain)} of buyers at 10 % of customers, "
-        f"{percent(table[1].gain)} at "
-        f"20 % and {percent(table[4].gain)} at half. Calling at random is the diagonal.",
+        f"{percent(table[1].gain)} at 20 % and {percent(table[4].gain)} at half. Calling at random is the diagonal.",
         share,
         Axis("buyers reached", 0.0, 1.0, percent),
         [
@@ -40,8 +41,7 @@ def whom_to_call(material: Material) -> Section:
         "rates",
         "Buyers in each tenth of the customers",
         f"Of the best-scored tenth {percent(table[0].rate, 1)} bought, of the worst "
-        f"{percent(table[-1].rate, 1)}; the line "
-        "across each bar is the 95 % interval.",
+        f"{percent(table[-1].rate, 1)}; the line across each bar is the 95 % interval.",
         around("share of buyers", [wilson(d.buyers, d.rows)[1] for d in table], percent, zero=True),
         [Row(_tenth(d.number), d.rate, wilson(d.buyers, d.rows)) for d in table],
     )
@@ -198,8 +198,7 @@ def which_to_believe(material: Material) -> Section:
     ]
     level = Series("random split", [0.5, len(spans) + 0.5], [random["auc"]] * 2, style=3, dashed=True)
     aucs = [y for one in (*series, level) for y in one.ys]
-    if found["verdict"]:
-        blocks.append(found["verdict"])
+    blocks.append(f"{found['verdict']} ({number(found['rows'])} calls of {Path(found['source']).name}.)")
     blocks += [
         Figure(
             draw(

@@ -15,8 +15,6 @@ from markupsafe import Markup, escape
 WIDTH = 400
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 68, 20, 14, 50
 _ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 132, 18
-STYLES = 4
-"""Colours that the style sheet has for series: s0, s1, ...; s0 is the model, s3 what it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class Series:
     xs: Sequence[float]
     ys: Sequence[float | None]
     style: int = 0
+    """Of the style sheet's colours s0 to s3; s0 is the model, s3 what it is compared with."""
     points: bool = False
     """Draw the points and, if there are no bars, nothing between them."""
     dashed: bool = False

@@ -125,7 +125,7 @@ def changes(material: Material) -> Section:
 
 def _headline(material: Material) -> str:
     if not rankable(material):
-        return "The test customers all gave the same answer, so nothing can be said about the ranking."
+        return "The eval or the test customers all gave the same answer, so nothing can be said about the ranking."
     reached = float(gains(*material.scores["test"], np.array(HEADLINE_SHARE)))
     return (
         f"Calling the best-scored {percent(HEADLINE_SHARE)} of customers reaches {percent(reached)} of buyers, "
@@ -162,8 +162,8 @@ def _caution(material: Material) -> str | None:
         )
     random, ahead = figures
     return (
-        f"Figures are of customers held out at random, from the same weeks the model learned from. On the weeks that "
-        f"came next its ranking was worth less: AUC {number(ahead, 2)} instead of {number(random, 2)}."
+        "Figures are of customers held out at random, from the same weeks the model learned from. On the weeks that "
+        f"came next AUC was {number(ahead, 2)}, against {number(random, 2)} at random."
     )
 
 

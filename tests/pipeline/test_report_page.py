@@ -137,6 +137,8 @@ def material() -> Material:
             "random_split": metrics(found["test"]),
             "mean": dict.fromkeys(("static", "expanding", "rolling"), metrics(found["eval"])),
             "verdict": "Believe the latter.",
+            "rows": 3_000,
+            "source": f"/data/{ATTACK}",
         },
         artifacts=[Made("Trainer.model", 22, "tfx/bank-full/Trainer/model/22")],
         model_run=Path("/runs/Trainer/model_run/9"),

@@ -5,7 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.charts import WIDTH, Axis, Row, Series, around, curves, rows
@@ -25,6 +25,7 @@ def line_of(picture: ET.Element) -> list[tuple[float, float]]:
     return [tuple(map(float, point.split())) for point in re.split("[ML]", path)[1:]]
 
 
+@settings(deadline=None)
 @given(st.lists(numbers | st.none() | st.just(math.nan), max_size=8))
 def test_an_axis_holds_all_values_and_has_a_few_ticks_within_it(values):
     axis = around("euros", values, str)
@@ -44,6 +45,7 @@ def test_ticks_are_round_numbers(low, high, ticks):
     assert Axis("", low, high, str).ticks() == pytest.approx(ticks)
 
 
+@settings(deadline=None)
 @given(st.lists(numbers, max_size=8))
 def test_an_axis_from_zero_has_zero(values):
     axis = around("euros", values, str, zero=True)
@@ -85,6 +87,7 @@ def test_bars_are_as_long_as_their_values():
     assert whole == pytest.approx(2 * half, abs=0.2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=30), numbers | st.none()), max_size=6), st.booleans())
 def test_any_names_and_values_make_a_well_formed_picture(entries, dots):
     named = [Row(name.encode("utf-8", "ignore").decode(), value) for name, value in entries]

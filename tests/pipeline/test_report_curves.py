@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -35,6 +35,7 @@ def test_deciles_of_ten_customers_are_the_customers():
     assert [decile.lift for decile in table[:2]] == pytest.approx([10 / 3, 10 / 3])
 
 
+@settings(deadline=None)
 @given(scored())
 def test_deciles_account_for_every_customer_and_buyer(rows):
     labels, _ = rows
@@ -60,6 +61,7 @@ def test_equal_scores_find_buyers_as_chance_does():
     assert [decile.lift for decile in table] == pytest.approx([1] * 10)
 
 
+@settings(deadline=None)
 @given(scored(), st.floats(0.01, 1e4), st.floats(0.01, 1e4))
 def test_profit_begins_at_nothing_and_ends_at_calling_everyone(rows, cost, margin):
     labels, _ = rows
@@ -103,6 +105,7 @@ def test_the_interval_of_the_profit_is_the_same_each_time_and_narrows_with_rows(
     assert wide.interval[1] - wide.interval[0] > 2 * (narrow.interval[1] - narrow.interval[0])
 
 
+@settings(deadline=None)
 @given(scored())
 def test_the_gain_curve_rises_from_nobody_to_everybody(rows):
     reached = gains(*rows, curves.SHARES)
@@ -111,6 +114,7 @@ def test_the_gain_curve_rises_from_nobody_to_everybody(rows):
     assert (np.diff(reached) >= -1e-12).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 500))
 def test_a_wilson_interval_holds_the_share_and_stays_a_share(successes, trials):
     successes = min(successes, trials)
@@ -140,12 +144,14 @@ def test_the_auc_interval_covers_as_often_as_it_says():
     assert 0.91 <= covered / 300 <= 0.99
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(1, 10_000), st.integers(1, 10_000))
 def test_an_auc_interval_holds_the_auc(auc, positives, negatives):
     low, high = curves.auc_interval(auc, positives, negatives)
     assert 0 <= low <= auc <= high <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1_000), st.integers(2, 200))
 def test_a_thinned_curve_keeps_its_ends_and_its_order(length, points):
     xs = np.arange(length)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from pipeline.report.page import render
 from tests.conftest import ROOT
+from tests.pipeline.report_run import whole
 
 pytestmark = pytest.mark.e2e
 
@@ -62,12 +65,29 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def bad_news(tmp_path_factory) -> Path:
+    """The page of a model that was not blessed: synthetic data, anomalies, rows set aside, columns that moved."""
+    material = whole()
+    material.summary["dataset"]["synthetic"] = True
+    failed = {"metric": "auc", "value": 0.6123, "bound": 0.7, "passed": False}
+    material.summary.update(pushed=None, gate={"blessed": False, "probe": "-", "checks": [failed]})
+    folder = tmp_path_factory.mktemp("bad-news")
+    quarantine = folder / "quarantine.csv"
+    quarantine.write_text("file,line,column,value,reason\na.csv,2,age,x,not a number\n")
+    anomalies = ["train: column 'job': unexpected values"]
+    file = folder / "report.html"
+    file.write_text(render(replace(material, quarantine=quarantine, anomalies=anomalies), 10, 100), encoding="utf-8")
+    return file
+
+
 @pytest.fixture
-def open_page(browser, page_file):
-    """Opens the page; what it asks for or complains about fails the test at its end."""
+def open_page(browser, request):
+    """Opens a page; what it asks for or complains about fails the test at its end."""
     heard, contexts = [], []
 
-    def open_page(size: tuple[int, int], **options) -> Page:
+    def open_page(size: tuple[int, int], file: str = "page_file", **options) -> Page:
+        page_file = request.getfixturevalue(file)
         width, height = size
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
@@ -92,8 +112,9 @@ def test_a_run_ends_with_its_report_and_says_where(first):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_nothing_and_nothing_sticks_out(open_page, scheme, size):
-    page = open_page(size, color_scheme=scheme)
+@pytest.mark.parametrize("file", ["page_file", "bad_news"])
+def test_axe_finds_nothing_and_nothing_sticks_out(open_page, scheme, size, file):
+    page = open_page(size, file, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
@@ -146,6 +167,13 @@ def test_every_table_is_in_print(open_page):
     hidden = "all => all.filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.innerText)"
     assert page.locator("table caption").evaluate_all(hidden) == []
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_print_has_no_dark_background(open_page):
+    page = open_page(DESKTOP, color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = "element => [getComputedStyle(element).backgroundColor, getComputedStyle(element).color]"
+    assert page.locator("body").evaluate(colours) == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
 
 
 def test_pictures_at_desktop_and_phone_width(open_page, tmp_path):

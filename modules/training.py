@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -72,13 +73,10 @@ def fit(
         callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
     if progress is not None:
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=progress))
-    history = model.fit(
-        _batches(features, labels, batch_size, seed),
-        epochs=hyperparameters.epochs,
-        validation_data=_batches(*evaluation, _SCORING_BATCH),
-        callbacks=callbacks,
-        verbose=0,
-    )
+    with _batches(features, labels, batch_size, seed) as rows, _batches(*evaluation, _SCORING_BATCH) as held_out:
+        history = model.fit(
+            rows, epochs=hyperparameters.epochs, validation_data=held_out, callbacks=callbacks, verbose=0
+        )
     return Fitted(network.average(model), history.history, best.best_epoch)
 
 
@@ -118,9 +116,10 @@ def _optimizer(hyperparameters: network.Hyperparameters, steps: int) -> keras.op
     return optimizer
 
 
+@contextmanager
 def _batches(
     features: np.ndarray, labels: np.ndarray, batch_size: int, shuffle_seed: int | None = None
-) -> tf.data.Dataset:
+) -> Iterator[tf.data.Dataset]:
     """Batches of one pass, each gathered from the arrays in one go: row by row would cost more than training.
 
     The arrays stay where they are, as a tensor of them would be a second copy. Only a shuffled pass leaves out the
@@ -129,11 +128,16 @@ def _batches(
     rows = tf.data.Dataset.range(len(labels))
     if shuffle_seed is not None:
         rows = rows.shuffle(len(labels), seed=shuffle_seed)
+    shape = [None, features.shape[1]]
+    columns = [features, labels]
 
     def take(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = tf.numpy_function(
-            lambda i: (features[i], labels[i, np.newaxis]), [i], (tf.float32, tf.float32), stateful=False
+            lambda i: (columns[0][i], columns[1][i, np.newaxis]), [i], (tf.float32, tf.float32), stateful=False
         )
-        return tf.ensure_shape(batch[0], [None, features.shape[1]]), tf.ensure_shape(batch[1], [None, 1])
+        return tf.ensure_shape(batch[0], shape), tf.ensure_shape(batch[1], [None, 1])
 
-    return rows.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)
+    try:
+        yield rows.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)
+    finally:
+        columns.clear()  # TensorFlow never forgets a function that numpy_function was given, nor what that holds.

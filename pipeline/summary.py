@@ -108,7 +108,8 @@ def _overall(evaluation: str) -> dict[str, float]:
     candidate = next(spec for spec in tfma.load_eval_result(evaluation).config.model_specs if not spec.is_baseline)
     result = tfma.load_eval_result(evaluation, model_name=candidate.name)
     figures = dict(result.slicing_metrics)[()][""][""]
-    return {name: value["doubleValue"] for name, value in figures.items()}
+    # TFMA writes a figure that cannot be computed as the text "NaN".
+    return {name: float(value["doubleValue"]) for name, value in figures.items()}
 
 
 def _check(metric: str, value: float, bound: float) -> dict[str, Any]:

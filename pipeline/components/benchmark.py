@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
@@ -19,7 +18,8 @@ from modules import baselines
 from modules.calibration import best_threshold
 from modules.examples import read_raw
 from modules.metrics import evaluate
-from modules.signatures import PROBABILITY, RAW_SIGNATURE, read_card, serving_folder
+from modules.served import scorer
+from modules.signatures import read_card, serving_folder
 from modules.trainer import FIT
 from pipeline.components.scorer import Scores
 from pipeline.settings import SPLITS
@@ -79,7 +79,7 @@ def Benchmark(  # noqa: N802
         "metrics": json.loads(Path(scores.uri, "metrics.json").read_text())[SPLIT],
         "threshold": card["threshold"],
         "train_seconds": json.loads(Path(model_run.uri, FIT).read_text())["seconds"],
-        "score_microseconds": microseconds(_served(folder, features), test),
+        "score_microseconds": microseconds(scorer(folder, features), test),
     }
     others = [measure(key, (train, evaluation, test), parsed, features, seed) for key in baselines.MODELS]
     content = {"split": SPLIT, "models": [network, *others]}
@@ -104,17 +104,6 @@ def measure(
         "train_seconds": train_seconds,
         "score_microseconds": microseconds(baseline.score, test),
     }
-
-
-def _served(folder: Path, features: list[str]) -> Callable[[Columns], np.ndarray]:
-    """The exported network as a function of raw columns."""
-    model = tf.saved_model.load(str(folder))
-
-    def score(columns: Columns) -> np.ndarray:
-        raw = {name: tf.constant(columns[name]) for name in features}
-        return model.signatures[RAW_SIGNATURE](**raw)[PROBABILITY].numpy()
-
-    return score
 
 
 def microseconds(score: Callable[[Columns], np.ndarray], columns: Columns) -> float:

@@ -1,5 +1,8 @@
 """Fitting on toy data: it learns, stops where it should, and can be repeated."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -68,3 +71,13 @@ def test_a_model_that_learns_by_heart_is_stopped_and_taken_back_to_its_best():
 def test_a_split_smaller_than_a_batch_still_trains():
     fitted = training.fit(_toy(0, rows=10), _toy(1, rows=3), Hyperparameters(width=4, epochs=2, members=1), seed=0)
     assert len(fitted.history["loss"]) == 2
+
+
+def test_a_fit_lets_go_of_its_rows():
+    """A search fits many times in one process, and rows are most of its memory."""
+    features, labels = _toy(0)
+    held = weakref.ref(features)
+    training.fit((features, labels), _toy(1), SMALL, seed=0)
+    del features
+    gc.collect()
+    assert held() is None

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from data.contract import BadInputError
+from pipeline.logs import captured
 from pipeline.report import add_money, build
+from pipeline.report.gather import read_summary
 from pipeline.settings import ARTIFACTS
 
-DONE, BAD_INPUT = 0, 2
+DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 EPILOG = """\
 examples:
@@ -18,7 +20,7 @@ examples:
   python -m pipeline.report 20261121-053151 --cost 4     of that run, at four euros a call
   python -m pipeline.report path/to/artifacts/runs/latest
 
-exit codes: 0 written, 2 no such run, or its artifacts have been pruned
+exit codes: 0 written, 2 no such run, or its artifacts have been pruned, 1 anything else (the run's log says what)
 """
 
 
@@ -38,11 +40,23 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder = Path(options.run) if Path(options.run).is_dir() else options.artifacts / "runs" / options.run
     try:
-        path = build(folder, options.cost, options.margin)
+        read_summary(folder)
     except BadInputError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
-    sys.stdout.write(f"{path}\n")
+    log = folder / "pipeline.log"
+    with captured(log) as screen:
+        try:
+            path = build(folder, options.cost, options.margin)
+        except BadInputError as error:
+            screen.write(f"{error}\n")
+            return BAD_INPUT
+        except Exception as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+            problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            screen.write(f"the report could not be written: {problem}; see {log}\n")
+            return FAILED
+        screen.write(f"{path}\n")
     return DONE
 
 

@@ -11,7 +11,7 @@ from pipeline.report.charts import curves as draw
 from pipeline.report.curves import DECILES, SHARES, perfect_gain, wilson
 from pipeline.report.gather import Material
 from pipeline.report.parts import Block, Command, Figure, Section, Table
-from pipeline.report.text import euro, number, percent, percents, plain_euro
+from pipeline.report.text import euro, number, percent, percents, plain_euro, short_euro
 
 CALLED = "customers called, best-scored first"
 MODELS = {"static": "trained once", "expanding": "retrained on all calls so far", "rolling": "retrained on the newest"}
@@ -119,7 +119,13 @@ def whom_to_call(material: Material) -> Section:
 def what_it_earns(material: Material, cost: float, margin: float) -> Section:
     """The profit curve with the best share to call; cost of a call and margin of a buyer in euros."""
     found = curves.profit(material.scores["eval"], material.scores["test"], cost, margin)
-    if found.best_share:
+    if found.best_share and found.interval[1] < max(found.everyone, 0.0):
+        advice = (
+            f"Calling the best-scored {percent(found.best_share)} earned most on the eval customers, but not on the "
+            f"test customers: {euro(found.best)} per 1,000 customers, clearly less than {euro(found.everyone)} for "
+            "calling everyone or nothing for calling nobody. Do not plan with this share."
+        )
+    elif found.best_share:
         advice = (
             f"Call the best-scored {percent(found.best_share)}: {euro(found.best)} per 1,000 customers, between "
             f"{euro(found.interval[0])} and {euro(found.interval[1])} with 95 % confidence. Calling everyone brings "
@@ -132,7 +138,7 @@ def what_it_earns(material: Material, cost: float, margin: float) -> Section:
         "Profit per 1,000 customers by the share of customers called",
         advice,
         Axis(CALLED, 0.0, 1.0, percent),
-        around("euro per 1,000 customers", [*found.curve, *found.interval], euro, zero=True),
+        around("euro per 1,000 customers", [*found.curve, *found.interval], short_euro, zero=True),
         [
             Series("calling at random", [0.0, 1.0], [0.0, found.everyone], style=3, dashed=True),
             Series("this model", SHARES, found.curve),

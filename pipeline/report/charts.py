@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH = 400
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 68, 20, 14, 50
-_ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 132, 18
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 68, 24, 14, 50
+_ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 152, 21
 
 
 @dataclass(frozen=True)

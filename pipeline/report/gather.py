@@ -75,12 +75,15 @@ def gather(run_folder: Path) -> Material:
       BadInputError: there is no such run, it did not get to its summary, or its artifacts have been pruned.
     """
     summary = read_summary(run_folder)
+    artifacts = run_folder.parents[1]
+    metadata = artifacts / "metadata.sqlite"
+    if not metadata.is_file():
+        raise BadInputError(f"run {summary['run_id']}: there is no {metadata}, which knows where its artifacts are")
     from modules.signatures import read_card, serving_folder
     from pipeline.components.anomaly_check import describe
     from pipeline.lineage import connect, outputs
 
-    artifacts = run_folder.parents[1]
-    made = outputs(connect(artifacts / "metadata.sqlite"), summary["run_id"])
+    made = outputs(connect(metadata), summary["run_id"])
     uris = {name: Path(artifact.uri) for name, artifact in made.items()}
     scores = uris["Scorer.scores"]
     if not (scores / "test.npz").is_file():

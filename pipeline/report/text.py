@@ -30,6 +30,13 @@ def euro(value: float | None, digits: int = 0) -> str:
     return f"{sign}€{abs(value):,.{digits}f}"
 
 
+def short_euro(value: float) -> str:
+    """An amount on an axis, in three digits: `2500000` -> `€2.5M`."""
+    size, unit = next((s, u) for s, u in ((1e9, "bn"), (1e6, "M"), (1e3, "k"), (0.0, "")) if abs(value) >= s)
+    sign = "\N{MINUS SIGN}" if value < 0 else ""
+    return f"{sign}€{abs(value) / (size or 1):.3g}{unit}"
+
+
 def plain_euro(value: float) -> str:
     """An amount of the command line, with cents only where it has some: `5` -> `€5`, `2.5` -> `€2.50`."""
     return euro(value, 0 if float(value).is_integer() else 2)

@@ -48,6 +48,7 @@ def page_file(request) -> Path:
     artifacts, _, _ = request.getfixturevalue("first")
     result = report(artifacts, "--cost", "7.5", "--margin", "80")
     assert result.returncode == 0, result.stderr
+    assert (result.stdout.count("\n"), result.stderr) == (1, "")
     return (artifacts / "runs" / "latest" / "report.html").resolve()
 
 
@@ -153,6 +154,19 @@ def test_texts_in_pictures_can_be_read_on_a_phone(open_page):
     heights = page.locator("svg[role=img] text").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
     assert heights
     assert min(height for height in heights if height) >= 10
+
+
+@pytest.mark.parametrize("file", ["page_file", "bad_news"])
+def test_texts_in_pictures_are_whole(open_page, file):
+    page = open_page(PHONE, file)
+    cut = """all => all.flatMap(picture => {
+        const around = picture.getBoundingClientRect();
+        return [...picture.querySelectorAll("text")].filter(text => {
+            const box = text.getBoundingClientRect();
+            return box.left < around.left - 0.5 || box.right > around.right + 0.5;
+        }).map(text => text.textContent);
+    })"""
+    assert page.locator("svg[role=img]").evaluate_all(cut) == []
 
 
 def test_the_money_of_the_command_line_is_on_the_page(open_page):

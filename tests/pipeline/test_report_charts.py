@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.charts import WIDTH, Axis, Row, Series, around, curves, rows
-from pipeline.report.text import percent
+from pipeline.report.text import percent, short_euro
 
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 4))
 ATTACK = "<script>alert(1)</script>"
@@ -112,3 +112,11 @@ def test_a_picture_is_named_and_described_and_its_names_are_text():
 
 def test_a_share_does_not_break_before_its_sign():
     assert percent(0.634) == "63\u00a0%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "€0"), (0.5, "€0.5"), (2000, "€2k"), (-187_500, "\u2212€188k"), (2_500_000, "€2.5M")],
+)
+def test_amounts_on_an_axis_are_short(value, text):
+    assert short_euro(value) == text

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import run
+from data.contract import BadInputError
+from pipeline import report, run
+from pipeline.lineage import connect, outputs
 from pipeline.report import __main__ as command
 from pipeline.screen import Screen
 
@@ -26,6 +28,17 @@ def test_a_run_that_stopped_half_way_is_told_apart(tmp_path, capsys):
     (tmp_path / "runs" / "20260101-120000").mkdir(parents=True)
     assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
     assert "summary.json" in capsys.readouterr().err
+
+
+def test_a_run_whose_metadata_is_gone_is_bad_input(tmp_path):
+    folder = tmp_path / "runs" / "20260101-120000"
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text('{"run_id": "20260101-120000"}')
+    with pytest.raises(BadInputError, match=r"20260101-120000.*metadata\.sqlite"):
+        report.build(folder)
+    assert not (tmp_path / "metadata.sqlite").exists()
+    with pytest.raises(BadInputError, match=r"20260101-120000.*does not know it"):
+        outputs(connect(tmp_path / "metadata.sqlite"), "20260101-120000")
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "ten"])

@@ -219,6 +219,15 @@ def test_cost_and_margin_move_the_advice(build, material):
     assert "no call pays" in build(material, cost=200, margin=100).text
 
 
+def test_a_choice_that_lost_on_test_is_no_advice(build, material):
+    labels, probabilities = material.scores["test"]
+    inverted = {**material.scores, "test": (labels, 1 - probabilities)}
+    text = build(replace(material, scores=inverted), cost=10, margin=100).text
+    assert "Do not plan with this share" in text
+    assert "Call the best-scored" not in text
+    assert "Do not plan with this share" not in build(material, cost=10, margin=100).text
+
+
 def test_synthetic_data_is_said_before_anything_else_is_judged(build, material):
     material.summary["dataset"]["synthetic"] = True
     page = build(material)

@@ -92,6 +92,10 @@ class Categorical(_Frozen):
     """A text column with a closed list of values."""
 
     values: Annotated[tuple[str, ...], Field(min_length=1)]
+    ordered: bool = False
+    """Whether the values rise in the order given, as levels of education do."""
+    cyclic: bool = False
+    """Whether the values, in the order given, form a circle, as months do."""
     blank: bool = False
     """Whether a cell may be empty."""
 
@@ -102,6 +106,8 @@ class Categorical(_Frozen):
             raise ValueError(f"values are listed twice: {', '.join(doubles)}")
         if MISSING_TEXT in self.values:
             raise ValueError("an empty value is written as `blank: true`, not listed")
+        if self.ordered and self.cyclic:
+            raise ValueError("ordered and cyclic exclude each other")
         return self
 
     @property

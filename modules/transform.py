@@ -3,7 +3,9 @@
 Everything that knows raw values is here and comes from the contract, so the network needs dense layers only and a
 new data set needs no code. A row becomes the concatenation of
 
-    categories   one-hot over the contract's values (blank is one of them where cells may be blank); all 0 if unknown
+    categories   one-hot over the contract's values (blank is one of them where cells may be blank); the bucket of
+                 unknown values is all 0, which dropout of features trains although training data has no such value
+    positions    ordered categories as a number in [-1, 1], cyclic ones as sine and cosine
     one_hot      the contract's `one_hot` numbers, one column per whole number
     bins         the contract's `bins` numbers, one column per quantile bin
     crosses      one column per pair of values, for the contract's pairs
@@ -21,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -95,7 +98,7 @@ def encode(
 def _categories(
     inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Categorical], indices: dict[str, tuple[tf.Tensor, int]]
 ) -> list[tf.Tensor]:
-    """One-hot columns; adds each category's index to `indices`, -1 where unknown.
+    """One-hot columns and positions; adds each category's index to `indices`, -1 where unknown.
 
     All values of all columns are compared at once.
     """
@@ -108,7 +111,18 @@ def _categories(
     ranks = np.concatenate([np.arange(1.0, len(domain) + 1.0, dtype=np.float32) for domain in domains])
     index = tf.cast(tf.round(one_hot @ (owned * ranks[:, np.newaxis])), tf.int32) - 1
     indices.update({name: (index[:, i], len(domains[i])) for i, name in enumerate(columns)})
-    return [one_hot]
+    return [one_hot, one_hot @ scipy.linalg.block_diag(*map(_positions, columns.values())).astype(np.float32)]
+
+
+def _positions(column: Categorical) -> np.ndarray:
+    """Where each value of a category lies on a line or a circle, [values, 0 to 2]; a blank lies in the middle."""
+    turns = np.linspace(0.0, 2.0 * np.pi, len(column.values), endpoint=False)
+    line = [np.linspace(-1.0, 1.0, len(column.values))] * column.ordered
+    axes = line + [np.sin(turns), np.cos(turns)] * column.cyclic
+    table = np.zeros((len(column.domain), len(axes)))
+    for i, axis in enumerate(axes):
+        table[: len(axis), i] = axis
+    return table
 
 
 def _fingerprint(texts: tf.Tensor) -> tf.Tensor:

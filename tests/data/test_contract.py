@@ -130,6 +130,11 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ({"numeric.weekday.bins": 4}, "numeric.weekday: one_hot and bins exclude each other"),
         ({"categorical.colour.values": []}, "categorical.colour.values: "),
         ({"categorical.colour.values": ["rot", "rot"]}, "categorical.colour: values are listed twice: rot"),
+        ({"categorical.colour.ordered": 2}, "categorical.colour.ordered: "),
+        (
+            {"categorical.colour.ordered": True, "categorical.colour.cyclic": True},
+            "categorical.colour: ordered and cyclic exclude each other",
+        ),
         ({"categorical.colour.values": ["rot", ""]}, "categorical.colour: an empty value is written as `blank: true`"),
         (
             {"categorical.spent": {"values": ["x"]}},

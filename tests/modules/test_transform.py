@@ -26,8 +26,8 @@ SHOP = Contract.model_validate(
             "never": {"unit": "nothing", "min": 0, "max": 1, "blank": True},
         },
         "categorical": {
-            "size": {"values": ["small", "medium", "größer"]},
-            "season": {"values": ["spring", "summer", "autumn", "winter"], "blank": True},
+            "size": {"values": ["small", "medium", "größer"], "ordered": True},
+            "season": {"values": ["spring", "summer", "autumn", "winter"], "cyclic": True, "blank": True},
             "returned": {"values": ["no", "yes"]},
         },
         "label": {"name": "again", "positive": "ja", "negative": "nein"},
@@ -37,8 +37,10 @@ SHOP = Contract.model_validate(
 )
 CONTRACTS = {"shop": SHOP, **{path.stem: contracts.load(path) for path in contracts.CONTRACTS.glob("*.yaml")}}
 # Columns of the shop's features, without those known only after the call, in order.
-SIZE, SEASON, SPENT, FLOOR, CROSS, SCORES = (slice(*ends) for ends in itertools.pairwise((0, 3, 8, 14, 18, 38, 42)))
-CODES, MISSING = slice(42, 42 + 4 * transform.BINS), slice(42 + 4 * transform.BINS, None)
+SIZE, SEASON, POSITIONS, SPENT, FLOOR, CROSS, SCORES = (
+    slice(*ends) for ends in itertools.pairwise((0, 3, 8, 11, 17, 21, 41, 45))
+)
+CODES, MISSING = slice(45, 45 + 4 * transform.BINS), slice(45 + 4 * transform.BINS, None)
 
 
 def _config(contract, with_after_call=False):
@@ -178,6 +180,12 @@ def test_a_blank_is_a_value_where_cells_may_be_blank_and_unknown_elsewhere():
     blank = _encode(size="", season="")
     np.testing.assert_array_equal(blank[SEASON], [0, 0, 0, 0, 1])
     assert not blank[SIZE].any()
+
+
+def test_order_and_cycle_are_positions_and_what_is_unknown_or_blank_lies_in_the_middle():
+    np.testing.assert_allclose(_encode(size="medium", season="summer")[POSITIONS], [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(_encode(size="größer", season="spring")[POSITIONS], [1, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(_encode(size="gigantic", season="")[POSITIONS], [0, 0, 0], atol=1e-6)
 
 
 def test_a_binned_number_marks_its_bin_and_none_where_it_is_missing():

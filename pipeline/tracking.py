@@ -89,12 +89,16 @@ def log(uri: str, run_folder: Path) -> None:
         run = client.create_run(
             _experiment(client), start_time=now - int(summary["seconds"] * 1000), run_name=summary["run_id"]
         ).info.run_id
-        client.log_batch(
-            run,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics(summary).items()],
-            params=[Param(name, value) for name, value in parameters(summary).items()],
-            tags=[RunTag(name, value) for name, value in tags(summary).items()],
-        )
+        try:
+            client.log_batch(
+                run,
+                metrics=[Metric(name, value, now, 0) for name, value in metrics(summary).items()],
+                params=[Param(name, value) for name, value in parameters(summary).items()],
+                tags=[RunTag(name, value) for name, value in tags(summary).items()],
+            )
+        except Exception:
+            client.set_terminated(run, "FAILED")
+            raise
         client.set_terminated(run, end_time=now)
     with _explained("tracked, but without its files"):
         client.log_artifact(run, str(run_folder / "summary.json"))

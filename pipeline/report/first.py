@@ -175,7 +175,9 @@ def _tiles(material: Material, cost: float, margin: float) -> list[Tile]:
         tiles.append(
             Tile(
                 euro(earned.best),
-                f"profit per 1,000 customers when calling the best {percent(earned.best_share)}",
+                f"profit per 1,000 customers when calling the best {percent(earned.best_share)}"
+                if earned.best_share
+                else "profit per 1,000 customers: no call pays at this price",
                 f"{euro(earned.everyone)} when calling all, at {plain_euro(cost)} a call and "
                 f"{plain_euro(margin)} a buyer",
             )

@@ -62,6 +62,7 @@ class Server(ThreadingHTTPServer):
         self.calls: list[tuple[str, dict]] = []
         self.files: dict[str, bytes] = {}
         self.takes_files = True
+        self.takes_figures = True
         # MLflow's client remembers by a run's id where its files go.
         self.run = {"run_id": uuid.uuid4().hex, "experiment_id": "5", "artifact_uri": "mlflow-artifacts:/5/files"}
 
@@ -81,7 +82,8 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.partition("/mlflow/")[2]
         self.server.calls.append((name, json.loads(self._body())))
         answers = {"experiments/create": {"experiment_id": "5"}, "runs/create": {"run": {"info": self.server.run}}}
-        self._answer(200, answers.get(name, {"run_info": self.server.run}))
+        taken = self.server.takes_figures or name != "runs/log-batch"
+        self._answer(200 if taken else 403, answers.get(name, {"run_info": self.server.run}))
 
     def do_PUT(self):
         self.server.files[self.path.partition("/artifacts/5/files/")[2]] = self._body()
@@ -170,6 +172,13 @@ def test_a_server_that_takes_no_files_still_has_the_figures(run_folder, server):
     with pytest.raises(tracking.TrackingError, match="without its files: 403"):
         tracking.log(address(server), run_folder)
     assert server.told("runs/update")["status"] == "FINISHED"
+
+
+def test_a_server_that_takes_no_figures_shows_a_failed_run_and_not_one_that_never_ends(run_folder, server):
+    server.takes_figures = False
+    with pytest.raises(tracking.TrackingError, match="not tracked: INTERNAL_ERROR"):
+        tracking.log(address(server), run_folder)
+    assert server.told("runs/update")["status"] == "FAILED"
 
 
 def test_a_run_that_was_not_blessed_has_no_model_to_log(run_folder, server):

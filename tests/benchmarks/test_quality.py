@@ -22,19 +22,25 @@ def _case(seed=0, split="random"):
     return Case("bank-full", False, split, seed)
 
 
-def test_each_row_is_in_one_part_and_a_seed_always_draws_the_same(customers):
-    drawn = [quality.split(customers, quality.order_of(_case(seed), 100)) for seed in (0, 0, 1)]
+def test_five_seeds_test_each_row_once_with_equal_shares_of_buyers(customers):
+    drawn = [quality.parts(_case(seed), customers["y"]) for seed in range(5)]
     for parts in drawn:
-        assert [len(part["row"]) for part in parts] == [70, 15, 15]
-        assert sorted(np.concatenate([part["row"] for part in parts])) == list(range(100))
-    first, again, other = ([part["row"].tolist() for part in parts] for parts in drawn)
-    assert first == again != other
+        assert [len(rows) for rows in parts] == [65, 15, 20]
+        assert sorted(np.concatenate(parts)) == list(range(100))
+        assert [customers["y"][rows].sum() for rows in parts] == [16, 4, 5]
+    assert sorted(np.concatenate([test for *_, test in drawn])) == list(range(100))
+
+
+def test_a_seed_always_draws_the_same_and_the_sixth_draws_other_folds(customers):
+    first, again, sixth = (quality.parts(_case(seed), customers["y"]) for seed in (0, 0, 5))
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert not np.array_equal(first[2], sixth[2])
 
 
 def test_by_time_the_past_trains_and_the_last_rows_test(customers):
-    train, evaluation, test = quality.split(customers, quality.order_of(_case(3, "time"), 100))
-    assert train["row"].max() < evaluation["row"].min()
-    assert evaluation["row"].max() < test["row"].min()
+    train, evaluation, test = quality.parts(_case(3, "time"), customers["y"])
+    assert [len(train), len(evaluation), len(test)] == [70, 15, 15]
+    assert np.array_equal(np.concatenate([train, evaluation, test]), np.arange(100))
 
 
 def test_only_files_in_order_of_date_are_split_by_time():
@@ -62,7 +68,7 @@ def test_figures_are_of_the_test_rows_and_the_threshold_of_the_eval_rows(custome
 
     figures = quality.measure(fit, customers, CONTRACT, _case())
     assert figures["auc"] == 0.5
-    assert figures["true_positives"] + figures["false_positives"] == 15
+    assert figures["true_positives"] + figures["false_positives"] == 20
     assert figures["f1"] == figures["f1_at_threshold"]
 
 

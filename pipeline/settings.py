@@ -11,7 +11,6 @@ from typing import Literal
 
 from data.contract import Contract
 from modules.gate import Gate
-from pipeline.report import COST, MARGIN
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "artifacts"
@@ -44,9 +43,9 @@ class Settings:
     keep: int = 5
     """Pushed versions to leave on disk, the new one included."""
     gate: Gate = field(default_factory=Gate)
-    cost: float = COST
-    """Of a call, in euros, for the report's profit curve."""
-    margin: float = MARGIN
+    cost: float = 10.0
+    """Of a call, in euros, for the report's profit curve; a call pays from a score of cost / margin on."""
+    margin: float = 100.0
     """Of a deposit before the cost of the call, likewise."""
     artifacts: Path = ARTIFACTS
     commit: str | None = None

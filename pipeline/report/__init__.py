@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-COST, MARGIN = 10.0, 100.0
-"""Euros of a call and of a buyer where nobody says better; a call then pays from a score of 10 % on."""
+from pipeline.settings import Settings
+
 REPORT = "report.html"
 
 
-def build(run_folder: Path, cost: float = COST, margin: float = MARGIN) -> Path:
+def build(run_folder: Path, cost: float = Settings.cost, margin: float = Settings.margin) -> Path:
     """Writes `report.html` beside a run's summary.
 
     Args:
@@ -37,14 +37,14 @@ def add_money(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cost",
         type=_euros,
-        default=COST,
+        default=Settings.cost,
         metavar="EUROS",
         help="of a call, for the report's profit curve (default: %(default)g)",
     )
     parser.add_argument(
         "--margin",
         type=_euros,
-        default=MARGIN,
+        default=Settings.margin,
         metavar="EUROS",
         help="of a buyer before the cost of the call, likewise (default: %(default)g)",
     )

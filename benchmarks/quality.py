@@ -237,6 +237,7 @@ def changes(contract: Contract) -> dict[str, Change]:
         "weight decay of 0.01 instead of 1": Change(contract, {"weight_decay": 0.01}),
         "constant learning rate": Change(contract, patches={"modules.training._optimizer": _constant_rate}),
         "28 epochs at most instead of 14": Change(contract, {"epochs": 28}),
+        "calibration by one straight line": Change(contract, patches={"modules.calibration.SEGMENTS": 1}),
         "no calibration": Change(contract, patches={"modules.calibration.fit": lambda *rows: Calibration()}),
     }
 

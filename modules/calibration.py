@@ -5,45 +5,88 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 from scipy.optimize import minimize
 from scipy.special import expit
+
+SEGMENTS = 8
+"""Pieces of the line, with equal shares of the information that eval rows have about it."""
+BEND = 0.2
+"""Prior standard deviation of a piece's log slope around that of the whole line. Eight pieces with 0.2 had the lowest
+log loss of all counts from 1 to 8 with 0.2, 0.5 and 1 on ten folds of each data set, which are not those of
+`benchmarks.quality`; counts from 4 are nearly as good."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """probability = sigmoid(slope * logit + intercept)."""
+    """probability = sigmoid(line(logit)), where the line rises piecewise: with a slope of its own between two knots."""
 
-    slope: float = 1.0
+    knots: tuple[float, ...] = ()
+    """Rising logits at which the slope changes."""
+    slopes: tuple[float, ...] = (1.0,)
+    """One more than knots, all positive, so that the ranking never changes."""
     intercept: float = 0.0
+    """The line's value at logit 0."""
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Probabilities float64 of logits, any shape."""
-        return expit(self.slope * np.asarray(logits, np.float64) + self.intercept)
+        """Probabilities float64 of logits [rows]."""
+        return expit(self._pieces(np.asarray(logits, np.float64)) @ self.slopes + self.intercept)
+
+    def apply_tensor(self, logits: tf.Tensor) -> tf.Tensor:
+        """The same in a graph: float32 [rows] of logits float32 [rows]."""
+        edges, origin = np.float32(self._edges), np.float32(self._origin)
+        pieces = tf.maximum(tf.minimum(logits[:, tf.newaxis], edges[1:]), edges[:-1]) - origin
+        return tf.sigmoid(tf.linalg.matvec(pieces, np.float32(self.slopes)) + self.intercept)
+
+    def _pieces(self, logits: np.ndarray) -> np.ndarray:
+        """How far the way from 0 to each logit leads through each piece: [rows, pieces], summing to the logit."""
+        return np.clip(logits[:, np.newaxis], self._edges[:-1], self._edges[1:]) - self._origin
+
+    @property
+    def _edges(self) -> np.ndarray:
+        return np.array([-np.inf, *self.knots, np.inf])
+
+    @property
+    def _origin(self) -> np.ndarray:
+        return np.clip(0.0, self._edges[:-1], self._edges[1:])
 
 
 def fit(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Platt scaling (Platt 1999) on rows the network was not trained on.
+    """Platt scaling (Platt 1999) with bends, on rows the network was not trained on.
 
-    Minimises the summed log loss plus (log(slope)^2 + intercept^2) / 2, a standard normal prior around "already
-    calibrated": without weight on thousands of rows, and what keeps a handful of rows, or rows of one label, from
-    giving extreme probabilities. The slope is positive, so the ranking never changes.
+    Minimises the summed log loss plus that of a normal prior: with standard deviation 1 of the intercept and of the log
+    slope of the whole line, and BEND of each piece's log slope around it. The prior says "already calibrated, and
+    straight": without weight on many thousands of rows, it is what keeps a handful of rows, or rows of one label, from
+    giving extreme probabilities. Slopes are positive, so the ranking never changes.
 
     Args:
       logits: [rows], before calibration.
       labels: 0 or 1, [rows].
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+    line = Calibration(_knots(logits), (1.0,) * SEGMENTS)
+    pieces = line._pieces(logits)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        log_slope, intercept = parameters
-        scaled = np.exp(log_slope) * logits
-        scores = scaled + intercept
-        value = np.sum(np.logaddexp(0.0, scores) - labels * scores) + (log_slope**2 + intercept**2) / 2.0
+        intercept, whole, bends = parameters[0], parameters[1], parameters[2:]
+        rises = pieces * np.exp(whole + bends)
+        scores = rises.sum(axis=1) + intercept
+        value = np.sum(np.logaddexp(0.0, scores) - labels * scores)
+        value += (intercept**2 + whole**2 + np.sum((bends / BEND) ** 2)) / 2.0
         error = expit(scores) - labels
-        return value, np.array([error @ scaled + log_slope, error.sum() + intercept])
+        slopes = error @ rises
+        return value, np.array([error.sum() + intercept, slopes.sum() + whole, *(slopes + bends / BEND**2)])
 
-    log_slope, intercept = minimize(loss, x0=(0.0, 0.0), jac=True, method="BFGS").x
-    return Calibration(float(np.exp(log_slope)), float(intercept))
+    intercept, whole, *bends = minimize(loss, x0=np.zeros(SEGMENTS + 2), jac=True, method="BFGS").x
+    return dataclasses.replace(line, slopes=tuple(np.exp(whole + np.array(bends)).tolist()), intercept=float(intercept))
+
+
+def _knots(logits: np.ndarray) -> tuple[float, ...]:
+    """Logits between which lie equal shares of p (1 - p), what a row tells about the line at its place."""
+    rising = np.sort(logits)
+    information = np.cumsum(expit(rising) * expit(-rising))
+    places = np.searchsorted(information, information[-1] * np.arange(1, SEGMENTS) / SEGMENTS)
+    return tuple(rising[places].tolist())
 
 
 def best_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -58,7 +58,7 @@ class ServingModule(tf.Module):
     def predict(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """`probability` and `purchase` of raw rows, as :meth:`save` describes them."""
         logit = self._network(self._transform(dict(features))["features"], training=False)
-        probability = tf.sigmoid(self._calibration.slope * tf.reshape(logit, [-1]) + self._calibration.intercept)
+        probability = self._calibration.apply_tensor(logit[:, 0])
         return {PROBABILITY: probability, PURCHASE: tf.cast(probability > self._threshold, tf.int64)}
 
     def _predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

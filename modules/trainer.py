@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ def run_fn(fn_args: FnArgs) -> None:
             "parameters": fitted.model.count_params(),
             "members": hyperparameters.members,
             "best_epoch": fitted.best_epoch,
-            "calibration": {"slope": calibration.slope, "intercept": calibration.intercept},
+            "calibration": dataclasses.asdict(calibration),
             "threshold": threshold,
         },
     )

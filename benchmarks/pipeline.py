@@ -42,7 +42,14 @@ def measure(graph: str, data: Path, contract: Contract) -> dict:
                 from pipeline.pipeline import create_pipeline
 
                 settings = Settings(
-                    data=data, contract=contract, run_id="1", trials=0, seed=SEED, cache=False, artifacts=artifacts
+                    data=data,
+                    contract=contract,
+                    run_id="1",
+                    trials=0,
+                    seed=SEED,
+                    benchmark=False,
+                    cache=False,
+                    artifacts=artifacts,
                 )
                 pipeline = create_pipeline(settings)
             else:

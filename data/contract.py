@@ -25,6 +25,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 CONTRACTS = Path(__file__).parent / "contracts"
+_SERVABLE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
+"""Names that TensorFlow keeps as they are when they name the inputs of a signature."""
 
 MISSING_NUMBER = float("nan")
 """How a missing number travels in tf.Examples and requests."""
@@ -158,6 +160,12 @@ class Contract(_Frozen):
             raise ValueError(
                 f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(doubles)}"
             )
+        for name in (*self.numeric, *self.categorical, self.label.name):
+            if not _SERVABLE.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} cannot be the name of a model's input; rename the column in file and contract, to "
+                    "letters A to Z, digits, '.', '_' and '-', the first being no '_' or '-'"
+                )
         known = {*self.numeric, *self.categorical}
         for key, names in (
             ("after_call", self.after_call),

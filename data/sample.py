@@ -24,8 +24,15 @@ TABLES = Path(__file__).with_name("sample_tables.json")
 ROWS = 45_211
 """As many as bank-full has."""
 SEED = 3
+PREFIX = "synthetic-"
+"""Begins the name of every file drawn here, so that whoever reads it knows."""
 CHUNK = 200_000
 """Rows drawn and written at a time; part of what a seed means, for files of more rows than this."""
+
+
+def is_synthetic(path: Path) -> bool:
+    """Whether a file, or one in a folder, is named as this module names what it draws."""
+    return any(file.name.startswith(PREFIX) for file in ([path] if path.is_file() else path.glob("*")))
 
 
 def draw(rows: int = ROWS, seed: int = SEED) -> Iterator[dict[str, np.ndarray]]:
@@ -72,7 +79,7 @@ def ensure(rows: int = ROWS, seed: int = SEED, folder: Path = RAW) -> Path:
     """The sample's file, written first if it is not there. Its name changes when the model behind it does."""
     source = TABLES.read_bytes() + Path(__file__).read_bytes()
     version = hashlib.sha256(source).hexdigest()[:8]
-    file = folder / f"synthetic-{rows}-rows-seed-{seed}-{version}.csv"
+    file = folder / f"{PREFIX}{rows}-rows-seed-{seed}-{version}.csv"
     if not file.exists():
         write(file, rows, seed)
     return file
@@ -138,10 +145,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m data.sample", description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=ROWS, help="default %(default)s, as in bank-full")
     parser.add_argument("--seed", type=int, default=SEED, help="default %(default)s")
-    parser.add_argument("--out", type=Path, help="default: a file in data/raw named after rows and seed")
+    parser.add_argument(
+        "--out", type=Path, help=f"its name begins with {PREFIX}; default: a file in data/raw named after rows and seed"
+    )
     arguments = parser.parse_args()
     if arguments.rows < 1:
         parser.error("--rows must be at least 1")
+    if arguments.out and not arguments.out.name.startswith(PREFIX):
+        parser.error(f"--out: the name must begin with {PREFIX}, so that nobody takes the rows for customers")
     if arguments.out:
         write(arguments.out, arguments.rows, arguments.seed)
     file = arguments.out or ensure(arguments.rows, arguments.seed)

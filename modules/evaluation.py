@@ -71,9 +71,9 @@ def slice_key(contract: Contract, name: str) -> str:
 
 
 def band_labels(edges: Sequence[float]) -> list[str]:
-    """`(30, 60)` -> `["below 30", "30 to below 60", "60 and above"]`."""
+    """`(30, 60)` -> `["below 30", "30 to below 60", "60 and above", "missing"]`."""
     inner = [f"{low:g} to below {high:g}" for low, high in itertools.pairwise(edges)]
-    return [f"below {edges[0]:g}", *inner, f"{edges[-1]:g} and above"]
+    return [f"below {edges[0]:g}", *inner, f"{edges[-1]:g} and above", "missing"]
 
 
 def custom_extractors(
@@ -114,11 +114,11 @@ def _take(values: Mapping | np.ndarray, rows: np.ndarray | slice) -> Mapping | n
 
 def _slice_values(features: Mapping[str, np.ndarray], key: str) -> np.ndarray:
     if not key.endswith("]"):
-        return np.ravel(features[key]).astype(bytes).astype(str)
+        return np.char.decode(np.ravel(features[key]).astype(bytes), "utf-8")
     name, edges = key.split(" ", 1)
     numbers, edges = np.ravel(features[name]), json.loads(edges)
     band = np.where(np.isnan(numbers), len(edges) + 1, np.digitize(numbers, edges))
-    return np.array([*band_labels(edges), "missing"])[band]
+    return np.array(band_labels(edges))[band]
 
 
 class PurchaseMetrics(tfma.metrics.Metric):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,6 @@ def fit(
     hyperparameters: network.Hyperparameters,
     seed: int,
     log_dir: str | Path | None = None,
-    progress: Callable[[int, dict[str, float]], None] | None = None,
 ) -> Fitted:
     """Trains a network and keeps the weights of its best epoch.
 
@@ -51,7 +50,6 @@ def fit(
       hyperparameters: of the network and of the optimisation.
       seed: of the weights, the order of rows and the dropout.
       log_dir: where TensorBoard logs of loss and accuracy go, in `train` and `validation`.
-      progress: called after each epoch with its number, from 0, and its losses and accuracies.
     """
     keras.utils.set_random_seed(seed)
     features, labels = train
@@ -71,8 +69,6 @@ def fit(
     callbacks: list[keras.callbacks.Callback] = [best]
     if log_dir is not None:
         callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
-    if progress is not None:
-        callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=progress))
     with _batches(features, labels, batch_size, seed) as rows, _batches(*evaluation, _SCORING_BATCH) as held_out:
         history = model.fit(
             rows, epochs=hyperparameters.epochs, validation_data=held_out, callbacks=callbacks, verbose=0

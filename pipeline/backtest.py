@@ -71,6 +71,8 @@ class Span:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
+    from data import sample
+
     options = _parser().parse_args(arguments)
     try:
         path, contract = resolve(options.data, options.contract)
@@ -78,12 +80,16 @@ def main(arguments: list[str] | None = None) -> int:
             raise BadInputError(
                 f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"
             )
-        parts = [contract.name, "synthetic" * (options.data is None), "with-duration" * options.with_duration]
+        synthetic = sample.is_synthetic(path)
+        parts = [contract.name, "synthetic" * synthetic, "with-duration" * options.with_duration]
         folder = options.artifacts.resolve() / "backtests" / "-".join(filter(None, parts))
         folder.mkdir(parents=True, exist_ok=True)
     except (BadInputError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return FAILED
     from data import columns as tables
     from pipeline.logs import captured
     from pipeline.screen import SYNTHETIC, Screen
@@ -92,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     with captured(log) as stream:
         screen = Screen(stream)
         screen.say(f"backtest of {path} ({contract.title})")
-        if options.data is None:
+        if synthetic:
             screen.say(SYNTHETIC, style="yellow")
         try:
             started = time.monotonic()
@@ -111,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
             screen.say(f"failed: {type(error).__name__}: {error}".splitlines()[0], style="bold red")
             screen.say(f"the whole story is in {log}")
             return FAILED
-        source = {"source": str(path), "synthetic": options.data is None}
+        source = {"source": str(path.resolve()), "synthetic": synthetic}
         _write(folder / "backtest.json", {**source, **result})
         screen.backtest(result)
         screen.say(f"{time.monotonic() - started:.0f} s; {folder / 'backtest.json'}")

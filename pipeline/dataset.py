@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from data import contract as contracts
-from data.contract import Contract
+from data.contract import BadInputError, Contract
 
 
 def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
-    """The files to read and their contract.
+    """The files to read and their contract, which is checked to the last key.
 
     Args:
       data: a CSV file, a folder of them, the name of a contract to download, or None for the synthetic sample.
@@ -18,6 +18,18 @@ def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
     Raises:
       BadInputError: no such file or contract, a header no contract has, or a download that fails.
     """
+    path, chosen = _find(data, contract)
+    if chosen.hyperparameters:
+        from modules.network import Hyperparameters
+
+        try:
+            Hyperparameters.from_mapping(chosen.hyperparameters)
+        except BadInputError as error:
+            raise BadInputError(f"contract {chosen.name}: hyperparameters: {error}") from error
+    return path, chosen
+
+
+def _find(data: str | None, contract: str | None) -> tuple[Path, Contract]:
     from data import reader
 
     if data is None:

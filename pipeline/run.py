@@ -46,11 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadInputError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return FAILED
     from pipeline.lock import exclusive
     from pipeline.logs import captured
     from pipeline.screen import Screen
 
-    log = settings.run_folder / "pipeline.log"
+    log, before = settings.run_folder / "pipeline.log", _versions(settings)
     with captured(log, options.verbose) as stream:
         screen = Screen(stream)
         try:
@@ -60,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
                 _track(settings, screen)
             return code
         except KeyboardInterrupt:
-            screen.say("stopped; nothing was pushed", style="bold yellow")
+            pushed = "nothing was pushed" if _versions(settings) == before else "the model had been pushed already"
+            screen.say(f"stopped; {pushed}", style="bold yellow")
             return FAILED
         except Exception as error:
             cause = _bad_input(error)
@@ -214,6 +218,7 @@ def _positive(text: str) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    from data import sample
     from pipeline import tracking
 
     path, contract = resolve(options.data, options.contract)
@@ -226,7 +231,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         data=path.resolve(),
         contract=contract,
         run_id=_new_run_id(options.artifacts),
-        synthetic=options.data is None,
+        synthetic=sample.is_synthetic(path),
         split=options.split,
         quarantine=options.quarantine,
         with_duration=options.with_duration,
@@ -254,6 +259,10 @@ def _quieten() -> None:
     from absl import logging
 
     logging.set_verbosity(logging.INFO)
+
+
+def _versions(settings: Settings) -> set[Path]:
+    return {*settings.serving.glob("[0-9]*")}
 
 
 def _point_latest(run_folder: Path) -> None:

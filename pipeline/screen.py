@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -24,6 +31,13 @@ class Screen:
 
     def __init__(self, stream: TextIO):
         self._console = Console(file=stream, highlight=False)
+        # Not redirected: what libraries write belongs in the log.
+        self._shown = {
+            "console": self._console,
+            "transient": True,
+            "redirect_stdout": False,
+            "redirect_stderr": False,
+        }
 
     def say(self, text: str, style: str = "") -> None:
         """One message."""
@@ -32,10 +46,12 @@ class Screen:
     def progress(self, events: Iterable[Stage | str]) -> list[Stage]:
         """Shows each component while it runs and its time when it is done; returns the finished ones."""
         stages = []
-        with self._console.status("starting") as status:
+        columns = (SpinnerColumn(), "{task.description}", TimeElapsedColumn())
+        with Progress(*columns, disable=not self._console.is_terminal, **self._shown) as progress:
+            task = progress.add_task("starting", total=None)
             for event in events:
                 if isinstance(event, str):
-                    status.update(f"{event} ...")
+                    progress.reset(task, description=event)
                     continue
                 stages.append(event)
                 note = "  [dim]cached[/]" if event.cached else ""
@@ -51,9 +67,7 @@ class Screen:
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
         )
-        # Not redirected: what libraries write belongs in the log.
-        quiet = {"redirect_stdout": False, "redirect_stderr": False}
-        with Progress(*columns, console=self._console, transient=True, **quiet) as progress:
+        with Progress(*columns, **self._shown) as progress:
             task = progress.add_task("starting", total=total)
             begun = itertools.count()
 

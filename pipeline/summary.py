@@ -51,6 +51,7 @@ def summarize(
             "rows": ingest["kept"],
             "quarantined": ingest["quarantined"],
             "synthetic": settings.synthetic,
+            "row_order": settings.contract.row_order,
             "label_rate": positives / ingest["kept"],
             "split": settings.split,
         },

@@ -211,9 +211,9 @@ def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quar
     if not bad or (quarantine and bad * 100 < MOST_QUARANTINED_PERCENT * read):
         return
     if quarantine:
-        advice = f"quarantine takes less than {MOST_QUARANTINED_PERCENT} %"
+        advice = f"--quarantine takes less than {MOST_QUARANTINED_PERCENT} %"
     else:
-        advice = "correct them, or set them aside with quarantine"
+        advice = "correct them, or set them aside with --quarantine"
     listed = list(itertools.chain.from_iterable(outcome["listed"] for outcome in outcomes))[:LISTED]
     more = [f"... and {bad - len(listed)} more"] if bad > len(listed) else []
     raise BadInputError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *listed, *more]))

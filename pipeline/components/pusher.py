@@ -55,13 +55,12 @@ def push(model: Path, base_directory: Path, keep: int) -> Path:
     base_directory.mkdir(parents=True, exist_ok=True)
     for leftover in base_directory.glob(f"{TEMPORARY}*"):
         shutil.rmtree(leftover)
-    newest = max(versions(base_directory), key=lambda folder: int(folder.name), default=None)
-    if newest is not None and _digest(newest) == _digest(model):
-        return newest
-    number = max(int(time.time()), int(newest.name) + 1 if newest else 0)
-    incoming = base_directory / f"{TEMPORARY}{number}"
-    shutil.copytree(model, incoming)
-    version = incoming.rename(base_directory / str(number))
+    version = max(versions(base_directory), key=lambda folder: int(folder.name), default=None)
+    if version is None or _digest(version) != _digest(model):
+        number = max(int(time.time()), int(version.name) + 1 if version else 0)
+        incoming = base_directory / f"{TEMPORARY}{number}"
+        shutil.copytree(model, incoming)
+        version = incoming.rename(base_directory / str(number))
     for old in sorted(versions(base_directory), key=lambda folder: int(folder.name))[:-keep]:
         shutil.rmtree(old)
     return version

@@ -26,10 +26,6 @@ TOLERANCE = 1e-5
 """Largest difference of a probability that is still float32 rounding."""
 
 
-class ServingProbeError(Exception):
-    """The exported model cannot be served, or serves other probabilities than were evaluated."""
-
-
 @component
 def ServingProbe(  # noqa: N802
     examples: InputArtifact[Examples],
@@ -45,7 +41,7 @@ def ServingProbe(  # noqa: N802
       examples: raw rows.
       model: the exported model.
       scores: the evaluated probabilities.
-      blessing: output; blessed, or not blessed with the reason in the file `reason`.
+      blessing: output; blessed, or not blessed with the reason in the file `INFRA_NOT_BLESSED`.
       contract: the contract as JSON.
       code: fingerprint of the code behind it.
     """
@@ -77,7 +73,8 @@ def probe(folder: Path, request: dict, scratch: Path) -> str | None:
     )
     scratch.unlink()
     if result.returncode:
-        return f"TF Serving's loader cannot run the model: {result.stderr.strip().splitlines()[-1:]}"
+        *_, problem = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
+        return f"TF Serving's loader cannot run the model: {problem}"
     found = json.loads(result.stdout.strip().splitlines()[-1])
     wrong = {name: difference for name, difference in found.items() if not difference <= TOLERANCE}
     if wrong:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from data.contract import CONTRACTS
 from modules.metrics import gains
 from pipeline.report import curves
 from pipeline.report.charts import Axis, Row, Series, around, rows
@@ -186,12 +188,11 @@ def which_to_believe(material: Material) -> Section:
     ]
     if data["split"] == "time":
         blocks.append("This run was split by time: its test customers are the newest of the file.")
+    if found is None and data.get("row_order") == "none":
+        blocks.append("The rows of this data are in no order of dates, so it cannot be walked through.")
+        return Section("believe", title, blocks)
     if found is None:
-        data_option = "" if data["synthetic"] else f" --data {data['source']}"
-        blocks += [
-            "This data has not been walked through yet. It takes minutes:",
-            Command(f".venv/bin/python -m pipeline.backtest{data_option}"),
-        ]
+        blocks += ["This data has not been walked through yet. It takes minutes:", Command(_backtest(material))]
         return Section("believe", title, blocks)
     spans, random = found["spans"], found["random_split"]
     numbers = [span["number"] for span in spans]
@@ -259,9 +260,20 @@ def which_to_believe(material: Material) -> Section:
     return Section("believe", title, blocks)
 
 
+def _backtest(material: Material) -> str:
+    """The command that walks through a run's data, with its columns."""
+    data = material.summary["dataset"]
+    command = [".venv/bin/python", "-m", "pipeline.backtest"]
+    command += [] if data["synthetic"] else ["--data", data["source"]]
+    if not (CONTRACTS / f"{data['contract']}.yaml").is_file():
+        command += ["--contract", f"{data['contract']}.yaml"]
+    command += ["--with-duration"] if material.summary.get("settings", {}).get("with_duration") else []
+    return shlex.join(command)
+
+
 def _exact(share: float) -> str:
     """A share with a digit behind the point only where it has one."""
-    return percent(share, 0 if (100 * share).is_integer() else 1)
+    return percent(share, 0 if round(100 * share, 6).is_integer() else 1)
 
 
 def _tenth(number: int) -> str:

@@ -102,7 +102,7 @@ def gather(run_folder: Path) -> Material:
         drift=_drift(model, uris["ContractExampleGen.examples"]),
         anomalies=describe(uris["ExampleValidator.anomalies"]),
         quarantine=quarantine if quarantine.is_file() else None,
-        backtest=_optional(artifacts / "backtests" / _backtest_name(summary), "backtest.json"),
+        backtest=_backtest(artifacts, summary),
         artifacts=_lineage(made, artifacts),
         model_run=uris["Trainer.model_run"],
     )
@@ -125,7 +125,10 @@ def last_blessed(run_folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]
     for folder in sorted(run_folder.parent.glob("[0-9]*"), reverse=True):
         if folder.name >= summary["run_id"] or not (folder / "summary.json").is_file():
             continue
-        other = read_summary(folder)
+        try:
+            other = read_summary(folder)
+        except BadInputError:
+            continue
         alike = all(other["dataset"][key] == summary["dataset"][key] for key in ("contract", "synthetic", "split"))
         if alike and set(other["features"]) == set(summary["features"]) and other["gate"]["blessed"]:
             return other
@@ -144,6 +147,12 @@ def _optional(folder: Path | None, name: str) -> Any:
     return json.loads((folder / name).read_text())
 
 
+def _backtest(artifacts: Path, summary: Mapping[str, Any]) -> Any:
+    """The walk through the run's data, if there is one; that of another file of the same contract is none."""
+    found = _optional(artifacts / "backtests" / _backtest_name(summary), "backtest.json")
+    return found if found and found["source"] == summary["dataset"]["source"] else None
+
+
 def _backtest_name(summary: Mapping[str, Any]) -> str:
     data = summary["dataset"]
     with_duration = summary.get("settings", {}).get("with_duration", "duration" in summary["features"])
@@ -154,6 +163,8 @@ def _slices(evaluation: str) -> list[Slice]:
     """The groups of the test split, by column and value."""
     import tensorflow_model_analysis as tfma
 
+    from modules.evaluation import band_labels
+
     candidate = next(spec for spec in tfma.load_eval_result(evaluation).config.model_specs if not spec.is_baseline)
     result = tfma.load_eval_result(evaluation, model_name=candidate.name)
     found = []
@@ -163,8 +174,10 @@ def _slices(evaluation: str) -> list[Slice]:
             # What cannot be computed is the text NaN.
             figures = {name: float(figure["doubleValue"]) for name, figure in metrics[""][""].items()}
             # The key of a banded number carries its edges, see modules.evaluation.slice_key.
-            found.append(Slice(column.split(" [")[0], str(value), figures))
-    return sorted(found, key=lambda group: (group.column, not group.value.startswith("below"), group.value))
+            name, _, edges = column.partition(" ")
+            bands = band_labels(json.loads(edges)) if edges else [value]
+            found.append(((name, bands.index(value), value), Slice(name, str(value), figures)))
+    return [group for _, group in sorted(found, key=lambda entry: entry[0])]
 
 
 def _drift(model: Path, examples: Path) -> dict[str, Drift]:

@@ -151,6 +151,8 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ({"slices": ["weekday"]}, "slices: numeric column 'weekday' needs bands"),
         ({"crosses": [["spent", "colour"]]}, "crosses: numeric column 'spent' needs one_hot: true or bins"),
         ({"crosses": [["weekday"]]}, "crosses.0"),
+        ({"label.name": "bought it"}, "'bought it' cannot be the name of a model's input"),
+        ({"numeric.größe": {"unit": "cm", "min": 0, "max": 9}}, "'größe' cannot be the name of a model's input"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

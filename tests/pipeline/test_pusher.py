@@ -36,6 +36,14 @@ def test_versions_rise_within_one_second_and_old_ones_go(model, tmp_path):
     assert sorted(versions(tmp_path / "served")) == pushed[-2:]
 
 
+def test_old_versions_go_although_the_model_is_the_newest_already(model, tmp_path):
+    for number in range(3):
+        (model / "saved_model.pb").write_bytes(b"graph %d" % number)
+        newest = push(model, tmp_path / "served", keep=3)
+    assert push(model, tmp_path / "served", keep=1) == newest
+    assert versions(tmp_path / "served") == [newest]
+
+
 def test_a_model_pushed_before_the_newest_becomes_a_version_again(model, tmp_path):
     first = push(model, tmp_path / "served", keep=3)
     (model / "saved_model.pb").write_bytes(b"other")

@@ -264,7 +264,7 @@ def ablate(files: Sequence[Path], seeds: int, results: Results) -> None:
 
 def _changed(change: Change, seed: int, train: Columns, evaluation: Columns) -> Score:
     from modules import estimator
-    from modules.network import Hyperparameters
+    from modules.hyperparameters import Hyperparameters
 
     hyperparameters = Hyperparameters.from_mapping({**change.contract.hyperparameters, **change.hyperparameters})
     return estimator.fit(train, evaluation, change.contract, False, hyperparameters, seed).score

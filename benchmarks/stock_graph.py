@@ -14,7 +14,7 @@ from tfx.types import standard_artifacts
 from data.contract import Contract
 from modules import transform
 from modules.examples import serialized
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 from modules.training import fit
 
 METRICS = (

@@ -16,7 +16,7 @@ from data.contract import Contract
 from modules import calibration as calibrations
 from modules import training, transform
 from modules.calibration import Calibration
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 
 _BATCH = 8192
 

@@ -9,83 +9,11 @@ Their first layers lie side by side in one: a single product with the many featu
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from data.contract import BadInputError, did_you_mean
-
-
-@dataclasses.dataclass(frozen=True)
-class Hyperparameters:
-    """What a fit is made with; the Tuner searches over it and contracts may set it.
-
-    Raises:
-      BadInputError: a value is outside its range.
-    """
-
-    width: int = 48
-    """Units of each hidden layer."""
-    depth: int = 2
-    """Hidden layers."""
-    input_dropout: float = 0.1
-    """Share of features dropped in training, for all members the same."""
-    dropout: float = 0.2
-    """Share of hidden units dropped in training."""
-    batch_normalization: bool = False
-    """Whether hidden layers are normalised over the batch."""
-    learning_rate: float = 1.5e-3
-    """Peak of the schedule: linear warm-up, then cosine decay."""
-    weight_decay: float = 1.0
-    """Decoupled decay of AdamW, per step and relative to the learning rate; biases are not decayed."""
-    batch_size: int = 256
-    """Rows per step."""
-    epochs: int = 14
-    """Passes over the training rows, over which the schedule decays; early stopping may end sooner."""
-    members: int = 3
-    """Nets in the average."""
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("width", 1, 4096),
-            ("depth", 1, 16),
-            ("input_dropout", 0.0, 0.9),
-            ("dropout", 0.0, 0.9),
-            ("learning_rate", 1e-6, 1.0),
-            ("weight_decay", 0.0, 10.0),
-            ("batch_size", 1, 1 << 20),
-            ("epochs", 1, 10_000),
-            ("members", 1, 64),
-        ):
-            value = getattr(self, name)
-            whole = isinstance(low, int)
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise BadInputError(f"hyperparameter {name}: expected a {'whole ' * whole}number, got {value!r}")
-            if not low <= value <= high:
-                raise BadInputError(f"hyperparameter {name}: expected {low} to {high}, got {value!r}")
-        if not isinstance(self.batch_normalization, bool):
-            raise BadInputError(
-                f"hyperparameter batch_normalization: expected true or false, got {self.batch_normalization!r}"
-            )
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Hyperparameters:
-        """Defaults with some values replaced, as a contract or a tuner gives them.
-
-        Raises:
-          BadInputError: a name is unknown or a value is outside its range.
-        """
-        known = {field.name for field in dataclasses.fields(cls)}
-        for name in values:
-            if name not in known:
-                raise BadInputError(f"unknown hyperparameter {name!r}{did_you_mean(name, known)}")
-        return cls(**values)
-
-    def asdict(self) -> dict[str, Any]:
-        """Plain values by name, as JSON and TFX take them."""
-        return dataclasses.asdict(self)
+from modules.hyperparameters import Hyperparameters
 
 
 def build(inputs: int, hyperparameters: Hyperparameters, initial_logit: float = 0.0) -> keras.Model:

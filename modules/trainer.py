@@ -20,7 +20,7 @@ from data.contract import Contract
 from modules import calibration as calibrations
 from modules.examples import load
 from modules.export import ServingModule
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 from modules.signatures import CANARY, CARD, PROFILE, RAW_SIGNATURE, WARMUP, extras
 from modules.training import fit, logits
 

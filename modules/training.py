@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from modules import network
+from modules.hyperparameters import Hyperparameters
 
 PATIENCE = 6
 """Epochs without a better eval log loss after which training stops."""
@@ -36,7 +37,7 @@ class Fitted:
 def fit(
     train: tuple[np.ndarray, np.ndarray],
     evaluation: tuple[np.ndarray, np.ndarray],
-    hyperparameters: network.Hyperparameters,
+    hyperparameters: Hyperparameters,
     seed: int,
     log_dir: str | Path | None = None,
 ) -> Fitted:
@@ -98,7 +99,7 @@ def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.cast((tf.reduce_mean(logits, axis=1) > 0.0) == (labels[:, 0] > 0.5), tf.float32)
 
 
-def _optimizer(hyperparameters: network.Hyperparameters, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(hyperparameters: Hyperparameters, steps: int) -> keras.optimizers.Optimizer:
     warm_up = max(1, round(WARM_UP * steps))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,

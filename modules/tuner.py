@@ -10,7 +10,7 @@ from tfx.v1.components import FnArgs, TunerFnResult
 
 from data.contract import Contract
 from modules.examples import Rows, load
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 from modules.training import fit
 
 OBJECTIVE = "val_average_log_loss"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data import contract as contracts
 from data.contract import BadInputError, Contract
+from modules.hyperparameters import Hyperparameters
 
 
 def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
@@ -19,13 +20,10 @@ def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
       BadInputError: no such file or contract, a header no contract has, or a download that fails.
     """
     path, chosen = _find(data, contract)
-    if chosen.hyperparameters:
-        from modules.network import Hyperparameters
-
-        try:
-            Hyperparameters.from_mapping(chosen.hyperparameters)
-        except BadInputError as error:
-            raise BadInputError(f"contract {chosen.name}: hyperparameters: {error}") from error
+    try:
+        Hyperparameters.from_mapping(chosen.hyperparameters)
+    except BadInputError as error:
+        raise BadInputError(f"contract {chosen.name}: {error}") from error
     return path, chosen
 
 

@@ -129,3 +129,13 @@ def area_under_curve(rows, with_duration):
     with threadpool_limits(1):
         scores = model.fit(features[train], bought[train]).predict_proba(features[test])
     return roc_auc_score(bought[test], scores[:, 1])
+
+
+def test_what_is_drawn_is_known_by_its_name(tmp_path, monkeypatch, capsys):
+    assert sample.is_synthetic(sample.ensure(10, folder=tmp_path))
+    assert sample.is_synthetic(tmp_path)
+    assert not sample.is_synthetic(tmp_path / "bank-full.csv")
+    monkeypatch.setattr("sys.argv", ["sample", "--rows", "10", "--out", str(tmp_path / "customers.csv")])
+    with pytest.raises(SystemExit):
+        sample.main()
+    assert "must begin with synthetic-" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from data import columns
 from data import contract as contracts
 from modules import calibration, estimator, metrics, transform
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 
 CONTRACT = contracts.load("bank-full")
 QUICK = Hyperparameters(width=16, epochs=4, members=1)

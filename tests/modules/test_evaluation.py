@@ -126,6 +126,16 @@ def test_slices_are_values_of_categories_and_bands_of_numbers():
     }
 
 
+def test_values_of_a_slice_may_be_written_in_any_letters():
+    extracts = {
+        tfma.FEATURES_KEY: {"town": np.array([["Zürich".encode()], ["東京".encode()]], object)},
+        tfma.LABELS_KEY: np.array([[1], [0]]),
+        tfma.PREDICTIONS_KEY: {"probability": np.array([0.9, 0.2])},
+    }
+    found = [slices[tfma.SLICE_KEY_TYPES_KEY][0] for slices in evaluation.slice_batch(extracts, ["town"])]
+    assert sorted(found) == [(), (("town", "Zürich"),), (("town", "東京"),)]
+
+
 def test_bounds_are_those_of_the_gate():
     config = evaluation.eval_config(contracts.load("bank-full"), Gate(min_auc=0.6, max_auc_loss=0.02))
     bound = config.metrics_specs[0].per_slice_thresholds["auc"].thresholds[0]

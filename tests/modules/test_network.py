@@ -6,7 +6,7 @@ import pytest
 
 from data.contract import BadInputError
 from modules import network
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 
 SMALL = Hyperparameters(width=8, depth=2, members=3)
 

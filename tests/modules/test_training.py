@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from modules import training
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 
 SMALL = Hyperparameters(width=8, depth=1, dropout=0.1, learning_rate=0.02, batch_size=64, epochs=8, members=2)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modules.examples import Rows
-from modules.network import Hyperparameters
+from modules.hyperparameters import Hyperparameters
 from modules.tuner import OBJECTIVE, Search
 
 DEFAULTS = Hyperparameters(width=8, depth=1, epochs=2, members=2, batch_size=64)

@@ -221,7 +221,7 @@ def test_quarantine_is_for_less_than_one_percent(write, ingest):
     rows[:9] = ["x"] * 9
     assert summary(ingest(write(rows), quarantine=True))["quarantined"] == 9
     rows[:10] = ["x"] * 10
-    with pytest.raises(BadInputError, match="10 of 1000 rows cannot be read; quarantine takes less than 1 %"):
+    with pytest.raises(BadInputError, match="10 of 1000 rows cannot be read; --quarantine takes less than 1 %"):
         ingest(write(rows), quarantine=True)
 
 

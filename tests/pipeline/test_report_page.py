@@ -279,6 +279,20 @@ def test_a_run_without_the_optional_parts_says_so(build, material):
     assert "python -m pipeline.backtest" in text
 
 
+def test_the_command_for_a_backtest_is_one_that_works(build, material):
+    def text(settings=(), **dataset):
+        now = {**material.summary, "dataset": {**material.summary["dataset"], "synthetic": False, **dataset}}
+        now["settings"] = {**material.summary["settings"], **dict(settings)}
+        return build(replace(material, summary=now, backtest=None)).text
+
+    assert "pipeline.backtest --data '/my calls/a.csv'" in text(source="/my calls/a.csv")
+    assert "--with-duration" in text({"with_duration": True})
+    assert "--contract loans.yaml" in text(contract="loans")
+    unordered = text(row_order="none")
+    assert "pipeline.backtest" not in unordered
+    assert "in no order of dates" in unordered
+
+
 def test_rows_set_aside_are_listed_with_their_reasons(build, material, tmp_path):
     file = tmp_path / "quarantine.csv"
     file.write_text("file,line,reason\n" + "".join(f"a.csv,{n},<b>bad</b>\n" for n in range(2, 40)))

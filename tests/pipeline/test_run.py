@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from data import contract as contracts
 from pipeline import run
 from tests.conftest import ROOT
 
@@ -44,6 +45,13 @@ def test_a_header_that_no_contract_has(capsys, tmp_path):
     assert "other.csv" in message
     assert "nearest is bank-full" in message
     assert "'jobb'" in message
+
+
+def test_hyperparameters_of_a_contract_are_checked_before_anything_runs(capsys, tmp_path, sample_csv):
+    file = tmp_path / "mine.yaml"
+    file.write_text((contracts.CONTRACTS / "bank-full.yaml").read_text() + "hyperparameters: {widht: 3}\n")
+    message = refused(capsys, "--data", sample_csv, "--contract", file, "--artifacts", tmp_path)
+    assert "contract bank-full: unknown hyperparameter 'widht' (did you mean 'width'?)" in message
 
 
 def test_a_contract_that_is_not_there(capsys, tmp_path, sample_csv):

@@ -392,6 +392,9 @@ def main() -> None:
         "--results", type=Path, help="default: comparison.json or ablation.json in artifacts/benchmarks"
     )
     options = parser.parse_args()
+    absent = [str(file) for file in options.data if not file.is_file()]
+    if absent:
+        parser.error(f"no such file: {', '.join(absent)}; --data names those there are")
 
     results = Results(options.results or RESULTS / ("ablation.json" if options.ablation else "comparison.json"))
     if options.ablation:

@@ -2,7 +2,7 @@
 
 Their settings are the best of twelve random ones for each library, by the mean log loss over the three data sets with
 and without `duration` on the eval rows of one split; of six for CatBoost, which takes longest, on the two bank files.
-The test rows had no part in it.
+The test rows of that split had no part in it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from modules.signatures import read_card, serving_folder
 from pipeline.runners import Stage
 from pipeline.settings import SPLITS, Settings
 
-ASKED = ("with_duration", "quarantine", "trials", "members", "seed", "benchmark")
+ASKED = ("with_duration", "quarantine", "trials", "members", "seed", "benchmark", "cost", "margin")
 """What of the settings `summary.json` repeats as it is."""
 
 

@@ -10,13 +10,13 @@ from pipeline.settings import Settings
 REPORT = "report.html"
 
 
-def build(run_folder: Path, cost: float = Settings.cost, margin: float = Settings.margin) -> Path:
+def build(run_folder: Path, cost: float | None = None, margin: float | None = None) -> Path:
     """Writes `report.html` beside a run's summary.
 
     Args:
       run_folder: `artifacts/runs/<id>`.
-      cost: of a call, in euros, above 0.
-      margin: of a buyer before the cost of the call, in euros, above 0.
+      cost: of a call, in euros, above 0; None for what the run was given.
+      margin: of a buyer before the cost of the call, likewise.
 
     Returns:
       The page's path.
@@ -27,8 +27,10 @@ def build(run_folder: Path, cost: float = Settings.cost, margin: float = Setting
     from pipeline.report.gather import gather
     from pipeline.report.page import render
 
-    path = run_folder / REPORT
-    path.write_text(render(gather(run_folder.resolve()), cost, margin), encoding="utf-8")
+    path, material = run_folder / REPORT, gather(run_folder.resolve())
+    given = material.summary.get("settings", {})
+    page = render(material, cost or given.get("cost", Settings.cost), margin or given.get("margin", Settings.margin))
+    path.write_text(page, encoding="utf-8")
     return path
 
 
@@ -37,16 +39,14 @@ def add_money(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cost",
         type=_euros,
-        default=Settings.cost,
         metavar="EUROS",
-        help="of a call, for the report's profit curve (default: %(default)g)",
+        help=f"of a call, for the report's profit curve (default: what the run was given, else {Settings.cost:g})",
     )
     parser.add_argument(
         "--margin",
         type=_euros,
-        default=Settings.margin,
         metavar="EUROS",
-        help="of a buyer before the cost of the call, likewise (default: %(default)g)",
+        help=f"of a buyer before the cost of the call (default: likewise, else {Settings.margin:g})",
     )
 
 

@@ -221,6 +221,13 @@ def test_cost_and_margin_move_the_advice(build, material):
     assert "the best 0 %" not in none_pays
 
 
+def test_cost_and_margin_stay_those_of_the_run_unless_others_are_given(build, material):
+    now = {**material.summary, "settings": {**material.summary["settings"], "cost": 30.0, "margin": 200.0}}
+    material = replace(material, summary=now)
+    assert "a call pays from a score of 15 % on" in build(material).text
+    assert "a call pays from a score of 5 % on" in build(material, cost=10).text
+
+
 def test_a_choice_that_lost_on_test_is_no_advice(build, material):
     labels, probabilities = material.scores["test"]
     inverted = {**material.scores, "test": (labels, 1 - probabilities)}

@@ -23,6 +23,8 @@ RUN uv pip install --system --no-cache --compile-bytecode --require-hashes --req
 COPY data ./data
 COPY modules ./modules
 COPY pipeline ./pipeline
+# The report compares the splits as the drift monitor does.
+COPY monitoring ./monitoring
 RUN python -m pipeline.run
 
 FROM python AS pushed

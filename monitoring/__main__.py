@@ -6,6 +6,7 @@ Starts the embedded server, the exporter and a real Prometheus on loopback, send
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -34,6 +35,8 @@ def main() -> int:
     models = artifacts / "serving" / "purchase-model"
     stack = Stack(models, artifacts / "runs", artifacts / "monitoring", Ports(arguments.port))
     console = Console()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # so that nothing is left running
     try:
         with ExitStack() as running:
             with console.status("starting the server, the exporter and Prometheus ..."):

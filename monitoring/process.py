@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-SERVER_NAMES = ("tensorflow_model_server", "tensorflow_model")
-"""As the kernel shows TF Serving's binary: whole, or cut at 15 characters plus one."""
+SERVER_NAMES = ("tensorflow_model_server", "tensorflow_mode")
+"""TF Serving's binary by its command line, or cut at 15 characters as the kernel keeps it."""
 SERVER_MODULE = ["-m", "serving"]
 
 
@@ -69,12 +70,15 @@ class ServerProcess:
         return next((process for process in candidates if self._may_listen(process)), None)
 
     def _may_listen(self, process: psutil.Process) -> bool:
-        """False where another port is seen; sockets of another user's process cannot be seen."""
+        """False where another port is seen; neither sockets of another user's process nor those of another network
+        can be, as when a container shares the server's processes only."""
         try:
+            if _network(process.pid) != _network("self"):
+                return True
             sockets = process.net_connections("tcp")
-        except psutil.AccessDenied:
+        except (psutil.AccessDenied, PermissionError):
             return True
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, FileNotFoundError):
             return False
         return any(socket.status == psutil.CONN_LISTEN and socket.laddr.port == self._port for socket in sockets)
 
@@ -83,6 +87,11 @@ def _is_server(info: dict) -> bool:
     command = info["cmdline"] or []
     at = command.index("-m") if "-m" in command else len(command)
     return info["name"] in SERVER_NAMES or command[at : at + 2] == SERVER_MODULE
+
+
+def _network(pid: int | str) -> str:
+    """The network namespace of a process."""
+    return os.readlink(f"/proc/{pid}/ns/net")
 
 
 def _memory_limit(pid: int) -> int:

@@ -41,10 +41,14 @@ class ServerApi:
         self._model = model
 
     def versions(self) -> list[VersionStatus]:
-        """Every version the server knows. Raises NoAnswerError."""
+        """Every version the server knows: none while nothing has been pushed. Raises NoAnswerError."""
         try:
             found = _ask(f"{self._url}/v1/models/{self._model}")["model_version_status"]
             return [VersionStatus(v["version"], v["state"], v["status"]["error_code"]) for v in found]
+        except NoAnswerError as error:
+            if _knows_no_version(error.__cause__):
+                return []
+            raise
         except (KeyError, TypeError) as error:
             raise NoAnswerError(f"unexpected status: {error}") from error
 
@@ -75,6 +79,13 @@ class ServerApi:
             return _ask(f"{self._url}/monitoring/profile")[self._model]
         except (KeyError, TypeError) as error:
             raise NoAnswerError(f"no profile: {error}") from error
+
+
+def _knows_no_version(error: BaseException | None) -> bool:
+    """Whether a model server has said so; anything else answers 404 with a page."""
+    if not isinstance(error, urllib.error.HTTPError) or error.code != 404:
+        return False
+    return error.headers.get_content_type() == "application/json"
 
 
 def _ask(url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:

@@ -60,6 +60,9 @@ class Route:
     bad_version: bool = False
 
 
+_VERSION_DIGITS = len(str(2**63))
+
+
 @lru_cache(maxsize=4096)
 def find_route(method: str, target: str) -> Route:
     """Reads a path as TensorFlow Serving does: any case for the literals, but a verb only works in lower case."""
@@ -71,14 +74,15 @@ def find_route(method: str, target: str) -> Route:
         api, verb = verb, verb if verb.islower() else ""
     else:
         api, verb = "", "metadata" if verb == "metadata" else "status"
-    number = int(version) if version else None
+    # Python refuses to read numbers of thousands of digits.
+    number = int(version[-_VERSION_DIGITS:]) if version else None
     return Route(
         verb,
         _unquote(model) if model else "",
         number,
         _unquote(label) if label else None,
         api,
-        bad_version=number is not None and number >= 2**63,
+        bad_version=number is not None and (number >= 2**63 or len(version.lstrip("0")) > _VERSION_DIGITS),
     )
 
 
@@ -251,7 +255,10 @@ class Application:
         for _ in range(requests):
             self._metrics.runtime_latency.observe(micros, servable.model, api, "TF1")
         if servable.recent and signature.name == DEFAULT_SIGNATURE and not canary:
-            servable.recent.add(signature.inputs, arrays, outputs)
+            try:
+                servable.recent.add(signature.inputs, arrays, outputs)
+            except Exception:
+                log.exception("customers could not be counted; their predictions are right")
         return outputs
 
     # --- predict ----------------------------------------------------------------------------------------------------

@@ -70,7 +70,9 @@ class Batcher:
         del self._queue[: len(batch)]
         self._submit(lambda: self._answers(batch), lambda answers: self._finish(batch, answers))
 
-    def _finish(self, batch: Sequence[Waiting], answers: Sequence[Answer]) -> None:
+    def _finish(self, batch: Sequence[Waiting], answers: Sequence[Answer] | ServingError) -> None:
+        if isinstance(answers, ServingError):  # what no request has caused
+            answers = [answers] * len(batch)
         if self._queue:
             self._next()
         else:

@@ -233,12 +233,15 @@ def _columns(header: list[str], inputs: Mapping[str, str], source: Path) -> list
 
 def _cells(reader: Any, header: list[str], source: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of each row; empty lines are passed over."""
-    for cells in reader:
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise BadInputError(f"{source}, line {reader.line_num}: {len(cells)} cells, expected {len(header)}")
-        yield reader.line_num, cells
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise BadInputError(f"{source}, line {reader.line_num}: {len(cells)} cells, expected {len(header)}")
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise BadInputError(f"{source}, line {reader.line_num}: {error}") from error
 
 
 def _row(cells: list[str], columns: Iterable[Column], line: int, source: Path) -> Row:

@@ -8,6 +8,7 @@ unknown verbs) come out right.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import zlib
 from collections import deque
@@ -18,6 +19,8 @@ from http import HTTPStatus
 import httptools
 
 from serving.json_writer import error_body
+
+log = logging.getLogger(__name__)
 
 JSON = b"application/json"
 HTML = b"text/html"
@@ -113,6 +116,7 @@ class HttpProtocol(asyncio.Protocol):
         self.last_activity = time.monotonic()
         self._discard = False
         self._refusal = 0
+        self._looping = False
         self._reset()
 
     def _reset(self) -> None:
@@ -204,20 +208,37 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse(413)
                 return
         request = Request(method.decode(), _target(url), headers, body, keep_alive)
-        if self.busy:
-            self._waiting.append(request)
-            if len(self._waiting) >= _MAX_PIPELINED and self._transport is not None:
-                self._transport.pause_reading()
-        else:
-            self._start(request)
+        self._waiting.append(request)
+        if not self.busy:
+            self._next()
+        elif len(self._waiting) >= _MAX_PIPELINED and self._transport is not None:
+            self._transport.pause_reading()
 
     # --- answering --------------------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        """Handles waiting requests until one takes time; those that are answered at once come round in this loop."""
+        if self._looping:
+            return
+        self._looping = True
+        while self._waiting and not self.busy:
+            request = self._waiting.popleft()
+            if len(self._waiting) == _MAX_PIPELINED - 1 and self._transport is not None:
+                self._transport.resume_reading()
+            self._start(request)
+        self._looping = False
+        if self._refusal and not self.busy and self._transport is not None and not self._transport.is_closing():
+            self._refuse(self._refusal)
 
     def _start(self, request: Request) -> None:
         self.busy = True
         self._shared.in_flight += 1
-        respond = _Responder(self, request)
-        self._shared.handle(request, respond)
+        try:
+            self._shared.handle(request, _Responder(self, request))
+        except Exception:
+            log.exception("a request failed inside the server")
+            if self.busy:
+                self.finish(request, 500, error_body("Internal error"), JSON, b"", close=True)
 
     def finish(self, request: Request, status: int, body: bytes, content_type: bytes, extra: bytes, close: bool):
         """Writes the answer and takes the next pipelined request."""
@@ -232,12 +253,8 @@ class HttpProtocol(asyncio.Protocol):
             self._waiting.clear()
             self._discard = True
             self._transport.close()
-        elif self._waiting:
-            self._start(self._waiting.popleft())
-            if len(self._waiting) == _MAX_PIPELINED - 1 and self._transport is not None:
-                self._transport.resume_reading()
-        elif self._refusal:
-            self._refuse(self._refusal)
+        else:
+            self._next()
 
     def _write(self, status: int, body: bytes, content_type: bytes, extra: bytes, close: bool) -> None:
         head = b"%s%sDate: %s\r\nContent-Length: %d\r\n%s%s\r\n" % (

@@ -272,7 +272,10 @@ class Manager:
         version.state = State.AVAILABLE
         model.publish()
         self._log("loaded", model, version, seconds=round(micros / 1e6, 3))
-        self._announce(servable)
+        try:
+            self._announce(servable)
+        except Exception as error:
+            log.warning("the version serves, but could not be announced: %s", error, extra=_about(model, version))
 
     def _record_stages(self, path: str, servable: Servable) -> None:
         times = servable.load_times

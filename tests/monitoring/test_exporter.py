@@ -23,6 +23,9 @@ ROOT = Path(__file__).parents[2]
 CANARY = {"instances": [{"age": 33}], "predictions": [{"probability": 0.25, "purchase": 0}]}
 
 
+NOT_FOUND = {"error": "Could not find any versions of model purchase-model"}
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer(self.server.pages.get(self.path))
@@ -33,7 +36,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(self.server.pages.get("predict"))
 
     def answer(self, document):
-        self.send_response(200 if document is not None else 404)
+        self.send_response(404 if document in (None, NOT_FOUND) else 200)
+        if document is not None:
+            self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(json.dumps(document).encode())
 
@@ -171,6 +176,13 @@ def test_no_version_available(collector, server):
     assert ("model_server_serving_version_number",) not in found
 
 
+def test_a_server_that_has_never_had_a_version_is_up_and_has_none_available(collector, server):
+    server.pages = {"/v1/models/purchase-model": NOT_FOUND}
+    found = scrape(collector)
+    assert found["model_server_up",] == 1
+    assert found["model_server_available_versions",] == 0
+
+
 @pytest.mark.parametrize("page", [None, {"error": "x"}, []])
 def test_server_down_or_talking_nonsense(collector, server, page):
     assert scrape(collector)["model_server_up",] == 1
@@ -239,6 +251,19 @@ def test_watched_folder_measures_lists_and_marks_unreadable_ones(folders, sample
         os.utime(lists / f"{number}.csv", (2e9, 2e9 + number))
     watched.poll()
     assert list(watched.results()) == ["2.csv", "1.csv", "0.csv"]
+
+
+def test_a_serving_process_in_another_network_is_found_although_its_port_cannot_be_seen(unused_ports, monkeypatch):
+    command = [sys.executable, "-c", "print(flush=True); import time; time.sleep(60)", "-m", "serving"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        server.stdout.readline()
+        assert ServerProcess(unused_ports[0]).usage() is None
+        monkeypatch.setattr("monitoring.process._network", lambda pid: "ours" if pid == "self" else "theirs")
+        assert ServerProcess(unused_ports[0]).usage().resident_bytes > 0
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_serving_process_is_found_by_its_port_and_found_again(unused_ports):

@@ -52,6 +52,21 @@ def predictions(answer: tuple[int, dict[str, str], bytes]) -> list[float]:
     return json.loads(body)["predictions"]
 
 
+def test_more_pipelined_requests_than_python_calls_deep_are_all_answered(wire):
+    slow = post(json.dumps({"instances": [1.0] * 20_000}).encode())
+    wire.send(slow + b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 1_500)
+    assert len(predictions(wire.answer())) == 20_000
+    assert {wire.answer()[0] for _ in range(1_500)} == {200}
+
+
+def test_a_version_of_thousands_of_digits_is_a_bad_version(wire):
+    wire.send(f"GET /v1/models/half_plus_two/versions/{'9' * 5_000} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    status, _, body = wire.answer()
+    assert (status, body) == (400, b"")
+    wire.send(f"GET /v1/models/half_plus_two/versions/{'0' * 5_000}1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert wire.answer()[0] in (200, 404)
+
+
 def test_pipelined_requests_are_answered_in_order(wire):
     bodies = [json.dumps({"instances": [float(number)]}).encode() for number in range(40)]
     bad = post(b"{")

@@ -46,7 +46,14 @@ class FakeServable:
 class Bench:
     """A manager over a directory, and waiting for what it does."""
 
-    def __init__(self, root: Path, configs: list[ModelConfig] | None = None, reread=None, **options):
+    def __init__(
+        self,
+        root: Path,
+        configs: list[ModelConfig] | None = None,
+        reread=None,
+        announce=lambda servable: None,
+        **options,
+    ):
         FakeServable.loads = []
         self.root = root
         self.metrics = Metrics()
@@ -57,6 +64,7 @@ class Bench:
             RuntimeOptions(),
             self.metrics,
             reread=reread,
+            announce=announce,
             load=FakeServable,
         )
 
@@ -119,6 +127,17 @@ def test_a_new_version_replaces_the_old_one_which_finishes_its_requests(bench):
     one.wait_for({2: "AVAILABLE", 1: "END"})
     with pytest.raises(ServingError, match=r"Specific\(m, 1\)"):
         one.manager.acquire("m", version=1)
+
+
+def test_versions_go_on_coming_after_one_that_could_not_be_announced(bench):
+    def announce(servable):
+        raise ValueError("a canary cut in half")
+
+    one = bench(announce=announce)
+    one.push(1)
+    one.wait_for({1: "AVAILABLE"})
+    one.push(2)
+    one.wait_for({2: "AVAILABLE", 1: "END"})
 
 
 def test_a_broken_version_is_retried_then_given_up_and_never_displaces_a_good_one(bench):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,12 +19,14 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def served(first, tmp_path_factory):
-    artifacts, _, found = first
-    base = artifacts / "serving" / "purchase-model"
-    log = tmp_path_factory.mktemp("server") / "log"
+    _, _, found = first
+    version = Path(found["pushed"]["path"])
+    folder = tmp_path_factory.mktemp("server")
+    base, log = folder / "models", folder / "log"
+    shutil.copytree(version, base / version.name)  # other tests push more versions beside it
     flags = ["--model_name=purchase-model", f"--model_base_path={base}", f"--monitoring_config_file={METRICS}"]
     with ServerProcess(flags, log) as server:
-        yield server, json.loads(Path(found["pushed"]["path"], "assets.extra", "canary.json").read_text()), found
+        yield server, json.loads((version / "assets.extra" / "canary.json").read_text()), found
 
 
 def test_it_answers_the_stored_row_as_the_trainer_did(served):

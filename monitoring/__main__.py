@@ -1,6 +1,7 @@
 """Shows the monitoring on one machine, without Docker: `python -m monitoring`.
 
-Starts the embedded server, the exporter and a real Prometheus on loopback, sends customers, and says where to look.
+Starts the embedded server, which listens on every address, and on loopback the exporter and a real Prometheus; sends
+customers, and says where to look.
 """
 
 from __future__ import annotations

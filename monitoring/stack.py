@@ -1,4 +1,4 @@
-"""Server, exporter and a real Prometheus as processes on loopback, without Docker."""
+"""Server, exporter and a real Prometheus as processes, without Docker."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ class Route:
     bad_version: bool = False
 
 
-_VERSION_DIGITS = len(str(2**63))
+_NO_VERSION = 2**63
+"""The first number that is no version."""
 
 
 @lru_cache(maxsize=4096)
@@ -74,15 +75,17 @@ def find_route(method: str, target: str) -> Route:
         api, verb = verb, verb if verb.islower() else ""
     else:
         api, verb = "", "metadata" if verb == "metadata" else "status"
-    # Python refuses to read numbers of thousands of digits.
-    number = int(version[-_VERSION_DIGITS:]) if version else None
+    # Python refuses to read numbers of thousands of digits, so those too long for 64 bits stay unread.
+    digits = (version or "").lstrip("0")
+    readable = len(digits) <= len(str(_NO_VERSION))
+    number = int(digits or 0) if version and readable else None
     return Route(
         verb,
         _unquote(model) if model else "",
         number,
         _unquote(label) if label else None,
         api,
-        bad_version=number is not None and (number >= 2**63 or len(version.lstrip("0")) > _VERSION_DIGITS),
+        bad_version=not readable or (number is not None and number >= _NO_VERSION),
     )
 
 

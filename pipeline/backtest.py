@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("stopped\n")
         return FAILED
     from data import columns as tables
-    from pipeline.logs import captured
+    from pipeline.logs import captured, one_line
     from pipeline.screen import SYNTHETIC, Screen
 
     log = folder / "backtest.log"
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
             return FAILED
         except Exception as error:
             sys.excepthook(type(error), error, error.__traceback__)
-            screen.say(f"failed: {type(error).__name__}: {error}".splitlines()[0], style="bold red")
+            screen.say(f"failed: {one_line(error)}", style="bold red")
             screen.say(f"the whole story is in {log}")
             return FAILED
         source = {"source": str(path.resolve()), "synthetic": synthetic}

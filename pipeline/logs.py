@@ -1,4 +1,4 @@
-"""Keeps library noise off the screen: everything written to stdout or stderr goes to a run's log file."""
+"""What of noise and errors reaches the screen: a line. All that is written to stdout or stderr goes to a log file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+
+def one_line(error: BaseException) -> str:
+    """An error for the screen: its type and the first line of its message."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 @contextmanager

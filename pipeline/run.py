@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("stopped\n")
         return FAILED
     from pipeline.lock import exclusive
-    from pipeline.logs import captured
+    from pipeline.logs import captured, one_line
     from pipeline.screen import Screen
 
     log, before = settings.run_folder / "pipeline.log", _versions(settings)
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
                 screen.say(str(cause), style="red")
                 return BAD_INPUT
             sys.excepthook(type(error), error, error.__traceback__)
-            screen.say(f"failed: {type(error).__name__}: {error}".splitlines()[0], style="bold red")
+            screen.say(f"failed: {one_line(error)}", style="bold red")
             screen.say(f"the whole story is in {log}")
             return FAILED
 
@@ -112,14 +112,15 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
 
 def _report(settings: Settings, screen: Screen) -> None:
     """Writes the report; a model that was pushed stays pushed if it cannot be written."""
+    from pipeline.logs import one_line
     from pipeline.report import build
 
     try:
         screen.say(f"report: {build(settings.run_folder, settings.cost, settings.margin)}")
     except Exception as error:
         sys.excepthook(type(error), error, error.__traceback__)
-        problem, log = f"{type(error).__name__}: {error}".splitlines()[0], settings.run_folder / "pipeline.log"
-        screen.say(f"the report could not be written: {problem}; see {log}", style="bold red")
+        log = settings.run_folder / "pipeline.log"
+        screen.say(f"the report could not be written: {one_line(error)}; see {log}", style="bold red")
 
 
 def _track(settings: Settings, screen: Screen) -> None:

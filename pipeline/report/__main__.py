@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from data.contract import BadInputError
-from pipeline.logs import captured
+from pipeline.logs import captured, one_line
 from pipeline.report import add_money, build
 from pipeline.report.gather import read_summary
 from pipeline.settings import ARTIFACTS
@@ -53,8 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             return BAD_INPUT
         except Exception as error:
             sys.excepthook(type(error), error, error.__traceback__)
-            problem = f"{type(error).__name__}: {error}".splitlines()[0]
-            screen.write(f"the report could not be written: {problem}; see {log}\n")
+            screen.write(f"the report could not be written: {one_line(error)}; see {log}\n")
             return FAILED
         screen.write(f"{path}\n")
     return DONE

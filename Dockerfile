@@ -21,10 +21,14 @@ FROM python AS trained
 COPY requirements.txt ./
 RUN uv pip install --system --no-cache --compile-bytecode --require-hashes --requirements requirements.txt
 COPY data ./data
+COPY analysis ./analysis
+COPY pages ./pages
 COPY modules ./modules
-COPY pipeline ./pipeline
+COPY runs ./runs
 # The report compares the splits as the drift monitor does.
 COPY monitoring ./monitoring
+COPY report ./report
+COPY pipeline ./pipeline
 RUN python -m pipeline.run
 
 FROM python AS pushed
@@ -42,7 +46,8 @@ RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
         tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
     && rm pins.txt
-COPY data/__init__.py data/contract.py data/profile.py ./data/
+COPY data/__init__.py data/contract.py ./data/
+COPY analysis/__init__.py analysis/profile.py ./analysis/
 COPY serving ./serving
 COPY --chmod=0755 serving/container/healthcheck.sh /usr/local/bin/
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
@@ -61,7 +66,8 @@ RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
         numpy prometheus-client psutil pydantic pyyaml \
     && rm pins.txt
-COPY data/__init__.py data/contract.py data/profile.py ./data/
+COPY data/__init__.py data/contract.py ./data/
+COPY analysis/__init__.py analysis/profile.py ./analysis/
 COPY monitoring ./monitoring
 # The canary, the reference profile and the run's figures are those of the model that is served.
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving

@@ -36,10 +36,10 @@ def measure(graph: str, data: Path, contract: Contract) -> dict:
     with tempfile.TemporaryDirectory() as scratch:
         artifacts = Path(scratch)
         with captured(artifacts / "log"):
-            from pipeline.runners import Stage, run_locally
+            from pipeline.runners.local import Stage, run_locally
 
             if graph == "ours":
-                from pipeline.pipeline import create_pipeline
+                from pipeline.graphs.purchase import create_pipeline
 
                 settings = Settings(
                     data=data,

@@ -9,7 +9,7 @@ only after the call, and judged on the same rows:
              here a seed changes the model only
 
 The network and the boosted trees stop early on eval, where the network is calibrated as well and every model's
-threshold is chosen; test is for the figures alone. The figures are those of `modules.metrics.evaluate`. The ECE of a
+threshold is chosen; test is for the figures alone. The figures are those of `analysis.metrics.evaluate`. The ECE of a
 perfect forecast is not 0 on so many rows, so what it would be stands beside: that of labels drawn from the network's
 probabilities.
 
@@ -130,7 +130,7 @@ def cases(contract: Contract, seeds: int, splits: Sequence[str]) -> Iterator[Cas
 
 def names() -> dict[str, str]:
     """What each model is called, in the tables' order."""
-    from modules import baselines
+    from modules.purchase import baselines
 
     return {NETWORK: NETWORK_NAME, **baselines.MODELS, **boosted()}
 
@@ -138,7 +138,7 @@ def names() -> dict[str, str]:
 def boosted() -> dict[str, str]:
     """What counts as boosted trees."""
     from benchmarks import boosting
-    from modules.baselines import HIST_GRADIENT_BOOSTING
+    from modules.purchase.baselines import HIST_GRADIENT_BOOSTING
 
     return {**boosting.MODELS, HIST_GRADIENT_BOOSTING: "HistGradientBoosting"}
 
@@ -146,7 +146,7 @@ def boosted() -> dict[str, str]:
 def fit(model: str, contract: Contract, case: Case, train: Columns, evaluation: Columns) -> Score:
     """Trains any of the models; returns what gives probabilities of raw columns."""
     from benchmarks import boosting
-    from modules import baselines, estimator
+    from modules.purchase import baselines, estimator
 
     features = contract.features(case.with_after_call)
     if model == NETWORK:
@@ -160,7 +160,8 @@ def measure(
     fit: Callable[[Columns, Columns], Score], columns: Columns, contract: Contract, case: Case
 ) -> dict[str, float]:
     """Figures on the test rows of what `fit` makes of train and eval."""
-    from modules import calibration, metrics
+    from analysis import metrics
+    from modules.purchase import calibration
 
     train, evaluation, test = (
         {name: column[rows] for name, column in columns.items()} for rows in parts(case, columns[contract.label.name])
@@ -176,7 +177,7 @@ def measure(
 
 def perfect_ece(probabilities: np.ndarray, seed: int, draws: int = 20) -> float:
     """The mean ECE where labels really have these probabilities: what so few rows show of a perfect forecast."""
-    from modules.metrics import calibration_error
+    from analysis.metrics import calibration_error
 
     uniform = np.random.default_rng(seed).random((draws, len(probabilities)))
     return float(np.mean([calibration_error(row < probabilities, probabilities) for row in uniform]))
@@ -194,7 +195,7 @@ def compare(files: Sequence[Path], models: Sequence[str], seeds: int, splits: Se
 
 def changes(contract: Contract) -> dict[str, Change]:
     """Every choice that an ablation takes back, one at a time."""
-    from modules.calibration import Calibration
+    from modules.purchase.calibration import Calibration
 
     def crossed(*crosses: tuple[str, str]) -> Contract:
         return contract.model_copy(update={"crosses": crosses})
@@ -223,9 +224,9 @@ def changes(contract: Contract) -> dict[str, Change]:
         },
         "no crosses": Change(crossed()),
         "no number as categories, no cross with one": Change(plain_numbers()),
-        "no piecewise-linear codes: one bin": Change(contract, patches={"modules.transform.BINS": 1}),
-        "8 bins instead of 16": Change(contract, patches={"modules.transform.BINS": 8}),
-        "32 bins": Change(contract, patches={"modules.transform.BINS": 32}),
+        "no piecewise-linear codes: one bin": Change(contract, patches={"modules.purchase.transform.BINS": 1}),
+        "8 bins instead of 16": Change(contract, patches={"modules.purchase.transform.BINS": 8}),
+        "32 bins": Change(contract, patches={"modules.purchase.transform.BINS": 32}),
         "one member instead of 3": Change(contract, {"members": 1}),
         "6 members": Change(contract, {"members": 6}),
         "96 units instead of 48": Change(contract, {"width": 96}),
@@ -235,10 +236,10 @@ def changes(contract: Contract) -> dict[str, Change]:
         "no dropout of hidden units": Change(contract, {"dropout": 0.0}),
         "batch normalisation": Change(contract, {"batch_normalization": True}),
         "weight decay of 0.01 instead of 1": Change(contract, {"weight_decay": 0.01}),
-        "constant learning rate": Change(contract, patches={"modules.training._optimizer": _constant_rate}),
+        "constant learning rate": Change(contract, patches={"modules.purchase.training._optimizer": _constant_rate}),
         "28 epochs at most instead of 14": Change(contract, {"epochs": 28}),
-        "calibration by one straight line": Change(contract, patches={"modules.calibration.SEGMENTS": 1}),
-        "no calibration": Change(contract, patches={"modules.calibration.fit": lambda *rows: Calibration()}),
+        "calibration by one straight line": Change(contract, patches={"modules.purchase.calibration.SEGMENTS": 1}),
+        "no calibration": Change(contract, patches={"modules.purchase.calibration.fit": lambda *rows: Calibration()}),
     }
 
 
@@ -263,8 +264,8 @@ def ablate(files: Sequence[Path], seeds: int, results: Results) -> None:
 
 
 def _changed(change: Change, seed: int, train: Columns, evaluation: Columns) -> Score:
-    from modules import estimator
-    from modules.hyperparameters import Hyperparameters
+    from modules.purchase import estimator
+    from modules.purchase.hyperparameters import Hyperparameters
 
     hyperparameters = Hyperparameters.from_mapping({**change.contract.hyperparameters, **change.hyperparameters})
     return estimator.fit(train, evaluation, change.contract, False, hyperparameters, seed).score

@@ -12,10 +12,10 @@ from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
 from data.contract import Contract
-from modules import transform
 from modules.examples import serialized
-from modules.hyperparameters import Hyperparameters
-from modules.training import fit
+from modules.purchase import transform
+from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.training import fit
 
 METRICS = (
     "ExampleCount",

@@ -150,7 +150,7 @@ class Contract(_Frozen):
     slices: tuple[str, ...] = ()
     """Columns by whose values the evaluation is broken down."""
     hyperparameters: dict[str, Any] = {}
-    """What a run without tuning trains with, where it differs from `modules.hyperparameters.Hyperparameters`."""
+    """What a run without tuning trains with, where it differs from `modules.purchase.hyperparameters`."""
 
     @model_validator(mode="after")
     def _check(self) -> Contract:

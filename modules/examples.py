@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from data.contract import MISSING_NUMBER, MISSING_TEXT, Contract
-from modules.transform import FEATURES
+from modules.purchase.transform import FEATURES
 
 _BATCH = 8192
 

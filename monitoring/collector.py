@@ -15,7 +15,7 @@ import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from data.profile import Counts, NumberBins, Profile
+from analysis.profile import Counts, NumberBins, Profile
 from monitoring import drift, pushed
 from monitoring.process import ServerProcess
 from monitoring.server_api import NoAnswerError, ServerApi, VersionStatus

@@ -16,8 +16,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from analysis.profile import Bins, Counts, NumberBins, Profile
 from data.contract import BadInputError
-from data.profile import Bins, Counts, NumberBins, Profile
 from monitoring import pushed
 
 RULE_OF_THUMB = 0.1

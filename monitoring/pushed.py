@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data.profile import Profile
+from analysis.profile import Profile
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "artifacts" / "serving" / "purchase-model"

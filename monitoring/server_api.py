@@ -70,7 +70,7 @@ class ServerApi:
         """Profile and recent counts as the embedded server keeps them; TensorFlow Serving has no such page.
 
         Returns:
-          `{"version": "3", "profile": ..., "recent": ...}`, the latter two as data/profile.py writes them.
+          `{"version": "3", "profile": ..., "recent": ...}`, the latter two as analysis/profile.py writes them.
 
         Raises:
           NoAnswerError: no answer, or the model has no profile.

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from analysis.profile import Profile
 from data.contract import BadInputError
-from data.profile import Profile
 from monitoring import drift
 
 log = logging.getLogger("monitoring.watch")

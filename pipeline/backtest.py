@@ -173,10 +173,10 @@ def walk(
       begin: called with what is about to be fitted.
 
     Returns:
-      Metrics by span number and model, and those of the random split, as from `modules.metrics.evaluate`.
+      Metrics by span number and model, and those of the random split, as from `analysis.metrics.evaluate`.
     """
-    from modules import estimator
-    from modules.metrics import evaluate
+    from analysis.metrics import evaluate
+    from modules.purchase import estimator
 
     labels = columns[contract.label.name]
 

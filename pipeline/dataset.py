@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data import contract as contracts
 from data.contract import BadInputError, Contract
-from modules.hyperparameters import Hyperparameters
+from modules.purchase.hyperparameters import Hyperparameters
 
 
 def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from data.contract import BadInputError
 from pipeline.dataset import resolve
-from pipeline.report import add_money
 from pipeline.settings import ARTIFACTS, Settings, code_commit
+from report import add_money
 
 if TYPE_CHECKING:
     from pipeline.screen import Screen
@@ -49,9 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return FAILED
-    from pipeline.lock import exclusive
     from pipeline.logs import captured, one_line
     from pipeline.screen import Screen
+    from runs.lock import exclusive
 
     log, before = settings.run_folder / "pipeline.log", _versions(settings)
     with captured(log, options.verbose) as stream:
@@ -84,10 +84,10 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
 
         screen.say(SYNTHETIC, style="yellow")
     _quieten()
-    from pipeline.lineage import connect, outputs
-    from pipeline.pipeline import create_pipeline
-    from pipeline.runners import run_locally
-    from pipeline.summary import summarize
+    from pipeline.graphs.purchase import create_pipeline
+    from pipeline.runners.local import run_locally
+    from pipeline.summarize import summarize
+    from runs.outputs import connect, outputs
 
     stages = screen.progress(run_locally(create_pipeline(settings), settings.run_id))
     made = outputs(connect(settings.metadata), settings.run_id)
@@ -113,7 +113,7 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
 def _report(settings: Settings, screen: Screen) -> None:
     """Writes the report; a model that was pushed stays pushed if it cannot be written."""
     from pipeline.logs import one_line
-    from pipeline.report import build
+    from report import build
 
     try:
         screen.say(f"report: {build(settings.run_folder, settings.cost, settings.margin)}")
@@ -125,7 +125,7 @@ def _report(settings: Settings, screen: Screen) -> None:
 
 def _track(settings: Settings, screen: Screen) -> None:
     """Logs a complete run; that this may fail, or be stopped, changes nothing about the run."""
-    from pipeline import tracking
+    from runs import tracking
 
     try:
         tracking.log(settings.tracking, settings.run_folder)
@@ -220,7 +220,7 @@ def _positive(text: str) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     from data import sample
-    from pipeline import tracking
+    from runs import tracking
 
     path, contract = resolve(options.data, options.contract)
     if options.split == "time" and contract.row_order != "date":

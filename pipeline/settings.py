@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from data.contract import Contract
-from modules.gate import Gate
+from modules.purchase.gate import Gate
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "artifacts"

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from serving import json_writer
 from serving.errors import ServingError
+from serving.rest import json_writer
 from serving.servable import Signature
 
 MAX_ROWS = 256

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data.profile import Profile, RollingCounts
+from analysis.profile import Profile, RollingCounts
 
 PAGE_PATH = "/monitoring/profile"
 PROFILE = Path("assets.extra") / "profile.json"
@@ -37,7 +37,7 @@ class Recent:
         self._window.add(dict(zip(names, arrays, strict=True)), outputs[PROBABILITY])
 
     def page(self) -> dict[str, Any]:
-        """`profile` and `recent`, as data/profile.py writes them."""
+        """`profile` and `recent`, as analysis/profile.py writes them."""
         return {"profile": self._profile.to_dict(), "recent": self._window.total().to_dict()}
 
 

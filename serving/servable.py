@@ -26,7 +26,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, input_pb2, predictio
 
 from serving import recent
 from serving.errors import Code, ServingError, from_tensorflow, invalid_argument
-from serving.predict_request import RowReader
+from serving.rest.predict_request import RowReader
 
 # TensorFlow's Python side warns about its own functions and reports every restore; the manager's log says what matters.
 tf.get_logger().setLevel("ERROR")

@@ -17,11 +17,11 @@ import uvloop
 
 from data.contract import BadInputError
 from serving import logs, model_config
-from serving.app import Application
 from serving.flags import DEFAULT_BASE_PATH, DEFAULT_MODEL, Flags
-from serving.http_protocol import Connections, HttpProtocol
 from serving.manager import LoadOptions, Manager
 from serving.metrics import PAGE_PATH, Metrics
+from serving.rest.app import Application
+from serving.rest.http_protocol import Connections, HttpProtocol
 from serving.servable import RuntimeOptions, Servable
 
 log = logging.getLogger("serving.server")

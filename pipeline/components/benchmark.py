@@ -13,14 +13,14 @@ from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Examples, Model, ModelRun
 
+from analysis.metrics import evaluate
 from data.contract import Contract
-from modules import baselines
-from modules.calibration import best_threshold
+from data.model_folder import read_card, serving_folder
 from modules.examples import read_raw
-from modules.metrics import evaluate
-from modules.served import scorer
-from modules.signatures import read_card, serving_folder
-from modules.trainer import FIT
+from modules.purchase import baselines
+from modules.purchase.calibration import best_threshold
+from modules.purchase.predictor import scorer
+from modules.purchase.trainer import FIT
 from pipeline.components.scorer import Scores
 from pipeline.settings import SPLITS
 
@@ -49,10 +49,10 @@ def Benchmark(  # noqa: N802
     seed: Parameter[int],
     code: Parameter[str],
 ) -> None:
-    """Trains each of `modules.baselines.MODELS` on train, chooses its threshold on eval and measures it on test.
+    """Trains each of `baselines.MODELS` on train, chooses its threshold on eval and measures it on test.
 
     `comparison.json` holds `split` and `models`, the network first. Of each model: `key`, `name`, `metrics` as from
-    `modules.metrics.evaluate`, the `threshold` of the best F1 on eval, `train_seconds` from raw rows to a fitted
+    `analysis.metrics.evaluate`, the `threshold` of the best F1 on eval, `train_seconds` from raw rows to a fitted
     model, and `score_microseconds` per row from raw rows in memory to probabilities. The network's training includes
     reading its rows from disk, and not the Tuner's search for hyperparameters.
 

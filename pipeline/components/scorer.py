@@ -10,9 +10,9 @@ from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Examples, Model
 
+from analysis.metrics import evaluate
+from data.model_folder import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PROBABILITY, read_card, serving_folder
 from modules.examples import serialized
-from modules.metrics import evaluate
-from modules.signatures import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PROBABILITY, read_card, serving_folder
 from pipeline.settings import SPLITS
 
 

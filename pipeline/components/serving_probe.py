@@ -16,8 +16,8 @@ from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, comp
 from tfx.v1.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from data.contract import Contract
+from data.model_folder import read_card, serving_folder
 from modules.examples import parsing_spec, serialized
-from modules.signatures import read_card, serving_folder
 from pipeline.components.scorer import Scores
 from pipeline.settings import ROOT
 
@@ -64,7 +64,7 @@ def probe(folder: Path, request: dict, scratch: Path) -> str | None:
     """Why the model cannot be served, or None where every signature answers as evaluated."""
     scratch.write_text(json.dumps(request))
     result = subprocess.run(
-        [sys.executable, "-m", "modules.probe", str(folder), str(scratch)],
+        [sys.executable, "-m", "modules.tf_serving_probe", str(folder), str(scratch)],
         cwd=ROOT,
         capture_output=True,
         text=True,

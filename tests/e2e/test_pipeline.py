@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from data import contract as contracts
-from modules import baselines
-from pipeline.lineage import connect, outputs
+from modules.purchase import baselines
+from runs.outputs import connect, outputs
 from tests.conftest import STAGES
 from tests.e2e.conftest import run, start, summary
 
@@ -156,7 +156,7 @@ def test_unchanged_stages_come_from_the_cache_and_changed_ones_do_not(first, sam
     recomputed = {stage["name"] for stage in summary(artifacts)["stages"] if not stage["cached"]}
     assert recomputed >= {"ContractExampleGen", "ContractSchema", "Transform", "Tuner", "Trainer", "Evaluator"}
 
-    from pipeline.prune import prune
+    from runs.prune import prune
 
     gone = prune(artifacts, keep=1)
     assert len(gone) == 2 or before["run_id"] not in gone

@@ -20,9 +20,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from pipeline.report.page import render
+from report.page import render
 from tests.conftest import ROOT
-from tests.pipeline.report_run import whole
+from tests.report.report_run import whole
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +36,7 @@ REPORT_RUN = os.environ.get("REPORT_RUN")
 
 
 def report(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "pipeline.report", "--artifacts", str(artifacts), *arguments]
+    command = [sys.executable, "-m", "report", "--artifacts", str(artifacts), *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 

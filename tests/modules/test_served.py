@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules import served
+from modules.purchase import predictor as served
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from analysis import profile
 from data import contract as contracts
-from data import profile, sample
+from data import sample
 
 CONTRACT = contracts.load("bank-full")
 FEATURES = CONTRACT.features()

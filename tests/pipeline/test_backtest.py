@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.metrics import evaluate
 from data import columns as tables
 from data import contract as contracts
 from data import sample
 from data.contract import BadInputError
-from modules import baselines
-from modules.calibration import best_threshold
-from modules.metrics import evaluate
+from modules.purchase import baselines
+from modules.purchase.calibration import best_threshold
 from pipeline import backtest
 from pipeline.backtest import FEWEST_ROWS, MODELS, plan
 from pipeline.screen import Screen
@@ -51,7 +51,7 @@ def quick(monkeypatch):
         threshold = best_threshold(evaluation["y"], model.score(evaluation))
         return SimpleNamespace(score=model.score, threshold=threshold)
 
-    monkeypatch.setattr("modules.estimator.fit", fit)
+    monkeypatch.setattr("modules.purchase.estimator.fit", fit)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from analysis.metrics import evaluate
 from data import columns as tables
 from data import contract as contracts
-from modules import baselines
-from modules.calibration import best_threshold
-from modules.metrics import evaluate
+from modules.purchase import baselines
+from modules.purchase.calibration import best_threshold
 from pipeline.components.benchmark import TIMED_ROWS, measure, microseconds
 
 CONTRACT = contracts.load("bank-full")

@@ -9,8 +9,8 @@ from tfx.proto.orchestration.pipeline_pb2 import PipelineNode
 
 from data import contract as contracts
 from data.contract import Contract
-from modules.gate import Gate
-from pipeline.pipeline import create_pipeline
+from modules.purchase.gate import Gate
+from pipeline.graphs.purchase import create_pipeline
 from pipeline.settings import Settings
 from tests.conftest import STAGES
 

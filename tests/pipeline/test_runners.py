@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from pipeline import runners
+from pipeline.runners import local as runners
 
 
 def test_a_swallowed_ctrl_c_stops_the_run_before_the_next_component(monkeypatch):

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from modules import baselines
-from pipeline.runners import Stage
+from modules.purchase import baselines
+from pipeline.runners.local import Stage
 from pipeline.screen import Screen
 
 FIGURES = {

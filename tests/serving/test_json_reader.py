@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import ServingError
-from serving.json_reader import Members, _Parser, parse
+from serving.rest.json_reader import Members, _Parser, parse
 from tests.serving.harness import RELAXED
 
 VALUES = st.recursive(

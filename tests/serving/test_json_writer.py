@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from serving import json_writer
 from serving.errors import ServingError
-from serving.json_reader import parse
+from serving.rest import json_writer
+from serving.rest.json_reader import parse
 from tests.serving.harness import RELAXED
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving import dtypes, predict_request
 from serving.errors import ServingError
-from serving.predict_request import RowReader
+from serving.rest import dtypes, predict_request
+from serving.rest.predict_request import RowReader
 from tests.serving.harness import RELAXED
 
 SCALARS = (

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from analysis import profile
 from data import contract as contracts
-from data import profile
 from serving import recent
 
 CONTRACT = contracts.load("bank-full")

@@ -1,0 +1,81 @@
+"""Searches hyperparameters with keras-tuner: short fits of a single member, judged by the eval split's log loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras_tuner
+import tensorflow_transform as tft
+from tfx.v1.components import FnArgs, TunerFnResult
+
+from data.contract import Contract
+from modules.examples import Rows, load
+from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.training import fit
+
+OBJECTIVE = "val_average_log_loss"
+TRIAL_EPOCHS = 6
+"""Enough to rank hyperparameters, a fraction of a final fit."""
+
+
+def search_space(defaults: Hyperparameters) -> keras_tuner.HyperParameters:
+    """The hyperparameters searched over, each around what has served every data set well."""
+    space = keras_tuner.HyperParameters()
+    space.Choice("width", _with([48, 64, 96, 128], defaults.width), default=defaults.width)
+    space.Choice("depth", _with([2, 3], defaults.depth), default=defaults.depth)
+    space.Float("dropout", 0.1, 0.35, step=0.05, default=defaults.dropout)
+    space.Float("learning_rate", 7e-4, 3e-3, sampling="log", default=defaults.learning_rate)
+    space.Float("weight_decay", 0.3, 2.0, sampling="log", default=defaults.weight_decay)
+    space.Choice("batch_size", _with([256, 512], defaults.batch_size), default=defaults.batch_size)
+    return space
+
+
+class Search(keras_tuner.BayesianOptimization):
+    """Fits one member per trial; keras-tuner only proposes values and keeps the score."""
+
+    def __init__(self, defaults: Hyperparameters, **kwargs: Any):
+        super().__init__(
+            hypermodel=None,
+            objective=keras_tuner.Objective(OBJECTIVE, "min"),
+            hyperparameters=search_space(defaults),
+            tune_new_entries=False,
+            overwrite=True,
+            max_consecutive_failed_trials=1,
+            **kwargs,
+        )
+        self._defaults = defaults
+
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial, train: Rows, evaluation: Rows) -> dict[str, float]:
+        """Objective of one set of hyperparameters; the first trial is made to try the defaults."""
+        if int(trial.trial_id) == 0:
+            trial.hyperparameters.values = {
+                name: getattr(self._defaults, name) for name in trial.hyperparameters.values
+            }
+        short = {"members": 1, "epochs": min(TRIAL_EPOCHS, self._defaults.epochs)}
+        values = {**self._defaults.asdict(), **trial.hyperparameters.values, **short}
+        fitted = fit(train, evaluation, Hyperparameters.from_mapping(values), self.oracle.seed)
+        return {OBJECTIVE: min(fitted.history[OBJECTIVE])}
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """TFX Tuner's entry point; `custom_config` as for the Trainer, and `trials`."""
+    config = fn_args.custom_config
+    contract = Contract.model_validate_json(config["contract"])
+    graph = tft.TFTransformOutput(fn_args.transform_graph_path)
+    train, evaluation = (
+        load(files, contract, config["with_after_call"], graph).rows
+        for files in (fn_args.train_files, fn_args.eval_files)
+    )
+    search = Search(
+        Hyperparameters.from_mapping(contract.hyperparameters),
+        max_trials=config["trials"],
+        num_initial_points=max(2, config["trials"] // 2),
+        seed=config["seed"],
+        directory=fn_args.working_dir,
+        project_name="search",
+    )
+    return TunerFnResult(search, {"train": train, "evaluation": evaluation})
+
+
+def _with(choices: list[int], default: int) -> list[int]:
+    return sorted({*choices, default})

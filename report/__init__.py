@@ -1,0 +1,60 @@
+"""The report of a run: one self-contained page for a marketing lead and an ML engineer."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipeline.settings import Settings
+
+REPORT = "report.html"
+
+
+def build(run_folder: Path, cost: float | None = None, margin: float | None = None) -> Path:
+    """Writes `report.html` beside a run's summary.
+
+    Args:
+      run_folder: `artifacts/runs/<id>`.
+      cost: of a call, in euros, above 0; None for what the run was given.
+      margin: of a buyer before the cost of the call, likewise.
+
+    Returns:
+      The page's path.
+
+    Raises:
+      BadInputError: there is no such run, it has no summary, or its artifacts have been pruned.
+    """
+    from report.gather import gather
+    from report.page import render
+
+    path, material = run_folder / REPORT, gather(run_folder.resolve())
+    given = material.summary.get("settings", {})
+    page = render(material, cost or given.get("cost", Settings.cost), margin or given.get("margin", Settings.margin))
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def add_money(parser: argparse.ArgumentParser) -> None:
+    """The options that the profit curve is drawn with."""
+    parser.add_argument(
+        "--cost",
+        type=_euros,
+        metavar="EUROS",
+        help=f"of a call, for the report's profit curve (default: what the run was given, else {Settings.cost:g})",
+    )
+    parser.add_argument(
+        "--margin",
+        type=_euros,
+        metavar="EUROS",
+        help=f"of a buyer before the cost of the call (default: likewise, else {Settings.margin:g})",
+    )
+
+
+def _euros(text: str) -> float:
+    try:
+        euros = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected euros, got {text!r}") from None
+    if not 0.0 < euros < 1e9:
+        raise argparse.ArgumentTypeError("must be above 0 and below a billion")
+    return euros

@@ -1,0 +1,1 @@
+"""The ledger of runs: their summaries, comparison, pruning, the lock, and MLflow."""

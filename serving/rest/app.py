@@ -1,0 +1,388 @@
+"""Answers requests: routing, the REST verbs, health, the metrics page. What it does not know is libevent's 404 page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+
+from serving.batching import MAX_ROWS, Batcher, Waiting
+from serving.errors import HTTP_STATUS, Code, ServingError, from_tensorflow, invalid_argument
+from serving.manager import Manager
+from serving.metrics import CONTENT_TYPE, Metrics
+from serving.recent import PAGE_PATH as PROFILE_PATH
+from serving.rest import example_request, example_results, json_writer, predict_request
+from serving.rest.http_protocol import HTML, JSON, Request, Respond, html_error
+from serving.servable import DEFAULT_SIGNATURE, Servable, Signature, check_names
+
+log = logging.getLogger("serving.rest.app")
+
+_CORS = (
+    b"Access-Control-Allow-Origin: *\r\n"
+    b"Access-Control-Allow-Methods: POST, GET\r\n"
+    b"Access-Control-Allow-Headers: Content-Type\r\n"
+)
+_MAX_LOOP_BODY = 16 * 1024
+"""Bytes of a body that is still decoded on the event loop; reading a longer one would hold up other requests."""
+
+_MODEL = r"/v1/models/([^/:]+)(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
+_POST = re.compile(_MODEL + ":(classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_GET = re.compile(
+    r"/v1/models(?:/([^/:]+))?(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?(?:/(metadata))?", re.IGNORECASE | re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a path under /v1 asks for.
+
+    Attributes:
+      verb: "classify", "regress", "predict", "metadata", "status" or, where nothing matches, "".
+      api: the `API` label of the latency metric.
+      bad_version: the version number does not fit 64 bits.
+    """
+
+    verb: str
+    model: str = ""
+    version: int | None = None
+    label: str | None = None
+    api: str = ""
+    bad_version: bool = False
+
+
+_NO_VERSION = 2**63
+"""The first number that is no version."""
+
+
+@lru_cache(maxsize=4096)
+def find_route(method: str, target: str) -> Route:
+    """Reads a path as TensorFlow Serving does: any case for the literals, but a verb only works in lower case."""
+    match = {"POST": _POST, "GET": _GET}[method].fullmatch(target) if method in ("POST", "GET") else None
+    if match is None:
+        return Route("")
+    model, version, label, verb = match.groups()
+    if method == "POST":
+        api, verb = verb, verb if verb.islower() else ""
+    else:
+        api, verb = "", "metadata" if verb == "metadata" else "status"
+    # Python refuses to read numbers of thousands of digits, so those too long for 64 bits stay unread.
+    digits = (version or "").lstrip("0")
+    readable = len(digits) <= len(str(_NO_VERSION))
+    number = int(digits or 0) if version and readable else None
+    return Route(
+        verb,
+        _unquote(model) if model else "",
+        number,
+        _unquote(label) if label else None,
+        api,
+        bad_version=not readable or (number is not None and number >= _NO_VERSION),
+    )
+
+
+def _unquote(text: str) -> str:
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+class Application:
+    """Answers each request by calling its `respond` once.
+
+    Args:
+      metrics_path: where the metrics page is, or None for nowhere.
+      cors: whether answers carry CORS headers.
+      batching: whether requests for any model share runs; None: only for versions that carry a canary row, which the
+        pipeline exports and which says that their rows do not depend on each other.
+      workers: threads that run TensorFlow.
+      draining: whether the server is shutting down.
+    """
+
+    def __init__(
+        self,
+        manager: Manager,
+        metrics: Metrics,
+        loop: AbstractEventLoop,
+        workers: Executor,
+        metrics_path: str | None,
+        cors: bool,
+        batching: bool | None,
+        draining: Callable[[], bool],
+    ):
+        self._manager = manager
+        self._metrics = metrics
+        self._loop = loop
+        self._workers = workers
+        self._metrics_path = metrics_path
+        self._cors = _CORS if cors else b""
+        self._batching = batching
+        self._draining = draining
+
+    def handle(self, request: Request, respond: Respond) -> None:
+        target = request.target
+        if target[:4].lower() == "/v1/":
+            self._handle_api(request, respond)
+        elif self._metrics_path and target.partition("?")[0] == self._metrics_path:
+            if target == self._metrics_path:
+                respond(200, self._metrics.page(), CONTENT_TYPE)
+            else:
+                text = f"Unexpected path: {target}. Should be {self._metrics_path}"
+                respond(400, json_writer.encode(text), CONTENT_TYPE)
+        elif self._metrics_path and target == PROFILE_PATH:
+            respond(200, json.dumps(self._profiles()).encode())
+        elif target == "/livez":
+            respond(200, b'{"live": true}')
+        elif target == "/readyz":
+            self._ready(respond)
+        else:
+            respond(404, html_error(404), HTML, close=True)
+
+    def _ready(self, respond: Respond) -> None:
+        waiting = self._manager.not_ready()
+        draining = self._draining()
+        ready = not waiting and not draining
+        body = {"ready": ready, "draining": draining, "models_without_a_version": waiting}
+        respond(200 if ready else 503, json.dumps(body).encode())
+
+    def _profiles(self) -> dict[str, Any]:
+        """By model, what its newest version has scored lately beside what it learned from."""
+        found = {}
+        for name in self._manager.configured:
+            try:
+                servable = self._manager.acquire(name)
+            except ServingError:
+                continue
+            if servable.recent:
+                found[name] = {"version": str(servable.version), **servable.recent.page()}
+            servable.release()
+        return found
+
+    # --- /v1 --------------------------------------------------------------------------------------------------------
+
+    def _handle_api(self, request: Request, respond: Respond) -> None:
+        route = find_route(request.method, request.target)
+        call = _Call(self, route, request, respond)
+        if self._draining():
+            call.finish(Code.UNAVAILABLE, json_writer.error_body("The server is shutting down"), close=True)
+            return
+        if request.method == "OPTIONS":
+            call.preflight()
+            return
+        try:
+            self._dispatch(call)
+        except ServingError as error:
+            call.fail(error)
+
+    def _dispatch(self, call: _Call) -> None:
+        route, request = call.route, call.request
+        if route.bad_version:
+            call.finish(Code.INVALID_ARGUMENT, b"")
+        elif route.verb == "predict":
+            if call.canary or len(request.body) > _MAX_LOOP_BODY or not self._enqueue(call):
+                self._submit(partial(self._predict, call), call.done)
+        elif route.verb in ("classify", "regress"):
+            self._submit(partial(self._classify_or_regress, call), call.done)
+        elif not route.verb:
+            raise invalid_argument(f"Malformed request: {request.method} {request.target}")
+        elif not route.model:
+            raise invalid_argument("Missing model name in request.")
+        elif route.verb == "metadata":
+            servable = self._acquire(route)
+            servable.release()
+            call.finish(Code.OK, servable.metadata)
+        else:
+            call.finish(Code.OK, self._status(route))
+
+    def record(self, route: Route, code: Code, started: float) -> None:
+        model = self._metrics.model_label(route.model, self._manager.configured)
+        self._metrics.request_count.add(model, code.name)
+        if code is Code.OK:
+            self._metrics.request_latency.observe((time.perf_counter() - started) * 1e6, model, route.api, "REST")
+
+    @property
+    def cors_headers(self) -> bytes:
+        return self._cors
+
+    def _acquire(self, route: Route) -> Servable:
+        return self._manager.acquire(route.model, route.version, route.label)
+
+    def _status(self, route: Route) -> bytes:
+        versions = [
+            {
+                "version": str(number),
+                "state": state.name,
+                "status": {
+                    "error_code": error.code.name if error else Code.OK.name,
+                    "error_message": error.message if error else "",
+                },
+            }
+            for number, state, error in self._manager.status(route.model, route.version)
+        ]
+        return json.dumps({"model_version_status": versions}, indent=1).encode() + b"\n"
+
+    def _submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Runs `work()` on a worker thread and `done(result)` on the event loop; errors are results."""
+
+        def job() -> None:
+            try:
+                result = work()
+            except ServingError as error:
+                result = error
+            except Exception as error:
+                log.exception("a request failed inside the server")
+                result = from_tensorflow(error)
+            self._loop.call_soon_threadsafe(done, result)
+
+        self._workers.submit(job)
+
+    def _run(
+        self,
+        servable: Servable,
+        signature: Signature,
+        arrays: list[np.ndarray],
+        api: str,
+        requests: int = 1,
+        canary: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Runs the model for so many requests at once. Every run for a request goes through here."""
+        started = time.perf_counter()
+        outputs = servable.run(signature, arrays)
+        micros = (time.perf_counter() - started) * 1e6
+        for _ in range(requests):
+            self._metrics.runtime_latency.observe(micros, servable.model, api, "TF1")
+        if servable.recent and signature.name == DEFAULT_SIGNATURE and not canary:
+            try:
+                servable.recent.add(signature.inputs, arrays, outputs)
+            except Exception:
+                log.exception("customers could not be counted; their predictions are right")
+        return outputs
+
+    # --- predict ----------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, call: _Call) -> bool:
+        """Puts a row request into the queue of its signature, if that is possible and surely right."""
+        if self._batching is False:
+            return False
+        document = predict_request.loads(call.request.body)
+        if document is None:
+            return False
+        name, instances = document.get("signature_name", ""), document.get("instances")
+        if type(name) is not str or type(instances) is not list or not 0 < len(instances) <= MAX_ROWS:
+            return False
+        if "inputs" in document:
+            return False
+        servable = self._acquire(call.route)
+        signature = servable.signature(name)
+        rows = None
+        if signature and signature.row_wise and (self._batching or servable.has_canary):
+            rows = signature.reader.rows(instances)
+        if rows is None:
+            servable.release()
+            return False
+        batcher = servable.batchers.get(signature.name)
+        if batcher is None:
+            batcher = servable.batchers[signature.name] = self._batcher(servable, signature)
+        call.hold(servable)
+        self._metrics.batch_input_rows.observe(len(rows))
+        batcher.add(Waiting(rows, call.done))
+        return True
+
+    def _batcher(self, servable: Servable, signature: Signature) -> Batcher:
+        def run(arrays: list[np.ndarray], requests: int) -> dict[str, np.ndarray]:
+            self._metrics.batch_runs.add()
+            self._metrics.batch_rows.observe(len(arrays[0]))
+            return self._run(servable, signature, arrays, "Predict", requests)
+
+        return Batcher(signature, run, self._submit, self._loop.call_soon)
+
+    def _predict(self, call: _Call) -> bytes:
+        """Answers one request with a run of its own; on a worker thread."""
+        body = call.request.body
+        document = predict_request.loads(body)
+        name = document.get("signature_name", "") if document else None
+        request = None
+        if type(name) is str:
+            signature = self._predict_signature(call, name)
+            request = predict_request.read_quickly(document, signature.reader)
+        if request is None:
+            name, request = predict_request.read(body, lambda name: self._predict_signature(call, name).inputs)
+            signature = self._predict_signature(call, name)
+        check_names(signature, request.inputs)
+        arrays = [request.inputs[key] for key in signature.inputs]
+        outputs = self._run(call.servable, signature, arrays, "Predict", canary=call.canary)
+        return (json_writer.predict_rows if request.row_format else json_writer.predict_columns)(outputs)
+
+    def _predict_signature(self, call: _Call, name: str) -> Signature:
+        if call.servable is None:
+            call.hold(self._acquire(call.route))
+        signature = call.servable.signature(name)
+        if signature is None:
+            raise invalid_argument(f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def')
+        return signature
+
+    # --- classify, regress ------------------------------------------------------------------------------------------
+
+    def _classify_or_regress(self, call: _Call) -> bytes:
+        verb = call.route.verb
+        name, examples = example_request.read(call.request.body)
+        call.hold(self._acquire(call.route))
+        signature = example_results.signature(call.servable, name, verb)
+        outputs = self._run(call.servable, signature, [examples], verb.capitalize())
+        answer = example_results.regressions if verb == "regress" else example_results.classifications
+        return answer(outputs, len(examples))
+
+
+class _Call:
+    """One request under /v1 on its way to an answer."""
+
+    __slots__ = ("_app", "_respond", "_started", "request", "route", "servable")
+
+    def __init__(self, app: Application, route: Route, request: Request, respond: Respond):
+        self._app = app
+        self._respond = respond
+        self._started = time.perf_counter()
+        self.route = route
+        self.request = request
+        self.servable: Servable | None = None
+
+    @property
+    def canary(self) -> bool:
+        """Whether this is the exporter's check, whose row is no customer."""
+        return b"x-canary" in self.request.headers
+
+    def hold(self, servable: Servable) -> None:
+        """Keeps a version loaded until the answer is out."""
+        self.servable = servable
+
+    def done(self, answer: bytes | ServingError) -> None:
+        if self.servable is not None:
+            self.servable.release()
+        if isinstance(answer, ServingError):
+            self.fail(answer)
+        else:
+            self.finish(Code.OK, answer)
+
+    def fail(self, error: ServingError) -> None:
+        if HTTP_STATUS[error.code] == 500:
+            log.error("%s", error, extra={"method": self.request.method, "target": self.request.target})
+        self.finish(error.code, json_writer.error_body(error.message))
+
+    def finish(self, code: Code, body: bytes, close: bool = False) -> None:
+        self._app.record(self.route, code, self._started)
+        headers = self._app.cors_headers
+        if code is Code.UNAVAILABLE:
+            headers += b"Retry-After: 1\r\n"
+        self._respond(HTTP_STATUS[code], body, JSON, headers, close)
+
+    def preflight(self) -> None:
+        origin = self.request.headers.get(b"origin", b"")
+        code = Code.OK if b"http://" in origin or b"https://" in origin else Code.FAILED_PRECONDITION
+        self._app.record(self.route, code, self._started)
+        self._respond(HTTP_STATUS[code], b"", b"", self._app.cors_headers)

@@ -1,0 +1,170 @@
+"""Profiles: where values fall, what is stored, and that counting is the same however rows arrive."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from analysis import profile
+from analysis.profile import CategoryBins, NumberBins, Profile, RollingCounts
+from data import contract as contracts
+from data import sample
+
+CONTRACT = contracts.load("bank-full")
+FEATURES = CONTRACT.features()
+
+
+def columns_of(rows):
+    return {
+        name: rows[name].astype(np.float32) if name in CONTRACT.numeric else rows[name].astype(object)
+        for name in FEATURES
+    }
+
+
+@pytest.fixture(scope="module")
+def columns():
+    (rows,) = sample.draw(rows=6000)
+    return columns_of(rows)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return np.random.default_rng(0).beta(1, 8, 6000).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def bank(columns, scores):
+    return profile.build(columns, scores, CONTRACT, FEATURES)
+
+
+def take(columns, rows):
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def test_deciles_of_an_untied_number_hold_a_tenth_each():
+    values = np.arange(1000, dtype=np.float32)
+    bins = NumberBins.fit(np.append(values, np.float32("nan")))
+    counts = np.bincount(bins.index(values), minlength=bins.size)
+    assert counts.tolist() == [0, *[100] * 10, 0, 0]
+
+
+def test_values_outside_the_training_range_and_missing_ones_have_bins_of_their_own():
+    bins = NumberBins.fit(np.array([5, 10, 20, -1], np.float32), missing=-1)
+    last = len(bins.edges)
+    assert bins.index(np.array([4, 21, -1, np.nan], np.float32)).tolist() == [0, last, last + 1, last + 1]
+    assert 0 < bins.index(np.array([5], np.float32))[0] < last
+    assert 0 < bins.index(np.array([20], np.float32))[0] < last
+    counts = np.bincount(bins.index(np.array([4, 5, 6, 21, 22, -1, np.nan, 20], np.float32)), minlength=bins.size)
+    assert bins.shares(counts) == {"missing": 0.25, "out_of_range": 0.375}
+    assert bins.comparable(counts).sum() == 8
+
+
+def test_column_without_a_value_can_be_profiled():
+    bins = NumberBins.fit(np.full(3, np.nan, np.float32))
+    counts = np.bincount(bins.index(np.array([np.nan, 1.0], np.float32)), minlength=bins.size)
+    assert bins.shares(counts) == {"missing": 0.5, "out_of_range": 0.5}
+
+
+def test_text_is_counted_as_str_and_as_bytes():
+    bins = CategoryBins(("no", "yes"))
+    texts = np.array(["yes", "no", "perhaps", ""], object)
+    assert bins.index(texts).tolist() == [1, 0, 2, 3]
+    assert bins.index(np.array([text.encode() for text in texts], object)).tolist() == [1, 0, 2, 3]
+    assert bins.shares(np.array([1, 1, 1, 1])) == {"missing": 0.25, "unseen": 0.25}
+
+
+@given(
+    arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(width=32, allow_infinity=False)),
+    arrays.arrays(np.float32, st.integers(1, 20), elements=st.floats(width=32)),
+    st.none() | st.integers(-2, 2).map(float),
+)
+def test_every_number_has_one_bin_alone_or_in_a_batch(training, values, missing):
+    bins = NumberBins.fit(training, missing)
+    index = bins.index(values)
+    assert index.tolist() == [bins.place(value) for value in values.tolist()]
+    assert ((index >= 0) & (index < bins.size)).all()
+    assert bins.shares(np.bincount(bins.index(training), minlength=bins.size))["out_of_range"] == 0
+
+
+def test_profile_survives_json_and_is_small(bank):
+    text = bank.to_json()
+    assert len(text) < 100_000
+    assert Profile.from_json(text).to_json() == text
+    assert bank.reference.rows == 6000
+
+
+def test_profile_of_bytes_is_that_of_text(bank, columns, scores):
+    encoded = {
+        name: np.array([value.encode() for value in column], object) if column.dtype == object else column
+        for name, column in columns.items()
+    }
+    assert profile.build(encoded, scores, CONTRACT, FEATURES).to_json() == bank.to_json()
+
+
+@pytest.mark.parametrize("damage", ["features", "score", "reference", "contract"])
+def test_damaged_profile_is_refused(bank, damage):
+    document = json.loads(bank.to_json())
+    del document[damage]
+    with pytest.raises(ValueError, match=f"not a reference profile: '{damage}'"):
+        Profile.from_dict(document)
+
+
+def test_counts_of_other_bins_are_refused(bank):
+    document = bank.reference.to_dict()
+    document["score"] = document["score"][:-1]
+    with pytest.raises(ValueError, match="broadcast"):
+        profile.Counts.from_dict(document, bank.features, bank.score)
+
+
+def test_one_by_one_in_batches_and_merged_give_the_same_counts(bank, columns, scores):
+    together, single, first, second = (bank.counts() for _ in range(4))
+    together.add(take(columns, slice(0, 60)), scores[:60])
+    for row in range(60):
+        single.add(take(columns, slice(row, row + 1)), scores[row : row + 1])
+    first.add(take(columns, slice(0, 20)), scores[:20])
+    second.add(take(columns, slice(20, 60)), scores[20:60])
+    first.merge(second)
+    for counts in (single, first):
+        assert counts.score_sum == pytest.approx(together.score_sum)
+        assert {**counts.to_dict(), "score_sum": 0} == {**together.to_dict(), "score_sum": 0}
+    assert together.mean_score == pytest.approx(scores[:60].mean())
+    assert together.feature("job").sum() == 60
+
+
+def test_window_forgets_the_oldest_rows(bank, columns, scores):
+    window = RollingCounts(bank, bucket_rows=100, buckets=3)
+    for start in range(0, 1000, 50):
+        window.add(take(columns, slice(start, start + 50)), scores[start : start + 50])
+    newest = bank.counts()
+    newest.add(take(columns, slice(700, 1000)), scores[700:1000])
+    assert window.total().to_dict()["features"] == newest.to_dict()["features"]
+
+
+def test_one_large_list_does_not_take_the_whole_window(bank, columns, scores):
+    window = RollingCounts(bank, bucket_rows=100, buckets=3)
+    window.add(take(columns, slice(0, 50)), scores[:50])
+    window.add(columns, scores)
+    assert window.total().rows == 150
+    window.add(take(columns, slice(0, 0)), scores[:0])
+    assert window.total().rows == 150
+    assert window.total().feature("month").max() < 100, "rows from the whole list, which is in date order"
+
+
+def test_window_counts_every_row_that_threads_add(bank, columns, scores):
+    window = RollingCounts(bank, bucket_rows=10_000)
+
+    def feed():
+        for row in range(200):
+            window.add(take(columns, slice(row, row + 1)), scores[row : row + 1])
+
+    threads = [threading.Thread(target=feed) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert window.total().rows == 800
+    assert window.total().score.sum() == 800

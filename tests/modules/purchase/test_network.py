@@ -1,0 +1,70 @@
+"""The network's shape and its hyperparameters."""
+
+import keras
+import numpy as np
+import pytest
+
+from data.contract import BadInputError
+from modules.purchase import network
+from modules.purchase.hyperparameters import Hyperparameters
+
+SMALL = Hyperparameters(width=8, depth=2, members=3)
+
+
+@pytest.mark.parametrize("batch_normalization", [False, True])
+def test_only_dense_normalization_and_dropout_layers_learn_or_act(batch_normalization):
+    settings = Hyperparameters(width=8, depth=2, members=3, batch_normalization=batch_normalization)
+    model = network.average(network.build(5, settings))
+    allowed = {"InputLayer", "Dense", "Dropout", "Average"} | ({"BatchNormalization"} if batch_normalization else set())
+    assert {type(layer).__name__ for layer in model.layers} == allowed
+
+
+def test_the_served_logit_is_the_mean_of_the_members():
+    keras.utils.set_random_seed(0)
+    members = network.build(5, SMALL)
+    features = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    logits = members.predict(features, verbose=0)
+    assert logits.shape == (7, 3)
+    assert np.ptp(logits, axis=1).min() > 0.0
+    averaged = network.average(members).predict(features, verbose=0)
+    np.testing.assert_allclose(averaged[:, 0], logits.mean(axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_a_single_member_is_its_own_average():
+    members = network.build(5, Hyperparameters(width=8, members=1))
+    features = np.ones((2, 5), np.float32)
+    np.testing.assert_allclose(network.average(members)(features), members(features))
+
+
+def test_training_starts_at_the_given_logit():
+    members = network.build(5, SMALL, initial_logit=-2.0)
+    np.testing.assert_allclose(members(np.zeros((1, 5), np.float32)), -2.0, atol=1e-6)
+
+
+def test_parameters_grow_with_members_only_linearly():
+    counts = [network.build(5, Hyperparameters(width=8, members=count)).count_params() for count in (1, 3)]
+    assert counts[1] == 3 * counts[0]
+
+
+def test_hyperparameters_survive_a_round_trip():
+    changed = Hyperparameters.from_mapping({"width": 32, "dropout": 0.0})
+    assert (changed.width, changed.dropout, changed.depth) == (32, 0.0, Hyperparameters().depth)
+    assert Hyperparameters.from_mapping(changed.asdict()) == changed
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"widht": 32}, "unknown hyperparameter 'widht'.*did you mean 'width'"),
+        ({"width": 0}, "width: expected 1 to"),
+        ({"width": 32.5}, "width: expected a whole number, got 32.5"),
+        ({"members": True}, "members: expected a whole number, got True"),
+        ({"dropout": 1.0}, "dropout: expected 0"),
+        ({"learning_rate": "fast"}, "learning_rate: expected a number, got 'fast'"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected"),
+        ({"batch_normalization": 1}, "batch_normalization: expected true or false, got 1"),
+    ],
+)
+def test_wrong_hyperparameters_are_named(values, message):
+    with pytest.raises(BadInputError, match=message):
+        Hyperparameters.from_mapping(values)

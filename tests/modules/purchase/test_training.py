@@ -1,0 +1,78 @@
+"""Fitting on toy data: it learns, stops where it should, and can be repeated."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from modules.purchase import training
+from modules.purchase.hyperparameters import Hyperparameters
+
+SMALL = Hyperparameters(width=8, depth=1, dropout=0.1, learning_rate=0.02, batch_size=64, epochs=8, members=2)
+
+
+def _toy(seed, rows=800, noise=0.5):
+    generator = np.random.default_rng(seed)
+    features = generator.normal(size=(rows, 4)).astype(np.float32)
+    labels = features[:, 0] * features[:, 1] + noise * generator.normal(size=rows) > 0.4
+    return features, labels.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    log_dir = tmp_path_factory.mktemp("logs")
+    return training.fit(_toy(0), _toy(1), SMALL, seed=1, log_dir=log_dir), log_dir
+
+
+def test_a_learnable_outcome_is_learned(learned):
+    features, labels = _toy(2)
+    assert roc_auc_score(labels, learned[0].model.predict(features, verbose=0)[:, 0]) > 0.85
+
+
+def test_history_tells_of_every_epoch(learned):
+    fitted, _ = learned
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_average_log_loss"):
+        assert len(fitted.history[name]) == len(fitted.history["loss"]) > fitted.best_epoch
+    assert fitted.history["loss"][-1] < fitted.history["loss"][0]
+
+
+def test_tensorboard_logs_are_written_for_both_splits(learned):
+    assert {path.name for path in learned[1].iterdir()} == {"train", "validation"}
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(learned):
+    features, _ = _toy(2, rows=50)
+    logits = [
+        fitted.model.predict(features, verbose=0)
+        for fitted in (learned[0], *(training.fit(_toy(0), _toy(1), SMALL, seed) for seed in (1, 2)))
+    ]
+    np.testing.assert_array_equal(logits[0], logits[1])
+    assert np.abs(logits[0] - logits[2]).max() > 1e-3
+
+
+def test_a_model_that_learns_by_heart_is_stopped_and_taken_back_to_its_best():
+    eager = Hyperparameters(width=64, dropout=0.0, learning_rate=0.05, batch_size=32, epochs=60, members=1)
+    evaluation = _toy(4, noise=2.0)
+    fitted = training.fit(_toy(3, rows=120, noise=2.0), evaluation, eager, seed=0)
+    losses = fitted.history["val_average_log_loss"]
+    assert len(losses) < 60
+    assert fitted.best_epoch == int(np.argmin(losses))
+    logits, labels = fitted.model.predict(evaluation[0], verbose=0)[:, 0], evaluation[1]
+    assert np.mean(np.logaddexp(0.0, logits) - labels * logits) == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_a_split_smaller_than_a_batch_still_trains():
+    fitted = training.fit(_toy(0, rows=10), _toy(1, rows=3), Hyperparameters(width=4, epochs=2, members=1), seed=0)
+    assert len(fitted.history["loss"]) == 2
+
+
+def test_a_fit_lets_go_of_its_rows():
+    """A search fits many times in one process, and rows are most of its memory."""
+    features, labels = _toy(0)
+    held = weakref.ref(features)
+    training.fit((features, labels), _toy(1), SMALL, seed=0)
+    del features
+    gc.collect()
+    assert held() is None

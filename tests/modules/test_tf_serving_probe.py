@@ -1,0 +1,80 @@
+"""TF Serving's loader finds what Python's does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from modules import tf_serving_probe as probe
+
+AGES = [20.0, 40.0, 60.0]
+
+
+def example(age: float) -> bytes:
+    feature = tf.train.Feature(float_list=tf.train.FloatList(value=[age]))
+    return tf.train.Example(features=tf.train.Features(feature={"age": feature})).SerializeToString()
+
+
+def save(folder, tracked: bool) -> np.ndarray:
+    """Exports a small net, its variables tracked or as Keras 3 leaves them; returns its answers."""
+    keras.utils.set_random_seed(1)
+    net = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
+    module = tf.Module() if tracked else net
+    if tracked:
+        module.variables_of_net = [variable.value for variable in net.variables]
+
+    def answer(age):
+        return {"probability": tf.reshape(net(tf.reshape(age / 100.0, [-1, 1])), [-1])}
+
+    def answer_examples(examples):
+        return answer(tf.io.parse_example(examples, {"age": tf.io.FixedLenFeature([], tf.float32)})["age"])
+
+    signatures = {
+        "serving_default": tf.function(answer, input_signature=[tf.TensorSpec([None], tf.float32, "age")]),
+        "tf_examples": tf.function(answer_examples, input_signature=[tf.TensorSpec([None], tf.string, "examples")]),
+    }
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    return answer(tf.constant(AGES))["probability"].numpy()
+
+
+def request(folder, expected) -> str:
+    document = {
+        "rows": {"age": AGES},
+        "examples": [base64.b64encode(example(age)).decode() for age in AGES],
+        "expected": np.asarray(expected, float).tolist(),
+    }
+    file = folder / "request.json"
+    file.write_text(json.dumps(document))
+    return str(file)
+
+
+def test_a_good_export_answers_as_evaluated(tmp_path, capsys):
+    expected = save(tmp_path / "model", tracked=True)
+    assert probe.main(str(tmp_path / "model"), request(tmp_path, expected)) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"serving_default", "tf_examples"}
+    assert max(found.values()) < 1e-6
+
+
+def test_other_probabilities_than_evaluated_show_as_a_difference(tmp_path, capsys):
+    expected = save(tmp_path / "model", tracked=True)
+    assert probe.main(str(tmp_path / "model"), request(tmp_path, expected + 0.25)) == 0
+    assert json.loads(capsys.readouterr().out)["serving_default"] == pytest.approx(0.25)
+
+
+def test_the_usual_keras_export_cannot_be_served(tmp_path, capsys):
+    expected = save(tmp_path / "model", tracked=False)
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](tf.constant(AGES))
+    np.testing.assert_allclose(served["probability"], expected, atol=1e-6)
+    assert probe.main(str(tmp_path / "model"), request(tmp_path, expected)) == 1
+    assert "FailedPreconditionError" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_model(tmp_path, capsys):
+    assert probe.main(str(tmp_path), request(tmp_path, [0, 0, 0])) == 1
+    assert "SavedModel" in capsys.readouterr().err

@@ -1,0 +1,287 @@
+"""What of a run reaches MLflow: a folder, a server; and a run survives a server that is not there."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from data.contract import BadInputError
+from pipeline.run import BAD_INPUT, NOT_BLESSED
+from runs import tracking
+from tests.conftest import ROOT
+
+SUMMARY = {
+    "run_id": "20270101-000000",
+    "dataset": {"contract": "bank-full", "source": "calls.csv", "rows": 45_211, "synthetic": True, "split": "random"},
+    "settings": {"seed": 42, "trials": 8, "members": None, "data_sha256": "a" * 64, "commit": "b" * 40},
+    "features": [f"feature{i}" for i in range(150)],
+    "seconds": 80.4,
+    "model": {"hyperparameters": {"width": 48, "dropout": 0.2}, "parameters": 143_044, "threshold": 0.25},
+    "metrics": {"eval": {"auc": 0.8}, "test": {"auc": None, "log_loss": 0.2829, "true_positives": 200}},
+    "gate": {"blessed": True, "checks": []},
+    "pushed": {"version": "1795239191", "path": "serving"},
+}
+
+
+@pytest.fixture
+def run_folder(tmp_path) -> Path:
+    """A finished run that pushed a model and wrote a report."""
+    model = tmp_path / "serving" / "1795239191"
+    (model / "assets.extra").mkdir(parents=True)
+    (model / "saved_model.pb").write_text("graph")
+    (model / "assets.extra" / "model.json").write_text("{}")
+    folder = tmp_path / "runs" / "20270101-000000"
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text(
+        json.dumps(SUMMARY | {"pushed": {"version": "1795239191", "path": str(model)}})
+    )
+    (folder / "report.html").write_text("<title>report</title>")
+    return folder
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers as an MLflow server does, as far as logging goes, and keeps what it was told."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.calls: list[tuple[str, dict]] = []
+        self.files: dict[str, bytes] = {}
+        self.takes_files = True
+        self.takes_figures = True
+        # MLflow's client remembers by a run's id where its files go.
+        self.run = {"run_id": uuid.uuid4().hex, "experiment_id": "5", "artifact_uri": "mlflow-artifacts:/5/files"}
+
+    def told(self, name: str) -> dict:
+        (found,) = [body for call, body in self.calls if call == name]
+        return found
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if "runs/get" in self.path:
+            self._answer(200, {"run": {"info": self.server.run}})
+        else:
+            self._answer(404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such experiment"})
+
+    def do_POST(self):
+        name = self.path.partition("/mlflow/")[2]
+        self.server.calls.append((name, json.loads(self._body())))
+        answers = {"experiments/create": {"experiment_id": "5"}, "runs/create": {"run": {"info": self.server.run}}}
+        taken = self.server.takes_figures or name != "runs/log-batch"
+        self._answer(200 if taken else 403, answers.get(name, {"run_info": self.server.run}))
+
+    def do_PUT(self):
+        self.server.files[self.path.partition("/artifacts/5/files/")[2]] = self._body()
+        self._answer(200 if self.server.takes_files else 403, {})
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"] or 0))
+
+    def _answer(self, status: int, content: dict) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+def address(server: Server) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def test_a_folder_holds_the_runs_figures_and_files(run_folder, tmp_path):
+    uri = tracking.check(f"file:{tmp_path / 'my tracking'}")
+    tracking.log(uri, run_folder)
+    tracking.log(uri, run_folder)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("purchase-model")
+    run, again = client.search_runs([experiment.experiment_id])
+    assert run.data.params == again.data.params
+    assert run.info.run_name == "20270101-000000"
+    assert run.info.status == "FINISHED"
+    assert run.info.end_time - run.info.start_time == 80_400
+    assert run.data.metrics == {
+        "eval/auc": 0.8,
+        "test/log_loss": 0.2829,
+        "test/true_positives": 200.0,
+        "seconds": 80.4,
+    }
+    assert run.data.params["settings.seed"] == "42"
+    assert run.data.params["model.hyperparameters.dropout"] == "0.2"
+    assert run.data.params["features"].startswith("feature0, feature1, ")
+    assert "settings.members" not in run.data.params
+    found = {"run_id": "20270101-000000", "contract": "bank-full", "synthetic": "true", "blessed": "true"}
+    assert found.items() <= run.data.tags.items()
+    assert run.data.tags["version"] == "1795239191"
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert files == {"summary.json", "report.html", "model"}
+    beside = {file.path for file in client.list_artifacts(run.info.run_id, "model")}
+    assert beside == {"model/saved_model.pb", "model/assets.extra"}
+
+
+def test_a_server_is_told_the_same(run_folder, server):
+    tracking.log(address(server), run_folder)
+    assert server.told("experiments/create")["name"] == "purchase-model"
+    assert server.told("runs/create")["experiment_id"] == "5"
+    batch = server.told("runs/log-batch")
+    assert {"eval/auc", "test/log_loss"} < {metric["key"] for metric in batch["metrics"]}
+    assert {"key": "settings.trials", "value": "8"} in batch["params"]
+    assert {"key": "blessed", "value": "true"} in batch["tags"]
+    assert server.told("runs/update")["status"] == "FINISHED"
+    assert server.files.keys() == {
+        "summary.json",
+        "report.html",
+        "model/saved_model.pb",
+        "model/assets.extra/model.json",
+    }
+    assert server.files["model/saved_model.pb"] == b"graph"
+
+
+def test_a_server_that_takes_no_files_still_has_the_figures(run_folder, server):
+    server.takes_files = False
+    with pytest.raises(tracking.TrackingError, match="without its files: 403"):
+        tracking.log(address(server), run_folder)
+    assert server.told("runs/update")["status"] == "FINISHED"
+
+
+def test_a_server_that_takes_no_figures_shows_a_failed_run_and_not_one_that_never_ends(run_folder, server):
+    server.takes_figures = False
+    with pytest.raises(tracking.TrackingError, match="not tracked: INTERNAL_ERROR"):
+        tracking.log(address(server), run_folder)
+    assert server.told("runs/update")["status"] == "FAILED"
+
+
+def test_a_run_that_was_not_blessed_has_no_model_to_log(run_folder, server):
+    (run_folder / "report.html").unlink()
+    summary = SUMMARY | {"pushed": None, "gate": {"blessed": False, "checks": []}}
+    (run_folder / "summary.json").write_text(json.dumps(summary))
+    tracking.log(address(server), run_folder)
+    tags = server.told("runs/log-batch")["tags"]
+    assert {"key": "blessed", "value": "false"} in tags
+    assert server.files.keys() == {"summary.json"}
+
+
+def test_a_server_that_is_not_there(run_folder, closed_port):
+    with pytest.raises(tracking.TrackingError, match=r"not tracked: .*refused"):
+        tracking.log(f"http://127.0.0.1:{closed_port}", run_folder)
+
+
+FINISHED_AT_ONCE = """
+import json, sys
+from pipeline import run
+
+def finish(settings, screen, started):
+    (settings.run_folder / "summary.json").write_text(sys.argv[1])
+    return run.NOT_BLESSED
+
+run._run = finish
+code = run.main(sys.argv[2:])
+sys.exit("mlflow was imported" if "mlflow" in sys.modules and "--mlflow" not in sys.argv else code)
+"""
+
+
+def finished(*arguments: str | Path) -> subprocess.CompletedProcess:
+    """A run that comes to its end at once and is not blessed."""
+    summary = json.dumps(SUMMARY | {"pushed": None})
+    return subprocess.run(
+        [sys.executable, "-c", FINISHED_AT_ONCE, summary, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_tracking_changes_nothing_about_how_a_run_ends(tmp_path, sample_csv, closed_port):
+    where = ("--data", sample_csv, "--artifacts", tmp_path)
+    lost = finished(*where, "--mlflow", f"http://127.0.0.1:{closed_port}")
+    assert lost.returncode == NOT_BLESSED
+    (line,) = lost.stdout.splitlines()
+    assert "not tracked" in line
+    assert str(closed_port) in line
+    assert "Traceback" not in lost.stdout + lost.stderr
+    tracked = finished(*where, "--mlflow", f"file:{tmp_path / 'tracking'}")
+    assert tracked.returncode == NOT_BLESSED
+    assert "tracked by MLflow" in tracked.stdout
+    assert list((tmp_path / "tracking").glob("*/*/params/settings.seed"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("", "expected http"),
+        ("mlruns", "expected http"),
+        ("http://", "expected http"),
+        ("http://host:port", "[Pp]ort"),
+        ("ftp://host/x", "expected http"),
+        ("databricks", "expected http"),
+        ("file:", "expected http"),
+        ("file:/", "expected http"),
+        ("file://elsewhere/tracking", "expected http"),
+        ("sqlite:///mlflow.db", "mlflow server"),
+        ("http://anna:secret@host:5000", "MLFLOW_TRACKING_PASSWORD"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(uri, message):
+    with pytest.raises(BadInputError, match=message) as refusal:
+        tracking.check(uri)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path):
+    (tmp_path / "tracking").touch()
+    with pytest.raises(BadInputError, match="is not a folder"):
+        tracking.check(f"file:{tmp_path / 'tracking'}")
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:5000", "https://mlflow.example.com/team", "file:///tmp/tracking"], ids=str
+)
+def test_an_address_that_can_be_used_stays_as_it_is(uri):
+    assert tracking.check(uri) == uri
+
+
+def test_a_folder_is_meant_from_where_one_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tracking.check("file:my%20runs") == (tmp_path / "my runs").as_uri()
+
+
+def test_without_the_flag_mlflow_is_not_imported(tmp_path, sample_csv):
+    assert finished("--data", sample_csv, "--artifacts", tmp_path).returncode == NOT_BLESSED
+
+
+def test_a_refused_address_stops_a_run_before_it_starts(tmp_path, sample_csv):
+    refused = finished("--data", sample_csv, "--artifacts", tmp_path, "--mlflow", "mlruns")
+    assert refused.returncode == BAD_INPUT
+    assert "'mlruns'" in refused.stderr
+    assert not (tmp_path / "runs").exists()

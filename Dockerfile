@@ -46,8 +46,8 @@ RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
         tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
     && rm pins.txt
-COPY data/__init__.py data/contract.py ./data/
-COPY analysis/__init__.py analysis/profile.py ./analysis/
+COPY data ./data
+COPY analysis ./analysis
 COPY serving ./serving
 COPY --chmod=0755 serving/container/healthcheck.sh /usr/local/bin/
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
@@ -66,10 +66,11 @@ RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
         numpy prometheus-client psutil pydantic pyyaml \
     && rm pins.txt
-COPY data/__init__.py data/contract.py ./data/
-COPY analysis/__init__.py analysis/profile.py ./analysis/
+COPY data ./data
+COPY analysis ./analysis
+COPY runs ./runs
 COPY monitoring ./monitoring
-# The canary, the reference profile and the run's figures are those of the model that is served.
+# The golden request, the reference profile and the run's figures are those of the model that is served.
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
 COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
 # The same user as the server's, whose open files it counts.

@@ -68,7 +68,7 @@ def fit(
     """
     categories = [name for name in features if name in contract.categorical]
     rows, held_out = (frame(columns, contract, features) for columns in (train, evaluation))
-    labels, held_out_labels = (columns[contract.label.name] for columns in (train, evaluation))
+    labels, held_out_labels = (columns[contract.required_label.name] for columns in (train, evaluation))
     if key == "lightgbm":
         model = LGBMClassifier(n_estimators=TREES, n_jobs=1, random_state=seed, verbose=-1, **LIGHTGBM)
         stop = early_stopping(PATIENCE, verbose=False)

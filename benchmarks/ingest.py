@@ -68,7 +68,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         contract = contracts.find(reader.header(options.data)[0], str(options.data))
-    except contracts.BadInputError as error:
+    except contracts.UserError as error:
         parser.error(str(error))
 
     plan = [("ours", n) for n in GROWTH] if options.growth else [("stock", options.repeat), ("ours", options.repeat)]
@@ -110,8 +110,8 @@ def _run(engine: str, file: str, contract: str, rows: int) -> Result:
     from tfx.proto import example_gen_pb2
     from tfx.types import standard_artifacts
 
+    from modules.examples import SPLITS
     from pipeline.components.example_gen import ContractExampleGen
-    from pipeline.settings import SPLITS
 
     if engine == "ours":
         component = ContractExampleGen(data=file, contract=contract)

@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=ROOT / "artifacts")
     arguments = parser.parse_args()
     models = arguments.artifacts.resolve() / "serving" / "purchase-model"
-    (row,) = pushed.canary(pushed.newest(models))["instances"]
+    (row,) = pushed.golden(pushed.newest(models))["instances"]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         bodies = work / "bodies.json"

@@ -23,9 +23,10 @@ from rich.table import Table
 
 from data import contract as contracts
 from data import reader, sample
+from data.command import captured
 from data.contract import Contract
-from pipeline.logs import captured
-from pipeline.settings import ROOT, Settings
+from data.paths import ROOT
+from pipeline.settings import Settings
 
 SEED = 42
 DATA = ROOT.parent / "shared" / "data" / "bank-full.csv"
@@ -36,7 +37,8 @@ def measure(graph: str, data: Path, contract: Contract) -> dict:
     with tempfile.TemporaryDirectory() as scratch:
         artifacts = Path(scratch)
         with captured(artifacts / "log"):
-            from pipeline.runners.local import Stage, run_locally
+            from pipeline.runners.local import run_locally
+            from runs.summary import Stage
 
             if graph == "ours":
                 from pipeline.graphs.purchase import create_pipeline

@@ -44,7 +44,7 @@ from data import columns as csv_columns
 from data import contract as contracts
 from data import reader
 from data.contract import Contract
-from pipeline.settings import ROOT
+from data.paths import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
 FILES = tuple(DATA / name for name in ("bank-full.csv", "bank-additional-full.csv", "hackerearth-train.csv"))
@@ -164,14 +164,15 @@ def measure(
     from modules.purchase import calibration
 
     train, evaluation, test = (
-        {name: column[rows] for name, column in columns.items()} for rows in parts(case, columns[contract.label.name])
+        {name: column[rows] for name, column in columns.items()}
+        for rows in parts(case, columns[contract.required_label.name])
     )
     started = time.process_time()
     score = fit(train, evaluation)
     seconds = time.process_time() - started
-    threshold = calibration.best_threshold(evaluation[contract.label.name], score(evaluation))
+    threshold = calibration.best_threshold(evaluation[contract.required_label.name], score(evaluation))
     probabilities = score(test)
-    figures = metrics.evaluate(test[contract.label.name], probabilities, threshold)
+    figures = metrics.evaluate(test[contract.required_label.name], probabilities, threshold)
     return {**figures, "cpu_seconds": seconds, "perfect_ece": perfect_ece(probabilities, case.seed)}
 
 
@@ -198,12 +199,12 @@ def changes(contract: Contract) -> dict[str, Change]:
     from modules.purchase.calibration import Calibration
 
     def crossed(*crosses: tuple[str, str]) -> Contract:
-        return contract.model_copy(update={"crosses": crosses})
+        return contract.with_modelling(crosses=crosses)
 
     def plain_numbers() -> Contract:
         plain = {name: number.model_copy(update={"one_hot": False, "bins": None}) for name, number in numbers.items()}
-        crosses = tuple(pair for pair in contract.crosses if not {*pair} & {*numbers})
-        return contract.model_copy(update={"numeric": plain, "crosses": crosses})
+        crosses = tuple(pair for pair in contract.modelling.crosses if not {*pair} & {*numbers})
+        return contract.with_modelling(crosses=crosses).model_copy(update={"numeric": plain})
 
     def unordered() -> Contract:
         plain = {
@@ -218,9 +219,9 @@ def changes(contract: Contract) -> dict[str, Change]:
         "no order and no cycle of categories": Change(unordered()),
         **{
             f"no cross of {' and '.join(pair)}": Change(
-                crossed(*(other for other in contract.crosses if other != pair))
+                crossed(*(other for other in contract.modelling.crosses if other != pair))
             )
-            for pair in contract.crosses
+            for pair in contract.modelling.crosses
         },
         "no crosses": Change(crossed()),
         "no number as categories, no cross with one": Change(plain_numbers()),
@@ -267,7 +268,9 @@ def _changed(change: Change, seed: int, train: Columns, evaluation: Columns) -> 
     from modules.purchase import estimator
     from modules.purchase.hyperparameters import Hyperparameters
 
-    hyperparameters = Hyperparameters.from_mapping({**change.contract.hyperparameters, **change.hyperparameters})
+    hyperparameters = Hyperparameters.from_mapping(
+        {**change.contract.modelling.hyperparameters, **change.hyperparameters}
+    )
     return estimator.fit(train, evaluation, change.contract, False, hyperparameters, seed).score
 
 

@@ -60,8 +60,8 @@ def model_and_rows(work: Path) -> tuple[Path, list[dict], str]:
     """The version directory, 1,000 different rows and what the model is."""
     versions = sorted((path for path in PUSHED.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
     if versions:
-        canary = json.loads((versions[-1] / "assets.extra" / "canary.json").read_text())["instances"][0]
-        return versions[-1], [{**canary, "age": 18.0 + number % 70} for number in range(1000)], "the pushed model"
+        golden = json.loads((versions[-1] / "assets.extra" / "golden_request.json").read_text())["instances"][0]
+        return versions[-1], [{**golden, "age": 18.0 + number % 70} for number in range(1000)], "the pushed model"
     from tests.serving import toy_models
 
     toy_models.purchase_model(work / "stand-in")

@@ -94,7 +94,11 @@ def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path
             ],
             slicing_specs=[
                 tfma.SlicingSpec(),
-                *(tfma.SlicingSpec(feature_keys=[name]) for name in contract.slices if name in contract.categorical),
+                *(
+                    tfma.SlicingSpec(feature_keys=[name])
+                    for name in contract.modelling.slices
+                    if name in contract.categorical
+                ),
             ],
         ),
     )
@@ -132,7 +136,9 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[
     for name in contract.features(custom_config["with_after_call"]):
         column = tf.squeeze(inputs[name], axis=1)
         raw[name] = tf.cast(column, tf.float32) if name in contract.numeric else column
-    raw[contract.label.name] = tf.cast(inputs[contract.label.name][:, 0] == contract.label.positive, tf.int64)
+    raw[contract.required_label.name] = tf.cast(
+        inputs[contract.required_label.name][:, 0] == contract.required_label.positive, tf.int64
+    )
     return transform.preprocessing_fn(raw, custom_config)
 
 
@@ -145,9 +151,9 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     for files in (fn_args.train_files, fn_args.eval_files):
         parts = [tf.io.parse_example(batch, spec) for batch in serialized(files)]
         splits.append(tuple(tf.concat([part[key] for part in parts], 0).numpy() for key in ("features", "label")))
-    hyperparameters = Hyperparameters.from_mapping(contract.hyperparameters)
+    hyperparameters = Hyperparameters.from_mapping(contract.modelling.hyperparameters)
     network = fit(*splits, hyperparameters, fn_args.custom_config["seed"], log_dir=fn_args.model_run_dir).model
-    _Module(network, graph, contract.label.name).save(fn_args.serving_model_dir)
+    _Module(network, graph, contract.required_label.name).save(fn_args.serving_model_dir)
 
 
 class _Module(tf.Module):

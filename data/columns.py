@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from data import reader
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import BadFileError
 
 
 def read(path: str | Path, contract: Contract) -> dict[str, np.ndarray]:
@@ -23,13 +24,13 @@ def read(path: str | Path, contract: Contract) -> dict[str, np.ndarray]:
       objects (a blank is b""), the label int64 0 or 1.
 
     Raises:
-      BadInputError: as `data.reader`; or a row cannot be read, and the message names the first.
+      BadFileError: as `data.reader`; or a row cannot be read, and the message names the first.
     """
     batches = []
     for file in reader.files(path):
         for block in reader.read(file, contract):
             if block.bad:
-                raise BadInputError(str(block.bad[0]))
+                raise BadFileError(str(block.bad[0]))
             batches.append(block.batch)
     table = pa.Table.from_batches(batches)
     return {

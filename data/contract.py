@@ -8,21 +8,25 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- identifiers   columns that name a customer; read past, never stored
     |- numeric       number columns: unit, range, missing marker
     |- categorical   text columns: allowed values
-    |- label         the outcome and its positive value
-    `- after_call    columns known only after the call, such as its duration
+    |- label         the outcome and its positive value; may be absent
+    |- after_call    columns known only after the call, such as its duration
+    `- modelling     what a model makes of the columns: crosses, slices, hyperparameters
+
+A row has a role: a TRAINING row has its label and the columns known after the call, a row of CUSTOMERS has neither.
 """
 
 from __future__ import annotations
 
-import difflib
+import enum
 import re
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from data.errors import BadContractError, did_you_mean
 
 CONTRACTS = Path(__file__).parent / "contracts"
 _SERVABLE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
@@ -34,8 +38,13 @@ MISSING_TEXT = ""
 """How a missing category travels in tf.Examples and requests."""
 
 
-class BadInputError(Exception):
-    """The user's file, contract or argument is wrong; the message says where and what was expected."""
+class Role(enum.Enum):
+    """What the rows of a file are."""
+
+    TRAINING = "training"
+    """Past calls: the label and the columns known only after the call are there."""
+    CUSTOMERS = "customers"
+    """People who have not been called: neither is there, and columns that the contract does not ask for are kept."""
 
 
 class _Frozen(BaseModel):
@@ -54,6 +63,8 @@ class Source(_Frozen):
     quoting: Literal["nonnumeric", "minimal", "none"] = "minimal"
     """How the publisher writes text: always quoted, quoted where needed, or never. All three are read alike, except
     that under `none` a quote is an ordinary character."""
+    trim: bool = False
+    """Whether blanks around cells and column names are dropped."""
     licence: str = ""
     citation: str = ""
 
@@ -124,12 +135,27 @@ class Label(_Frozen):
     name: str
     positive: str
     negative: str
+    one: str = "buyer"
+    """What a row with the positive value is called."""
+    many: str = "buyers"
+    """The plural of it."""
 
     @model_validator(mode="after")
     def _check(self) -> Label:
         if self.positive == self.negative:
             raise ValueError(f"positive and negative are both {self.positive!r}")
         return self
+
+
+class Modelling(_Frozen):
+    """What a model makes of the columns."""
+
+    crosses: tuple[tuple[str, str], ...] = ()
+    """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
+    slices: tuple[str, ...] = ()
+    """Columns by whose values the evaluation is broken down."""
+    hyperparameters: dict[str, Any] = {}
+    """What a run without tuning trains with, where it differs from `modules.purchase.hyperparameters`."""
 
 
 class Contract(_Frozen):
@@ -141,26 +167,35 @@ class Contract(_Frozen):
     row_order: Literal["date", "none"] = "none"
     """`date` where rows lie in the order in which the calls were made, which `--split time` needs."""
     identifiers: tuple[str, ...] = ()
-    numeric: dict[str, Numeric]
-    categorical: dict[str, Categorical]
-    label: Label
+    numeric: dict[str, Numeric] = {}
+    categorical: dict[str, Categorical] = {}
+    label: Label | None = None
     after_call: tuple[str, ...] = ()
-    crosses: tuple[tuple[str, str], ...] = ()
-    """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
-    slices: tuple[str, ...] = ()
-    """Columns by whose values the evaluation is broken down."""
-    hyperparameters: dict[str, Any] = {}
-    """What a run without tuning trains with, where it differs from `modules.purchase.hyperparameters`."""
+    modelling: Modelling = Modelling()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_modelling(cls, document: Any) -> Any:
+        """Takes the keys of `modelling` from the top level too, where earlier contracts have them."""
+        if not isinstance(document, dict) or not isinstance(document.get("modelling", {}), dict):
+            return document
+        inside = document.get("modelling", {})
+        moved = {key: document[key] for key in Modelling.model_fields if key in document and key not in inside}
+        rest = {key: value for key, value in document.items() if key not in moved}
+        return {**rest, "modelling": {**inside, **moved}}
 
     @model_validator(mode="after")
     def _check(self) -> Contract:
-        columns = [*self.identifiers, *self.numeric, *self.categorical, self.label.name]
+        label = (self.label.name,) if self.label else ()
+        columns = [*self.identifiers, *self.numeric, *self.categorical, *label]
         doubles = sorted({name for name in columns if columns.count(name) > 1})
         if doubles:
             raise ValueError(
                 f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(doubles)}"
             )
-        for name in (*self.numeric, *self.categorical, self.label.name):
+        if not self.features():
+            raise ValueError("numeric, categorical: at least one column must be known before the call")
+        for name in (*self.numeric, *self.categorical, *label):
             if not _SERVABLE.fullmatch(name):
                 raise ValueError(
                     f"{name!r} cannot be the name of a model's input; rename the column in file and contract, to "
@@ -169,30 +204,54 @@ class Contract(_Frozen):
         known = {*self.numeric, *self.categorical}
         for key, names in (
             ("after_call", self.after_call),
-            ("slices", self.slices),
-            ("crosses", [name for pair in self.crosses for name in pair]),
+            ("slices", self.modelling.slices),
+            ("crosses", [name for pair in self.modelling.crosses for name in pair]),
         ):
             for name in names:
                 if name not in known:
                     raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
-        for name in (name for pair in self.crosses for name in pair):
+        for name in (name for pair in self.modelling.crosses for name in pair):
             if name in self.numeric and not (self.numeric[name].one_hot or self.numeric[name].bins):
                 raise ValueError(f"crosses: numeric column {name!r} needs one_hot: true or bins to be crossed")
-        for name in self.slices:
+        for name in self.modelling.slices:
             if name in self.numeric and not self.numeric[name].bands:
                 raise ValueError(f"slices: numeric column {name!r} needs bands")
         return self
 
-    @cached_property
-    def columns(self) -> frozenset[str]:
-        """Every column a labelled file must have, in any order."""
-        return frozenset((*self.identifiers, *self.features(with_after_call=True), self.label.name))
+    def columns(self, role: Role) -> tuple[str, ...]:
+        """The columns that a file of this role must have, in any order, without the label and the identifiers.
+
+        A file of CUSTOMERS may have identifiers, the label and columns known only after the call; they are kept aside.
+        """
+        return self.features(with_after_call=role is Role.TRAINING)
+
+    def header(self, role: Role) -> frozenset[str]:
+        """Every column that a file of this role must have: TRAINING with identifiers and label, CUSTOMERS without."""
+        if role is Role.CUSTOMERS:
+            return frozenset(self.columns(role))
+        label = (self.label.name,) if self.label else ()
+        return frozenset((*self.identifiers, *self.columns(role), *label))
+
+    def with_modelling(self, **changes: Any) -> Contract:
+        """A copy with other fields of `modelling`, which are not validated again."""
+        return self.model_copy(update={"modelling": self.modelling.model_copy(update=changes)})
+
+    @property
+    def required_label(self) -> Label:
+        """The label of a contract whose rows are learned from.
+
+        Raises:
+          BadContractError: the contract has none.
+        """
+        if self.label is None:
+            raise BadContractError(f"contract {self.name} has no label, so no purchase can be learned from its rows")
+        return self.label
 
     def features(self, with_after_call: bool = False) -> tuple[str, ...]:
         """Names of the model's inputs, numbers first.
 
         Args:
-          with_after_call: also those known only after the call (`--with-duration`), for benchmarks.
+          with_after_call: also those known only after the call (`--with-after-call`), for benchmarks.
         """
         hidden = () if with_after_call else self.after_call
         return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
@@ -205,32 +264,32 @@ def load(name_or_path: str | Path) -> Contract:
       name_or_path: `bank-full` for a contract of this project, or the path of a YAML file.
 
     Raises:
-      BadInputError: no such contract, not YAML, or a key is wrong; every wrong key is named with the file.
+      BadContractError: no such contract, not YAML, or a key is wrong; every wrong key is named with the file.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = CONTRACTS / f"{name_or_path}.yaml"
         if not path.is_file():
             known = sorted(file.stem for file in CONTRACTS.glob("*.yaml"))
-            raise BadInputError(
+            raise BadContractError(
                 f"no contract named {str(name_or_path)!r}; known are {', '.join(known)}, "
                 "or give the path of a .yaml file"
             )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: the contract cannot be read: {error}") from error
+        raise BadContractError(f"{path}: the contract cannot be read: {error}") from error
     try:
         document = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
-        raise BadInputError(f"{path}: not valid YAML: {error}") from error
+        raise BadContractError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
-        raise BadInputError(f"{path}: expected a mapping of keys such as name, numeric and label")
+        raise BadContractError(f"{path}: expected a mapping of keys such as name, numeric and label")
     try:
         return Contract.model_validate(document)
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
-        raise BadInputError("\n".join(f"{path}: {line}" for line in lines)) from error
+        raise BadContractError("\n".join(f"{path}: {line}" for line in lines)) from error
 
 
 def find(header: Iterable[str], where: str = "the file") -> Contract:
@@ -241,15 +300,16 @@ def find(header: Iterable[str], where: str = "the file") -> Contract:
       where: the file's name, for the message.
 
     Raises:
-      BadInputError: no contract has these columns; the nearest one and the differing columns are named.
+      BadContractError: no contract has these columns; the nearest one and the differing columns are named.
     """
     names = set(header)
     contracts = [load(path) for path in sorted(CONTRACTS.glob("*.yaml"))]
     for contract in contracts:
-        if contract.columns == names:
+        if contract.header(Role.TRAINING) == names:
             return contract
-    nearest = max(contracts, key=lambda contract: len(contract.columns & names) / len(contract.columns | names))
-    raise BadInputError(
+    headers = {contract.name: contract.header(Role.TRAINING) for contract in contracts}
+    nearest = max(contracts, key=lambda c: len(headers[c.name] & names) / len(headers[c.name] | names))
+    raise BadContractError(
         f"{where}: no contract has these columns. The nearest is {nearest.name}: {header_difference(nearest, names)}"
     )
 
@@ -257,19 +317,14 @@ def find(header: Iterable[str], where: str = "the file") -> Contract:
 def header_difference(contract: Contract, names: Iterable[str]) -> str:
     """Says in words how a header differs from a contract's columns."""
     names = set(names)
-    missing, extra = sorted(contract.columns - names), sorted(names - contract.columns)
+    wanted = contract.header(Role.TRAINING)
+    missing, extra = sorted(wanted - names), sorted(names - wanted)
     parts = []
     if missing:
         parts.append("missing " + ", ".join(f"{name!r}{did_you_mean(name, extra)}" for name in missing))
     if extra:
         parts.append("not in the contract " + ", ".join(map(repr, extra)))
     return "; ".join(parts) or "the same columns"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the most similar known name, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -294,7 +349,13 @@ def _explain(problem: dict[str, Any]) -> str:
     place = problem["loc"]
     key = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden":
-        models = {"source": Source, "numeric": Numeric, "categorical": Categorical, "label": Label}
+        models = {
+            "source": Source,
+            "numeric": Numeric,
+            "categorical": Categorical,
+            "label": Label,
+            "modelling": Modelling,
+        }
         model = Contract if len(place) == 1 else models[place[0]]
         return f"{key}: unknown key{did_you_mean(str(place[-1]), model.model_fields)}"
     if problem["type"] == "missing":

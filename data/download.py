@@ -11,7 +11,8 @@ import zipfile
 from pathlib import Path
 
 from data import contract as contracts
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import BadFileError, UserError
 
 RAW = Path(__file__).parent / "raw"
 """Where published and synthetic files lie; git-ignored."""
@@ -31,12 +32,12 @@ def fetch(contract: Contract, folder: Path = RAW) -> Path:
       folder: where the file goes, under the name it has in the archive.
 
     Raises:
-      BadInputError: the contract names no address, the server cannot be reached or answers with an error, or what
+      BadFileError: the contract names no address, the server cannot be reached or answers with an error, or what
         it sends is not the file that the contract describes.
     """
     source = contract.source
     if source.url is None:
-        raise BadInputError(
+        raise BadFileError(
             f"contract {contract.name} names no address to download from; a file at hand can be given by its path"
         )
     file = folder / Path((source.member or (source.url,))[-1]).name
@@ -45,7 +46,7 @@ def fetch(contract: Contract, folder: Path = RAW) -> Path:
     content = _unpack(_download(source.url), source.member, source.url)
     found = _sha256(content)
     if source.sha256 not in (None, found):
-        raise BadInputError(
+        raise BadFileError(
             f"{source.url}: {file.name} is not the published file: expected sha256 {source.sha256}, found {found}"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,13 +77,13 @@ def _download(url: str) -> bytes:
             for block in response.iter_bytes():
                 content.write(block)
                 if content.tell() > LARGEST_ARCHIVE_BYTES:
-                    raise BadInputError(f"{url}: more than {LARGEST_ARCHIVE_BYTES >> 30} GiB, expected a small archive")
+                    raise BadFileError(f"{url}: more than {LARGEST_ARCHIVE_BYTES >> 30} GiB, expected a small archive")
                 progress.update(task, completed=response.num_bytes_downloaded)
     except httpx.HTTPStatusError as error:
         answer = f"{error.response.status_code} {error.response.reason_phrase}".strip()
-        raise BadInputError(f"{url}: the server answers {answer}, expected a file") from error
+        raise BadFileError(f"{url}: the server answers {answer}, expected a file") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BadInputError(
+        raise BadFileError(
             f"{url}: the download failed ({error or type(error).__name__}); a file at hand can be given by its path"
         ) from error
     return content.getvalue()
@@ -94,9 +95,9 @@ def _unpack(content: bytes, member: tuple[str, ...], where: str) -> bytes:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 content = archive.read(name)
         except KeyError as error:
-            raise BadInputError(f"{where}: the archive holds no {name!r}") from error
+            raise BadFileError(f"{where}: the archive holds no {name!r}") from error
         except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError) as error:
-            raise BadInputError(f"{where}: expected a zip archive with {name!r} inside, got: {error}") from error
+            raise BadFileError(f"{where}: expected a zip archive with {name!r} inside, got: {error}") from error
         where = f"{where}!{name}"
     return content
 
@@ -110,7 +111,7 @@ def main() -> int:
     parser.add_argument("contract", help="name of a contract with a published file, such as bank-full")
     try:
         file = fetch(contracts.load(parser.parse_args().contract))
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"{file}\n")

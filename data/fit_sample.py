@@ -66,7 +66,7 @@ def fit(file: Path) -> dict:
     contract = contracts.load("bank-full")
     table = pyarrow.csv.read_csv(file, parse_options=pyarrow.csv.ParseOptions(delimiter=contract.source.delimiter))
     raw = {name: table[name].to_numpy() for name in table.column_names}
-    label = (raw[contract.label.name] == contract.label.positive).astype(np.int64)
+    label = (raw[contract.required_label.name] == contract.required_label.positive).astype(np.int64)
     month = raw["month"]
     starts = np.flatnonzero(np.concatenate([[True], month[1:] != month[:-1]]))
     codes = {"span": np.searchsorted(starts, np.arange(len(month)), side="right") - 1}

@@ -1,34 +1,133 @@
-"""Names inside an exported model and the files beside it. Imports nothing heavy."""
+"""What lies in the folder of a model version, and which versions there are.
+
+<model>/<version>/saved_model.pb, variables/           the SavedModel
+<model>/<version>/assets.extra/                        model servers ignore this folder, except for the warm-up
+    model.json                  what the Trainer noted: a ModelCard
+    contract.json               the data contract the model was trained with
+    golden_request.json         one stored request with the answer it must get: a GoldenRequest
+    profile.json                the training split as counts, see analysis.profile
+    tf_serving_warmup_requests  requests that a server replays before the version serves
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RAW_SIGNATURE = "serving_default"
-EXAMPLE_SIGNATURE = "tf_examples"
-EXAMPLE_INPUT = "examples"
-PROBABILITY = "probability"
-PURCHASE = "purchase"
-
-
+EXTRAS = "assets.extra"
 CARD = "model.json"
-CANARY = "canary.json"
+CONTRACT = "contract.json"
+GOLDEN_REQUEST = "golden_request.json"
 PROFILE = "profile.json"
-WARMUP = "tf_serving_warmup_requests"
+WARM_UP = "tf_serving_warmup_requests"
+
+_LARGEST_VERSION = 2**63 - 1
+"""TensorFlow Serving keeps a version number in a signed 64-bit integer."""
 
 
-def serving_folder(artifact: str | Path) -> Path:
-    """The SavedModel inside a TFX Model artifact."""
-    return Path(artifact) / "Format-Serving"
+@dataclass(frozen=True)
+class ModelCard:
+    """What the Trainer noted about a model.
+
+    Attributes:
+      contract: name of the data contract.
+      synthetic: whether it learned from the synthetic sample.
+      features: names of the model's inputs.
+      hyperparameters: by name.
+      parameters: number of weights.
+      members: number of nets in the ensemble.
+      best_epoch: the epoch, from 0, whose weights were kept.
+      calibration: fields of `modules.purchase.calibration.Calibration`.
+      threshold: the score above which a row counts as positive.
+    """
+
+    contract: str
+    synthetic: bool
+    features: tuple[str, ...]
+    hyperparameters: dict[str, Any]
+    parameters: int
+    members: int
+    best_epoch: int
+    calibration: dict[str, Any]
+    threshold: float
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelCard:
+        """Raises ValueError where the text is not what `to_json` wrote."""
+        try:
+            document = json.loads(text)
+            return cls(**{**document, "features": tuple(document["features"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a model card: {error}") from error
 
 
-def extras(model: str | Path) -> Path:
-    """The folder of a SavedModel that model servers leave alone, where card, canary and profile lie."""
-    return Path(model) / "assets.extra"
+@dataclass(frozen=True)
+class GoldenRequest:
+    """One stored request with the answer it must get.
+
+    Attributes:
+      instances: rows as a REST request has them.
+      predictions: the answer, one entry for each row.
+    """
+
+    instances: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> GoldenRequest:
+        """Raises ValueError where the text is not what `to_json` wrote."""
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(f"not a golden request: {error}") from error
 
 
-def read_card(model: str | Path) -> dict[str, Any]:
-    """What the Trainer noted about a SavedModel: `threshold`, `features`, `hyperparameters`, `parameters`, ..."""
-    return json.loads((extras(model) / CARD).read_text())
+@dataclass(frozen=True)
+class ModelFolder:
+    """One version of a model on disk."""
+
+    path: Path
+
+    @property
+    def version(self) -> int:
+        return int(self.path.name)
+
+    def extra(self, name: str) -> Path:
+        """The path of one of the files above, whether it is there or not."""
+        return self.path / EXTRAS / name
+
+    def card(self) -> ModelCard:
+        """Raises OSError or ValueError where there is none, or none that can be read."""
+        return ModelCard.from_json(self.extra(CARD).read_bytes())
+
+    def golden_request(self) -> GoldenRequest | None:
+        """None where there is none, or none that can be read."""
+        try:
+            return GoldenRequest.from_json(self.extra(GOLDEN_REQUEST).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+
+def is_version(name: str) -> bool:
+    """Whether a folder of this name is a version: a whole number without sign, as TensorFlow Serving has it."""
+    return name.isascii() and name.isdecimal() and len(name) < 20 and int(name) <= _LARGEST_VERSION
+
+
+def versions(base_path: Path) -> list[ModelFolder]:
+    """The versions in a model's folder, oldest first; none where the folder is not there."""
+    folders = [ModelFolder(path) for path in base_path.glob("*") if is_version(path.name) and path.is_dir()]
+    return sorted(folders, key=lambda folder: folder.version)
+
+
+def newest(base_path: Path) -> ModelFolder | None:
+    """The version with the highest number."""
+    return next(reversed(versions(base_path)), None)

@@ -26,7 +26,8 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from data.contract import MISSING_TEXT, BadInputError, Contract, header_difference
+from data.contract import MISSING_TEXT, Contract, Role, header_difference
+from data.errors import BadFileError
 
 DELIMITERS = ",;\t|"
 """What a file may be separated by, whatever its contract says."""
@@ -82,18 +83,18 @@ def files(path: str | Path) -> list[Path]:
     """The CSV files a path stands for: itself, or the `*.csv` of a folder in name order.
 
     Raises:
-      BadInputError: there is no such file, or no CSV file in the folder.
+      BadFileError: there is no such file, or no CSV file in the folder.
     """
     path = Path(path)
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.is_file())
         if not found:
-            raise BadInputError(f"{path}: no .csv file in this folder")
+            raise BadFileError(f"{path}: no .csv file in this folder")
         return found
     if not path.exists():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         close = difflib.get_close_matches(path.name, siblings, n=1)
-        raise BadInputError(f"{path}: no such file" + (f" (did you mean {close[0]!r}?)" if close else ""))
+        raise BadFileError(f"{path}: no such file" + (f" (did you mean {close[0]!r}?)" if close else ""))
     return [path]
 
 
@@ -101,7 +102,7 @@ def header(path: str | Path) -> tuple[tuple[str, ...], str]:
     """Column names of a CSV file and its delimiter, the one of `, ; tab |` that gives the most columns.
 
     Raises:
-      BadInputError: no such file, a folder, an empty or binary file, not UTF-8, or a column named twice.
+      BadFileError: no such file, a folder, an empty or binary file, not UTF-8, or a column named twice.
     """
     found = _read_header(Path(path), quoted=True)
     return found.names, found.delimiter
@@ -116,7 +117,7 @@ def read(path: str | Path, contract: Contract, block_bytes: int = BLOCK_BYTES) -
       block_bytes: read at once.
 
     Raises:
-      BadInputError: as :func:`header`; other columns than the contract's; no rows; or a line without an end.
+      BadFileError: as :func:`header`; other columns than the contract's; no rows; or a line without an end.
     """
     path = Path(path)
     parser = _Parser(path, contract, _read_header(path, contract.source.quoting != "none", contract))
@@ -125,7 +126,7 @@ def read(path: str | Path, contract: Contract, block_bytes: int = BLOCK_BYTES) -
         rows += block.batch.num_rows + len(block.bad)
         yield block
     if not rows:
-        raise BadInputError(f"{path}: the file has a header but no rows")
+        raise BadFileError(f"{path}: the file has a header but no rows")
 
 
 _Fault = tuple[str, str, str]
@@ -150,16 +151,16 @@ def _read_header(path: Path, quoted: bool, contract: Contract | None = None) -> 
         files(path)
         raise
     except OSError as error:
-        raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadFileError(f"{path}: cannot be read: {error.strerror}") from error
     skipped = 3 if start.startswith(b"\xef\xbb\xbf") else 0
     body = start[skipped:]
     if not body.strip():
-        raise BadInputError(f"{path}: the file is empty; expected a header line and rows")
+        raise BadFileError(f"{path}: the file is empty; expected a header line and rows")
     _refuse_other_formats(path, start)
 
     lines = _lines(body, final=len(start) < _HEADER_BYTES)
     if not lines:
-        raise BadInputError(f"{path}:1: no line end in {_HEADER_BYTES} bytes; is this a CSV file?")
+        raise BadFileError(f"{path}:1: no line end in {_HEADER_BYTES} bytes; is this a CSV file?")
     texts = _decode(lines)
     candidates = []
     for delimiter in dict.fromkeys((contract.source.delimiter if contract else ",") + DELIMITERS):
@@ -168,10 +169,10 @@ def _read_header(path: Path, quoted: bool, contract: Contract | None = None) -> 
             end = skipped + sum(map(len, lines[: record.end]))
             candidates.append(_Header(tuple(record.cells), delimiter, end, record.end))
     if not candidates:
-        raise BadInputError(f"{path}:1: the header cannot be read as CSV: {_shown(texts[0])!r}")
+        raise BadFileError(f"{path}:1: the header cannot be read as CSV: {_shown(texts[0])!r}")
     best = max(candidates, key=lambda found: len(found.names))
     if contract:
-        best = next((found for found in candidates if contract.columns == set(found.names)), best)
+        best = next((found for found in candidates if contract.header(Role.TRAINING) == set(found.names)), best)
     _check_names(path, best, contract)
     return best
 
@@ -184,32 +185,32 @@ def _refuse_other_formats(path: Path, start: bytes) -> None:
         (b"\xfe\xff", f"is UTF-16, expected {_ENCODING}"),
     ):
         if start.startswith(magic):
-            raise BadInputError(f"{path}: the file {what}")
+            raise BadFileError(f"{path}: the file {what}")
     if b"\0" in start.split(b"\n", 1)[0]:
-        raise BadInputError(f"{path}: the file is binary, expected CSV text")
+        raise BadFileError(f"{path}: the file is binary, expected CSV text")
     if b"\n" not in start and b"\r" in start.rstrip():
-        raise BadInputError(f"{path}: lines end in a lone carriage return; save the file with LF or CRLF line ends")
+        raise BadFileError(f"{path}: lines end in a lone carriage return; save the file with LF or CRLF line ends")
 
 
 def _check_names(path: Path, found: _Header, contract: Contract | None) -> None:
     names = found.names
     garbled = [name for name in names if _garbled(name)]
     if garbled:
-        raise BadInputError(
+        raise BadFileError(
             f"{path}:{found.lines}: column {names.index(garbled[0]) + 1}: got {_shown(garbled[0])!r}, "
             f"expected {_ENCODING}"
         )
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
-        raise BadInputError(f"{path}:{found.lines}: columns are named twice: {', '.join(map(repr, doubles))}")
-    if contract is None or contract.columns == set(names):
+        raise BadFileError(f"{path}:{found.lines}: columns are named twice: {', '.join(map(repr, doubles))}")
+    if contract is None or contract.header(Role.TRAINING) == set(names):
         return
     if len(names) == 1:
-        raise BadInputError(
-            f"{path}:{found.lines}: the header is a single column, {names[0]!r}; expected {len(contract.columns)} "
-            f"columns separated by {contract.source.delimiter!r}"
+        raise BadFileError(
+            f"{path}:{found.lines}: the header is a single column, {names[0]!r}; expected "
+            f"{len(contract.header(Role.TRAINING))} columns separated by {contract.source.delimiter!r}"
         )
-    raise BadInputError(
+    raise BadFileError(
         f"{path}:{found.lines}: the header differs from contract {contract.name}: {header_difference(contract, names)}"
     )
 
@@ -250,7 +251,7 @@ class _Parser:
                 else:
                     block, end = self._parse_by_row(buffer, line, final)
                 if not end and len(buffer) > _LONGEST_LINE:
-                    raise BadInputError(f"{self.path}:{line}: no line end in {len(buffer)} bytes; is this a CSV file?")
+                    raise BadFileError(f"{self.path}:{line}: no line end in {len(buffer)} bytes; is this a CSV file?")
                 if block.batch.num_rows or block.bad:
                     yield block
                 line += buffer.count(b"\n", 0, end)

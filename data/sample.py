@@ -90,8 +90,8 @@ class _Model:
 
     def __init__(self, tables: dict) -> None:
         contract = contracts.load("bank-full")
-        self._label = np.array([contract.label.negative, contract.label.positive])
-        self._label_name = contract.label.name
+        self._label = np.array([contract.required_label.negative, contract.required_label.positive])
+        self._label_name = contract.required_label.name
         self._months = np.array(tables["spans"])
         dates = {name: np.array(values) for name, values in tables["dates"].items()}
         self._spans, self._days, self._buy_rate = dates["span"], dates["day"], dates["buy_rate"]

@@ -12,6 +12,8 @@ import tensorflow_transform as tft
 from data.contract import MISSING_NUMBER, MISSING_TEXT, Contract
 from modules.purchase.transform import FEATURES
 
+SPLITS = ("train", "eval", "test")
+"""Into which ingestion divides the rows."""
 _BATCH = 8192
 
 
@@ -50,8 +52,10 @@ def serialized(patterns: Iterable[str]) -> tf.data.Dataset:
 
 
 def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str]) -> dict[str, np.ndarray]:
-    """Raw columns and the label, each [rows]: float32, bytes objects, and int64 under the label's name."""
-    spec = parsing_spec(contract, features) | {contract.label.name: tf.io.FixedLenFeature([], tf.int64)}
+    """Raw columns, and the label if the contract has one, each [rows]: float32, bytes objects, int64 for the label."""
+    spec = parsing_spec(contract, features)
+    if contract.label:
+        spec[contract.label.name] = tf.io.FixedLenFeature([], tf.int64)
     parts = [tf.io.parse_example(batch, spec) for batch in serialized(patterns)]
     return {name: np.concatenate([part[name].numpy() for part in parts]) for name in spec}
 
@@ -59,7 +63,7 @@ def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str
 def load(patterns: Iterable[str], contract: Contract, with_after_call: bool, graph: tft.TFTransformOutput) -> Loaded:
     """Reads a split into memory and applies the Transform graph to it."""
     raw = read_raw(patterns, contract, contract.features(with_after_call))
-    label = raw[contract.label.name].astype(np.float32)
+    label = raw[contract.required_label.name].astype(np.float32)
     encode = tf.function(graph.transform_raw_features, reduce_retracing=True)
     features = np.empty((len(label), graph.transformed_feature_spec()[FEATURES].shape[0]), np.float32)
     for start in range(0, len(label), _BATCH):

@@ -23,8 +23,9 @@ def from_contract(contract: Contract) -> schema_pb2.Schema:
     for name, column in contract.categorical.items():
         feature = _scalar(schema, name, schema_pb2.BYTES)
         feature.string_domain.CopyFrom(schema_pb2.StringDomain(name=name, value=column.domain))
-    label = _scalar(schema, contract.label.name, schema_pb2.INT)
-    label.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=1))
+    if contract.label:
+        label = _scalar(schema, contract.label.name, schema_pb2.INT)
+        label.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=1))
     return schema
 
 

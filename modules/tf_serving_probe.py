@@ -1,6 +1,6 @@
 """Runs an exported model the way TF Serving does: the TF1 SavedModel loader, in a fresh graph and process.
 
-    python -m modules.tf_serving_probe MODEL_FOLDER ROWS.json
+    python -m modules.tf_serving_probe MODEL_FOLDER <REQUEST.json
 
 Exists because an export can pass the Evaluator and every Python check and still fail each request in TF Serving, whose
 C++ loader restores only what the graph tracks. Prints one line of JSON: the largest difference between expected and
@@ -13,17 +13,14 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from data.model_folder import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PROBABILITY, RAW_SIGNATURE
+from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 
 
-def differences(
-    folder: Path, rows: Mapping[str, list], examples: list[bytes], expected: np.ndarray
-) -> dict[str, float]:
+def differences(folder: str, rows: Mapping[str, list], examples: list[bytes], expected: np.ndarray) -> dict[str, float]:
     """Largest absolute difference of the probability, by signature.
 
     Args:
@@ -38,21 +35,21 @@ def differences(
     inputs = {RAW_SIGNATURE: rows, EXAMPLE_SIGNATURE: {EXAMPLE_INPUT: examples}}
     found = {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        meta_graph = tf.compat.v1.saved_model.loader.load(session, [tf.saved_model.SERVING], str(folder))
+        meta_graph = tf.compat.v1.saved_model.loader.load(session, [tf.saved_model.SERVING], folder)
         for name, columns in inputs.items():
             signature = meta_graph.signature_def[name]
             feed = {signature.inputs[column].name: values for column, values in columns.items()}
-            probability = session.run(signature.outputs[PROBABILITY].name, feed)
+            probability = session.run(signature.outputs[PURCHASE_MODEL.score].name, feed)
             found[name] = float(np.max(np.abs(probability - expected)))
     return found
 
 
-def main(folder: str, request: str) -> int:
+def main(folder: str) -> int:
     """Command line; see the module's text."""
-    document = json.loads(Path(request).read_text())
+    document = json.load(sys.stdin)
     examples = [base64.b64decode(text) for text in document["examples"]]
     try:
-        found = differences(Path(folder), document["rows"], examples, np.array(document["expected"]))
+        found = differences(folder, document["rows"], examples, np.array(document["expected"]))
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

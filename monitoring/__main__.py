@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from data.contract import BadInputError
+from data.errors import UserError
 from monitoring import pushed, query
 from monitoring.load import Load, synthetic_customers, takes_synthetic_customers
 from monitoring.stack import Ports, Stack
@@ -44,7 +44,7 @@ def main() -> int:
                 running.enter_context(stack)
             _show(stack, console)
             _send(stack, console, arguments.rate)
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except KeyboardInterrupt:
@@ -69,12 +69,12 @@ def _show(stack: Stack, console: Console) -> None:
 def _send(stack: Stack, console: Console, rate: float) -> None:
     """Sends customers until Ctrl-C and says now and then what Prometheus sees."""
     version = pushed.newest(stack.models)
-    (canary,) = pushed.canary(version)["instances"]
-    if takes_synthetic_customers(canary):
-        customers = synthetic_customers(CUSTOMERS, SEED, list(canary))
+    (golden,) = pushed.golden(version)["instances"]
+    if takes_synthetic_customers(golden):
+        customers = synthetic_customers(CUSTOMERS, SEED, list(golden))
         console.print(f"sending {rate:g} requests per second with synthetic customers; Ctrl-C stops everything\n")
     else:
-        customers = [canary]
+        customers = [golden]
         console.print(f"sending {rate:g} requests per second with the model's stored row; Ctrl-C stops everything\n")
     with Load(stack.server_url, "purchase-model", customers, rate) as load:
         while True:

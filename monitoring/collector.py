@@ -25,7 +25,7 @@ log = logging.getLogger("monitoring.collector")
 
 QUALITY = ("accuracy", "majority_accuracy", "auc", "pr_auc", "ece", "log_loss")
 """Metrics of the test split that are exported."""
-CANARY_TOLERANCE = 1e-4
+GOLDEN_TOLERANCE = 1e-4
 """Largest difference of a probability from the stored one that is rounding."""
 SERVER_SOURCE = "server"
 """Label value `source` of the requests that the server has seen; a customer list has its file name."""
@@ -81,7 +81,7 @@ class ModelCollector(Collector):
             yield self._gauge("model_server_up", "Whether the server answers a status request.", versions is not None)
             if versions is not None:
                 yield from self._version_metrics(versions)
-                yield from self._canary_metrics()
+                yield from self._golden_request_metrics()
             yield from self._quality_metrics()
             yield from self._drift_metrics()
             seconds = time.perf_counter() - started
@@ -148,28 +148,28 @@ class ModelCollector(Collector):
             {(self._serving,): changed},
         )
 
-    # --- canary -----------------------------------------------------------------------------------------------------
+    # --- golden -----------------------------------------------------------------------------------------------------
 
-    def _canary_metrics(self) -> Iterator[Metric]:
-        canary = _canary(self._settings.models / self._serving) if self._serving else None
-        if canary is None:
+    def _golden_request_metrics(self) -> Iterator[Metric]:
+        golden = _golden_request(self._settings.models / self._serving) if self._serving else None
+        if golden is None:
             return
-        success, expected = False, canary["predictions"]
+        success, expected = False, golden["predictions"]
         try:
-            answer, seconds = self._api.predict(canary["instances"])
+            answer, seconds = self._api.predict(golden["instances"])
         except NoAnswerError as error:
-            log.warning("the canary got no answer: %s", error)
+            log.warning("the golden request got no answer: %s", error)
         else:
             success = _same(answer, expected)
             if not success:
-                log.warning("the canary was answered %s, expected %s", answer, expected)
-            text = "Time of the canary prediction, connection included."
-            yield self._gauge("model_server_canary_duration_seconds", text, seconds)
+                log.warning("the golden request was answered %s, expected %s", answer, expected)
+            text = "Time of the golden request, connection included."
+            yield self._gauge("model_server_golden_request_duration_seconds", text, seconds)
         self._checks["success" if success else "failure"] += 1
         text = "Whether a stored row gets the probability stored with the model."
-        yield self._gauge("model_server_canary_success", text, success)
+        yield self._gauge("model_server_golden_request_success", text, success)
         checks = CounterMetricFamily(
-            "model_server_canary_checks_total", "Canary predictions sent.", labels=("model_name", "result")
+            "model_server_golden_request_checks_total", "Golden requests sent.", labels=("model_name", "result")
         )
         for result, count in self._checks.items():
             checks.add_metric((self._settings.model, result), count)
@@ -275,7 +275,7 @@ SHIFT_GAUGES = (
 def _same(answer: list[dict], expected: list[dict]) -> bool:
     try:
         return len(answer) == len(expected) and all(
-            abs(got["probability"] - wanted["probability"]) <= CANARY_TOLERANCE
+            abs(got["probability"] - wanted["probability"]) <= GOLDEN_TOLERANCE
             and got["purchase"] == wanted["purchase"]
             for got, wanted in zip(answer, expected, strict=True)
         )
@@ -284,5 +284,5 @@ def _same(answer: list[dict], expected: list[dict]) -> bool:
 
 
 # Files of a version never change once pushed, so each is read once.
-_canary = lru_cache(maxsize=4)(pushed.canary)
+_golden_request = lru_cache(maxsize=4)(pushed.golden)
 _profile = lru_cache(maxsize=4)(pushed.profile)

@@ -17,7 +17,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analysis.profile import Bins, Counts, NumberBins, Profile
-from data.contract import BadInputError
+from data.errors import BadFileError, UserError
 from monitoring import pushed
 
 RULE_OF_THUMB = 0.1
@@ -124,7 +124,7 @@ def read(file: Path, profile: Profile) -> Counts:
       profile: of the model that the customers are for.
 
     Raises:
-      BadInputError: the file cannot be read, lacks a column or rows, or a cell that should be a number is none.
+      BadFileError: the file cannot be read, lacks a column or rows, or a cell that should be a number is none.
     """
     counts = profile.counts()
     try:
@@ -134,16 +134,16 @@ def read(file: Path, profile: Profile) -> Counts:
             names = next(csv.reader([header], delimiter=delimiter), [])
             lacking = [name for name in profile.features if name not in names]
             if lacking:
-                raise BadInputError(f"{file}:1: the model takes columns that are not there: {', '.join(lacking)}")
+                raise BadFileError(f"{file}:1: the model takes columns that are not there: {', '.join(lacking)}")
             rows = csv.reader(stream, delimiter=delimiter)
             while batch := list(islice(rows, BATCH_ROWS)):
                 where = f"{file}:{rows.line_num + 2 - len(batch)}"
                 columns = _columns(batch, names, profile, where)
                 counts.add(columns, columns.get(SCORE))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInputError(f"{file}: cannot be read: {error}") from error
+        raise BadFileError(f"{file}: cannot be read: {error}") from error
     if not counts.rows:
-        raise BadInputError(f"{file}: the file has no rows")
+        raise BadFileError(f"{file}: the file has no rows")
     return counts
 
 
@@ -152,14 +152,14 @@ def _columns(batch: list[list[str]], names: list[str], profile: Profile, where: 
     try:
         texts = dict(zip(names, zip(*batch, strict=True), strict=True))
     except ValueError as error:
-        raise BadInputError(f"{where}: expected {len(names)} cells in this row and the following ones") from error
+        raise BadFileError(f"{where}: expected {len(names)} cells in this row and the following ones") from error
     columns = {}
     for name in [*profile.features, *([SCORE] if SCORE in texts else [])]:
         if name == SCORE or isinstance(profile.features[name], NumberBins):
             try:
                 columns[name] = np.array([text.strip() or "nan" for text in texts[name]], np.float32)
             except ValueError as error:
-                raise BadInputError(f"{where}: column {name!r}, here or below: {error}, expected a number") from error
+                raise BadFileError(f"{where}: column {name!r}, here or below: {error}, expected a number") from error
         else:
             columns[name] = np.array(texts[name], object)
     return columns
@@ -174,11 +174,9 @@ def main() -> int:
     try:
         profile = pushed.profile(version) if version else None
         if profile is None:
-            raise BadInputError(
-                f"{version or pushed.MODELS}: no model with a reference profile; run the pipeline first"
-            )
+            raise BadFileError(f"{version or pushed.MODELS}: no model with a reference profile; run the pipeline first")
         found = measure(profile, read(arguments.file, profile))
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     _show(found, arguments.file, version)

@@ -1,7 +1,7 @@
 """Exports to Prometheus what a model server does not: `python -m monitoring.exporter`.
 
 A sidecar for TensorFlow Serving or the embedded server: memory and CPU of the serving process, the state of each
-version, a canary prediction, the quality of the served version when it was pushed, and drift. Everything is measured
+version, a golden request, the quality of the served version when it was pushed, and drift. Everything is measured
 when Prometheus asks. A server that is down makes gauges 0 or absent, never an error.
 """
 

@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 
 from data import sample
-from data.contract import BadInputError
+from data.errors import NotReadyError, UserError
 from monitoring import dashboards, pushed, query
 from monitoring.dashboards import WIDTH, Panel, Row
 from monitoring.load import Customer, Load, synthetic_customers, takes_synthetic_customers
@@ -182,7 +182,7 @@ def _scale(panel: Panel) -> tuple[float, str]:
 
 def load_test(stack: Stack, seconds: float) -> None:
     """Four phases of equal length: 10 requests per second, 100, 100 with a new version, then 10 of later customers."""
-    features = list(_canary(stack)["instances"][0])
+    features = list(_golden_request(stack)["instances"][0])
     customers = synthetic_customers(sample.ROWS, sample.SEED + 1, features)
     for group, rate, push in (
         (customers, 10, False),
@@ -212,8 +212,8 @@ def _later_customers(features: Sequence[str]) -> list[Customer]:
     return [dict(zip(features, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _canary(stack: Stack) -> dict[str, Any]:
-    return pushed.canary(pushed.newest(stack.models))
+def _golden_request(stack: Stack) -> dict[str, Any]:
+    return pushed.golden(pushed.newest(stack.models))
 
 
 def main() -> int:
@@ -227,21 +227,21 @@ def main() -> int:
     console = Console()
     try:
         if newest is None:
-            raise BadInputError(f"{artifacts}: no model has been pushed yet; run `make run` first")
+            raise NotReadyError(f"{artifacts}: no model has been pushed yet; run `make run` first")
         with tempfile.TemporaryDirectory() as folder:
             models = Path(folder) / "models"
             shutil.copytree(newest, models / newest.name)
             stack = Stack(models, artifacts / "runs", Path(folder) / "stack", interval=INTERVAL_SECONDS)
             with stack, console.status("load test ..."):
-                if not takes_synthetic_customers(_canary(stack)["instances"][0]):
-                    raise BadInputError(f"{models}: the model does not take the synthetic sample's columns")
+                if not takes_synthetic_customers(_golden_request(stack)["instances"][0]):
+                    raise NotReadyError(f"{models}: the model does not take the synthetic sample's columns")
                 start = time.time()
                 load_test(stack, arguments.minutes * 60)
                 recorded = Recorded(stack.prometheus_url, start, time.time())
                 for name, rows in DASHBOARDS.items():
                     draw(rows, recorded, arguments.out / name)
                     console.print(arguments.out / name)
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

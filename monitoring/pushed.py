@@ -29,9 +29,9 @@ def profile(version: Path) -> Profile | None:
         return None
 
 
-def canary(version: Path) -> dict[str, Any] | None:
+def golden(version: Path) -> dict[str, Any] | None:
     """`{"instances": [row], "predictions": [answer]}` of a version, or None."""
-    return _read_json(version / _EXTRAS / "canary.json")
+    return _read_json(version / _EXTRAS / "golden_request.json")
 
 
 def summary(version: str, runs: Path = RUNS) -> dict[str, Any] | None:

@@ -59,7 +59,7 @@ class ServerApi:
         """
         body = json.dumps({"instances": instances}).encode()
         started = time.perf_counter()
-        answer = _ask(f"{self._url}/v1/models/{self._model}:predict", body, {"X-Canary": "true"})
+        answer = _ask(f"{self._url}/v1/models/{self._model}:predict", body, {"X-Golden-Request": "true"})
         seconds = time.perf_counter() - started
         try:
             return answer["predictions"], seconds

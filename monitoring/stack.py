@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from data.contract import BadInputError
+from data.errors import NotReadyError
 from monitoring import pushed
 
 CONFIG = Path(__file__).parent / "prometheus"
@@ -82,19 +82,19 @@ class Stack:
         """Copies Prometheus's configuration and points it at these processes.
 
         Raises:
-          BadInputError: Prometheus is not installed, no model has been pushed, or a port is taken.
+          NotReadyError: Prometheus is not installed, no model has been pushed, or a port is taken.
         """
         if shutil.which("prometheus") is None:
-            raise BadInputError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
+            raise NotReadyError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
         if pushed.newest(self.models) is None:
-            raise BadInputError(f"{self.models}: no model has been pushed yet; run `make run` first")
+            raise NotReadyError(f"{self.models}: no model has been pushed yet; run `make run` first")
         for name, port in vars(self.ports).items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError as error:
-                    raise BadInputError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
+                    raise NotReadyError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(CONFIG, self.folder)
         server, exporter = f"127.0.0.1:{self.ports.server}", f"127.0.0.1:{self.ports.exporter}"
@@ -108,7 +108,7 @@ class Stack:
         """Starts `server`, `exporter` or `prometheus` and waits until it answers.
 
         Raises:
-          BadInputError: it ended or did not answer in time; the file with its output is named.
+          NotReadyError: it ended or did not answer in time; the file with its output is named.
         """
         log = self.folder / f"{name}.log"
         with open(log, "ab") as output:
@@ -128,7 +128,7 @@ class Stack:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(url):
             if self.processes[name].poll() is not None or time.monotonic() > deadline:
-                raise BadInputError(f"the {name} did not start; its output is in {log}")
+                raise NotReadyError(f"the {name} did not start; its output is in {log}")
             time.sleep(0.2)
 
     def stop(self, name: str) -> None:

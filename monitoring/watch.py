@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analysis.profile import Profile
-from data.contract import BadInputError
+from data.errors import UserError
 from monitoring import drift
 
 log = logging.getLogger("monitoring.watch")
@@ -70,6 +70,6 @@ class WatchedFolder:
 def _measure(file: Path, profile: Profile) -> drift.Drift | None:
     try:
         return drift.measure(profile, drift.read(file, profile))
-    except BadInputError as error:
+    except UserError as error:
         log.warning("%s", error)
         return None

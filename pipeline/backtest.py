@@ -26,9 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import BadOptionError, UserError
+from data.paths import ARTIFACTS
 from pipeline.dataset import resolve
-from pipeline.settings import ARTIFACTS, Settings
+from pipeline.settings import Settings
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 MODELS = ("static", "expanding", "rolling")
@@ -78,21 +80,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path, contract = resolve(options.data, options.contract)
         if contract.row_order != "date":
-            raise BadInputError(
+            raise BadOptionError(
                 f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"
             )
         synthetic = sample.is_synthetic(path)
         parts = [contract.name, "synthetic" * synthetic, "with-duration" * options.with_duration]
         folder = options.artifacts.resolve() / "backtests" / "-".join(filter(None, parts))
         folder.mkdir(parents=True, exist_ok=True)
-    except (BadInputError, OSError) as error:
+    except (UserError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return FAILED
     from data import columns as tables
-    from pipeline.logs import captured, one_line
+    from data.command import captured, one_line
     from pipeline.screen import SYNTHETIC, Screen
 
     log = folder / "backtest.log"
@@ -104,10 +106,10 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             started = time.monotonic()
             columns = tables.read(path, contract)
-            spans = plan(len(columns[contract.label.name]), options.spans, options.first)
+            spans = plan(len(columns[contract.required_label.name]), options.spans, options.first)
             with screen.steps(2 * len(spans)) as begin:
                 result = backtest(columns, contract, options.with_duration, spans, options.seed, begin)
-        except BadInputError as error:
+        except UserError as error:
             screen.say(str(error), style="red")
             return BAD_INPUT
         except KeyboardInterrupt:
@@ -134,12 +136,12 @@ def plan(rows: int, spans: int, first: float) -> list[Span]:
       first: share of the rows in the first part, above 0 and below 1.
 
     Raises:
-      BadInputError: the first part or a span would have fewer than FEWEST_ROWS.
+      BadOptionError: the first part or a span would have fewer than FEWEST_ROWS.
     """
     start = round(rows * first)
     edges = [start + (rows - start) * i // spans for i in range(spans + 1)]
     if min(start, (rows - start) // spans) < FEWEST_ROWS:
-        raise BadInputError(
+        raise BadOptionError(
             f"{rows:,} rows are too few for {spans} spans after a first part of {first:.0%}: "
             f"that and each span need at least {FEWEST_ROWS} rows"
         )
@@ -178,7 +180,7 @@ def walk(
     from analysis.metrics import evaluate
     from modules.purchase import estimator
 
-    labels = columns[contract.label.name]
+    labels = columns[contract.required_label.name]
 
     def fit(rows: np.ndarray) -> estimator.Estimator:
         """On rows in random order, the first HELD_OUT of them being the eval part."""
@@ -218,7 +220,7 @@ def backtest(
     Args: as for :func:`walk`.
     """
     by_span, random_split = walk(columns, contract, with_after_call, spans, seed, begin)
-    labels = columns[contract.label.name]
+    labels = columns[contract.required_label.name]
     mean = {name: _mean([by_span[span.number][name] for span in spans]) for name in MODELS}
     return {
         "contract": contract.name,

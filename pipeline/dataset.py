@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from data import contract as contracts
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import BadContractError, UserError
 from modules.purchase.hyperparameters import Hyperparameters
 
 
@@ -17,13 +18,13 @@ def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
       contract: a contract's name or file; without one the header finds it.
 
     Raises:
-      BadInputError: no such file or contract, a header no contract has, or a download that fails.
+      BadContractError: no such file or contract, a header no contract has, or a download that fails.
     """
     path, chosen = _find(data, contract)
     try:
-        Hyperparameters.from_mapping(chosen.hyperparameters)
-    except BadInputError as error:
-        raise BadInputError(f"contract {chosen.name}: {error}") from error
+        Hyperparameters.from_mapping(chosen.modelling.hyperparameters)
+    except UserError as error:
+        raise BadContractError(f"contract {chosen.name}: {error}") from error
     return path, chosen
 
 

@@ -22,8 +22,9 @@ import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from data import reader
-from data.contract import BadInputError, Contract
-from pipeline.settings import SPLITS
+from data.contract import Contract
+from data.errors import UserError
+from modules.examples import SPLITS
 
 HELD_OUT_PERCENT = 15
 """Rows in eval, and again in test."""
@@ -90,7 +91,7 @@ def time_bounds(files: list[Path], contract: Contract) -> list[tuple[int, int]]:
     Reads the files once to count their rows.
 
     Raises:
-      BadInputError: as :func:`data.reader.read`.
+      BadFileError: as :func:`data.reader.read`.
     """
     counts = [sum(block.batch.num_rows for block in reader.read(file, contract)) for file in files]
     total = sum(counts)
@@ -121,7 +122,7 @@ def ingest(shard: Shard) -> None:
                     continue  # the input will be refused; only the count is still wanted
                 files.write(block.batch)
             outcome.update(rows=files.rows, positives=files.positives)
-    except BadInputError as error:
+    except UserError as error:
         outcome["error"] = str(error)
     shard.outcome.write_text(json.dumps(outcome), encoding="utf-8")
 
@@ -131,7 +132,7 @@ class _SplitFiles:
 
     def __init__(self, shard: Shard, contract: Contract, stack: ExitStack):
         self.first_held_out = shard.first_held_out
-        self.label = contract.label.name
+        self.label = contract.label and contract.label.name
         self.encoder = RecordBatchToExamplesEncoder()
         options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
         self.writers = [
@@ -142,7 +143,9 @@ class _SplitFiles:
 
     def write(self, batch: pa.RecordBatch) -> None:
         splits = self._splits(batch)
-        positive = batch.column(batch.schema.get_field_index(self.label)).to_numpy() == 1
+        labels = (
+            batch.column(batch.schema.get_field_index(self.label)).to_numpy() if self.label else np.zeros(len(batch))
+        )
         examples = self.encoder.encode(_as_lists(batch))
         for index, writer in enumerate(self.writers):
             chosen = splits == index
@@ -150,7 +153,7 @@ class _SplitFiles:
             for example in selected:
                 writer.write(example)
             self.rows[index] += len(selected)
-            self.positives[index] += int(np.count_nonzero(chosen & positive))
+            self.positives[index] += int(np.count_nonzero(labels[chosen] == 1))
 
     def _splits(self, batch: pa.RecordBatch) -> np.ndarray:
         if self.first_held_out is None:

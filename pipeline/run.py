@@ -12,9 +12,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.contract import BadInputError
+from data.errors import BadOptionError, UserError
+from data.paths import ARTIFACTS
 from pipeline.dataset import resolve
-from pipeline.settings import ARTIFACTS, Settings, code_commit
+from pipeline.settings import Settings, code_commit
 from report import add_money
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = _settings(options)
         settings.run_folder.mkdir(parents=True)
-    except (BadInputError, OSError) as error:
+    except (UserError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return FAILED
-    from pipeline.logs import captured, one_line
+    from data.command import captured, one_line
     from pipeline.screen import Screen
     from runs.lock import exclusive
 
@@ -112,7 +113,7 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
 
 def _report(settings: Settings, screen: Screen) -> None:
     """Writes the report; a model that was pushed stays pushed if it cannot be written."""
-    from pipeline.logs import one_line
+    from data.command import one_line
     from report import build
 
     try:
@@ -224,7 +225,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
     path, contract = resolve(options.data, options.contract)
     if options.split == "time" and contract.row_order != "date":
-        raise BadInputError(
+        raise BadOptionError(
             f"--split time needs rows in the order of their dates, and {contract.name} has row_order: none"
         )
     search = {} if options.trials is None else {"trials": options.trials}
@@ -274,8 +275,8 @@ def _point_latest(run_folder: Path) -> None:
     fresh.replace(link)
 
 
-def _bad_input(error: BaseException | None) -> BadInputError | None:
-    while error is not None and not isinstance(error, BadInputError):
+def _bad_input(error: BaseException | None) -> UserError | None:
+    while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error
 

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pipeline.runners.local import Stage
+    from runs.summary import Stage
 
 SYNTHETIC = "synthetic sample: the figures show that the pipeline works, not what a bank would see"
 

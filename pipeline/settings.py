@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from analysis.economics import COST, MARGIN
 from data.contract import Contract
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS, ROOT, serving_folder
 from modules.purchase.gate import Gate
-
-ROOT = Path(__file__).resolve().parent.parent
-ARTIFACTS = ROOT / "artifacts"
-MODEL_NAME = "purchase-model"
-SPLITS = ("train", "eval", "test")
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,9 @@ class Settings:
     keep: int = 5
     """Pushed versions to leave on disk, the new one included."""
     gate: Gate = field(default_factory=Gate)
-    cost: float = 10.0
+    cost: float = COST
     """Of a call, in euros, for the report's profit curve; a call pays from a score of cost / margin on."""
-    margin: float = 100.0
+    margin: float = MARGIN
     """Of a deposit before the cost of the call, likewise."""
     artifacts: Path = ARTIFACTS
     commit: str | None = None
@@ -83,7 +81,7 @@ class Settings:
     @property
     def serving(self) -> Path:
         """The folder that a model server polls for versions."""
-        return self.artifacts / "serving" / MODEL_NAME
+        return serving_folder(self.artifacts, PURCHASE_MODEL.name)
 
     @property
     def run_folder(self) -> Path:

@@ -11,10 +11,11 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from ml_metadata.proto.metadata_store_pb2 import Artifact
 
-from data.model_folder import read_card, serving_folder
+from modules import artifacts
+from modules.examples import SPLITS
 from modules.purchase.gate import Gate
-from pipeline.runners.local import Stage
-from pipeline.settings import SPLITS, Settings
+from pipeline.settings import Settings
+from runs.summary import Stage
 
 ASKED = ("with_duration", "quarantine", "trials", "members", "seed", "benchmark", "cost", "margin")
 """What of the settings `summary.json` repeats as it is."""
@@ -33,7 +34,7 @@ def summarize(
     """
     ingest = json.loads(Path(made["ContractExampleGen.examples"].uri, "ingest.json").read_text())
     metrics = json.loads(Path(made["Scorer.scores"].uri, "metrics.json").read_text())
-    card = read_card(serving_folder(made["Trainer.model"].uri))
+    card = artifacts.model_card(made["Trainer.model"].uri)
     splits = {
         name: {
             "rows": ingest["splits"][name]["rows"],
@@ -60,11 +61,11 @@ def summarize(
             "data_sha256": made["ContractExampleGen.examples"].custom_properties["input_fingerprint"].string_value,
             "commit": settings.commit,
         },
-        "features": card["features"],
+        "features": list(card.features),
         "splits": splits,
         "stages": [{"name": s.name, "seconds": round(s.seconds, 3), "cached": s.cached} for s in stages],
         "seconds": round(seconds, 3),
-        "model": {key: card[key] for key in ("hyperparameters", "parameters", "members", "threshold")},
+        "model": {key: getattr(card, key) for key in ("hyperparameters", "parameters", "members", "threshold")},
         "metrics": metrics,
         "comparison": _comparison(made),
         "gate": _gate(made, settings.gate),

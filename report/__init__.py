@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.settings import Settings
+from analysis.economics import COST, MARGIN
 
 REPORT = "report.html"
 
@@ -22,14 +22,14 @@ def build(run_folder: Path, cost: float | None = None, margin: float | None = No
       The page's path.
 
     Raises:
-      BadInputError: there is no such run, it has no summary, or its artifacts have been pruned.
+      UserError: there is no such run, it has no summary, or its artifacts have been pruned.
     """
     from report.gather import gather
     from report.page import render
 
     path, material = run_folder / REPORT, gather(run_folder.resolve())
     given = material.summary.get("settings", {})
-    page = render(material, cost or given.get("cost", Settings.cost), margin or given.get("margin", Settings.margin))
+    page = render(material, cost or given.get("cost", COST), margin or given.get("margin", MARGIN))
     path.write_text(page, encoding="utf-8")
     return path
 
@@ -40,13 +40,13 @@ def add_money(parser: argparse.ArgumentParser) -> None:
         "--cost",
         type=_euros,
         metavar="EUROS",
-        help=f"of a call, for the report's profit curve (default: what the run was given, else {Settings.cost:g})",
+        help=f"of a call, for the report's profit curve (default: what the run was given, else {COST:g})",
     )
     parser.add_argument(
         "--margin",
         type=_euros,
         metavar="EUROS",
-        help=f"of a buyer before the cost of the call (default: likewise, else {Settings.margin:g})",
+        help=f"of a buyer before the cost of the call (default: likewise, else {MARGIN:g})",
     )
 
 

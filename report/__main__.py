@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from data.contract import BadInputError
-from pipeline.logs import captured, one_line
-from pipeline.settings import ARTIFACTS
+from data.command import captured, one_line
+from data.errors import UserError
+from data.paths import ARTIFACTS
 from report import add_money, build
 from report.gather import read_summary
 
@@ -41,14 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(options.run) if Path(options.run).is_dir() else options.artifacts / "runs" / options.run
     try:
         read_summary(folder)
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
     log = folder / "pipeline.log"
     with captured(log) as screen:
         try:
             path = build(folder, options.cost, options.margin)
-        except BadInputError as error:
+        except UserError as error:
             screen.write(f"{error}\n")
             return BAD_INPUT
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.contract import BadInputError
+from data.errors import NotReadyError, UserError
 
 if TYPE_CHECKING:
     from ml_metadata.proto.metadata_store_pb2 import Artifact
@@ -72,29 +73,29 @@ def gather(run_folder: Path) -> Material:
       run_folder: `artifacts/runs/<id>` of a run that has a summary.
 
     Raises:
-      BadInputError: there is no such run, it did not get to its summary, or its artifacts have been pruned.
+      NotReadyError: there is no such run, it did not get to its summary, or its artifacts have been pruned.
     """
     summary = read_summary(run_folder)
     artifacts = run_folder.parents[1]
     metadata = artifacts / "metadata.sqlite"
     if not metadata.is_file():
-        raise BadInputError(f"run {summary['run_id']}: there is no {metadata}, which knows where its artifacts are")
-    from data.model_folder import read_card, serving_folder
-    from pipeline.components.anomaly_check import describe
+        raise NotReadyError(f"run {summary['run_id']}: there is no {metadata}, which knows where its artifacts are")
+    from modules import artifacts as artifact_files
+    from modules.anomalies import describe
     from runs.outputs import connect, outputs
 
     made = outputs(connect(metadata), summary["run_id"])
     uris = {name: Path(artifact.uri) for name, artifact in made.items()}
     scores = uris["Scorer.scores"]
     if not (scores / "test.npz").is_file():
-        raise BadInputError(f"run {summary['run_id']}: its artifacts are gone from {scores}")
-    model = serving_folder(str(uris["Trainer.model"]))
+        raise NotReadyError(f"run {summary['run_id']}: its artifacts are gone from {scores}")
+    model = made["Trainer.model"].uri
     quarantine = run_folder / "quarantine.csv"
     return Material(
         summary=summary,
         scores={split: _scores(scores / f"{split}.npz") for split in SPLITS},
         previous=last_blessed(run_folder, summary),
-        card=read_card(model),
+        card=dataclasses.asdict(artifact_files.model_card(model)),
         history=_optional(uris["Trainer.model_run"], "history.json"),
         trials=_optional(uris.get("Tuner.tuner_results"), "tuner_results.json"),
         importance=_optional(uris.get("Importance.importance"), "importance.json"),
@@ -109,15 +110,15 @@ def gather(run_folder: Path) -> Material:
 
 
 def read_summary(run_folder: Path) -> dict[str, Any]:
-    """The run's `summary.json`; raises BadInputError where there is none."""
+    """The run's `summary.json`; raises NotReadyError where there is none."""
     if not run_folder.is_dir():
-        raise BadInputError(f"there is no run {run_folder.name} in {run_folder.parent}")
+        raise NotReadyError(f"there is no run {run_folder.name} in {run_folder.parent}")
     try:
         return json.loads((run_folder / "summary.json").read_text())
     except FileNotFoundError:
-        raise BadInputError(f"run {run_folder.name} has no summary.json: it did not come to its end") from None
+        raise NotReadyError(f"run {run_folder.name} has no summary.json: it did not come to its end") from None
     except ValueError as error:
-        raise BadInputError(f"{run_folder / 'summary.json'}: not JSON: {error}") from error
+        raise NotReadyError(f"{run_folder / 'summary.json'}: not JSON: {error}") from error
 
 
 def last_blessed(run_folder: Path, summary: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -127,7 +128,7 @@ def last_blessed(run_folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]
             continue
         try:
             other = read_summary(folder)
-        except BadInputError:
+        except UserError:
             continue
         alike = all(other["dataset"][key] == summary["dataset"][key] for key in ("contract", "synthetic", "split"))
         if alike and set(other["features"]) == set(summary["features"]) and other["gate"]["blessed"]:
@@ -180,16 +181,17 @@ def _slices(evaluation: str) -> list[Slice]:
     return [group for _, group in sorted(found, key=lambda entry: entry[0])]
 
 
-def _drift(model: Path, examples: Path) -> dict[str, Drift]:
+def _drift(model: str, examples: Path) -> dict[str, Drift]:
     """The raw rows of eval and test against the reference profile of train, bin by bin."""
     import tensorflow as tf
 
     from analysis.profile import NumberBins, Profile
-    from data.model_folder import PROFILE, extras
+    from data.model_folder import EXTRAS, PROFILE
+    from modules.artifacts import read_bytes, saved_model
     from modules.examples import serialized
     from monitoring.drift import measure
 
-    profile = Profile.from_json((extras(model) / PROFILE).read_bytes())
+    profile = Profile.from_json(read_bytes(saved_model(model), EXTRAS, PROFILE))
     spec = {
         name: tf.io.FixedLenFeature([], *((tf.float32, np.nan) if isinstance(bins, NumberBins) else (tf.string, "")))
         for name, bins in profile.features.items()

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from data.contract import BadInputError, did_you_mean
-from pipeline.settings import ARTIFACTS
+from data.errors import NotReadyError, UserError, did_you_mean
+from data.paths import ARTIFACTS
 
 BAD_INPUT = 2
 LISTED = {
@@ -88,11 +88,11 @@ def newest(artifacts: Path, last: int | None = None) -> list[Run]:
     """The runs in an artifacts folder, newest first, at most `last` of them.
 
     Raises:
-      BadInputError: there is none.
+      NotReadyError: there is none.
     """
     folders = sorted((path for path in (artifacts / "runs").glob("*") if _is_run(path)), reverse=True)
     if not folders:
-        raise BadInputError(f"no runs in {artifacts}; make one with: .venv/bin/python -m pipeline.run")
+        raise NotReadyError(f"no runs in {artifacts}; make one with: .venv/bin/python -m pipeline.run")
     return [read(folder) for folder in folders[:last]]
 
 
@@ -100,16 +100,16 @@ def named(artifacts: Path, names: Iterable[str]) -> list[Run]:
     """Some runs by their ids.
 
     Raises:
-      BadInputError: one of them is not there, or has no summary.
+      NotReadyError: one of them is not there, or has no summary.
     """
     known = [path.name for path in (artifacts / "runs").glob("*")]
     found = []
     for name in names:
         if name not in known:
-            raise BadInputError(f"no run {name!r} in {artifacts}{did_you_mean(name, known)}")
+            raise NotReadyError(f"no run {name!r} in {artifacts}{did_you_mean(name, known)}")
         found.append(read((artifacts / "runs" / name).resolve()))
         if found[-1].problem:
-            raise BadInputError(found[-1].problem)
+            raise NotReadyError(found[-1].problem)
     return found
 
 
@@ -151,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             runs = newest(options.artifacts, options.last)
             show, content = _show_list, [_entry(run) for run in runs]
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT
     if options.json:

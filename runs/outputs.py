@@ -7,7 +7,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from data.contract import BadInputError
+from data.errors import NotReadyError
 
 _OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 
@@ -21,11 +21,11 @@ def outputs(store: MetadataStore, run_id: str) -> dict[str, mlmd.Artifact]:
     """What a run's components put out, cached results included, by component and output, as in `Trainer.model`.
 
     Raises:
-      BadInputError: the store does not know the run.
+      NotReadyError: the store does not know the run.
     """
     run = store.get_context_by_type_and_name("pipeline_run", run_id)
     if run is None:
-        raise BadInputError(f"run {run_id}: the metadata does not know it; it has been pruned or was moved here")
+        raise NotReadyError(f"run {run_id}: the metadata does not know it; it has been pruned or was moved here")
     executions = {execution.id: execution for execution in store.get_executions_by_context(run.id)}
     events = [event for event in store.get_events_by_execution_ids(list(executions)) if event.type in _OUTPUT]
     artifacts = {a.id: a for a in store.get_artifacts_by_id({event.artifact_id for event in events})}

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.settings import ARTIFACTS
+from data.paths import ARTIFACTS
 from runs.lock import exclusive
 
 _NEWEST_BLESSINGS = """

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from data.contract import BadInputError
+from data.errors import BadOptionError
 from runs.compare import flatten
 
 EXPERIMENT = "purchase-model"
@@ -35,17 +35,17 @@ def check(uri: str) -> str:
     """The same tracking URI, with the folder of a `file:` one made absolute.
 
     Raises:
-      BadInputError: it cannot be used.
+      BadOptionError: it cannot be used.
     """
     expected = "expected http://HOST:PORT, https://HOST or file:FOLDER"
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise BadInputError(f"tracking URI {uri!r}: {error}; {expected}") from None
+        raise BadOptionError(f"tracking URI {uri!r}: {error}; {expected}") from None
     if parts.scheme in ("http", "https") and host:
         if parts.username is not None:
-            raise BadInputError(
+            raise BadOptionError(
                 f"tracking URI for {host}: a name or password in it would end in logs; set MLFLOW_TRACKING_USERNAME "
                 "and MLFLOW_TRACKING_PASSWORD"
             )
@@ -53,14 +53,14 @@ def check(uri: str) -> str:
     if parts.scheme == "file" and host in (None, "localhost") and parts.path.strip("/"):
         folder = Path(unquote(parts.path)).absolute()
         if folder.exists() and not folder.is_dir():
-            raise BadInputError(f"tracking URI {uri!r}: {folder} is not a folder")
+            raise BadOptionError(f"tracking URI {uri!r}: {folder} is not a folder")
         return folder.as_uri()
     if parts.scheme in ("sqlite", "postgresql", "mysql", "mssql"):
-        raise BadInputError(
+        raise BadOptionError(
             f"tracking URI with a {parts.scheme} database: only the full MLflow opens one; start its server (mlflow "
             "server --backend-store-uri ...) and give its http address"
         )
-    raise BadInputError(f"tracking URI {uri!r}: {expected}")
+    raise BadOptionError(f"tracking URI {uri!r}: {expected}")
 
 
 def log(uri: str, run_folder: Path) -> None:

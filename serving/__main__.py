@@ -7,7 +7,7 @@ import sys
 import warnings
 from importlib.metadata import version
 
-from data.contract import BadInputError
+from data.errors import UserError
 from serving import flags
 
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         settings = flags.parse(arguments)
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"serving: {error}\n")
         return 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         server.run(settings)
-    except BadInputError as error:
+    except UserError as error:
         sys.stderr.write(f"serving: {error}\n")
         return 2
     except errors.ServingError as error:

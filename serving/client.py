@@ -21,7 +21,8 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
-from data.contract import MISSING_NUMBER, MISSING_TEXT, BadInputError, did_you_mean
+from data.contract import MISSING_NUMBER, MISSING_TEXT
+from data.errors import BadFileError, UserError, did_you_mean
 
 Row = Mapping[str, float | str]
 
@@ -137,7 +138,7 @@ def score_file(
       advance: told how many bytes have been read.
 
     Raises:
-      BadInputError: the file cannot be read, lacks a column or has a cell that is not a number where one belongs.
+      BadFileError: the file cannot be read, lacks a column or has a cell that is not a number where one belongs.
       ServerError: see `Client.predict`.
     """
     inputs = client.inputs()
@@ -145,7 +146,7 @@ def score_file(
         reader, delimiter = _csv_reader(lines, source, advance)
         header = next(reader, None)
         if not header:
-            raise BadInputError(f"{source}: the file is empty, expected a header line")
+            raise BadFileError(f"{source}: the file is empty, expected a header line")
         columns = _columns(header, inputs, source)
         writer = csv.writer(output, delimiter=delimiter, lineterminator="\n")
         count = 0
@@ -188,9 +189,9 @@ def _open(source: Path) -> Iterator[TextIO]:
         with source.open(encoding="utf-8-sig", newline="") as lines:
             yield lines
     except OSError as error:
-        raise BadInputError(f"{source}: cannot be read: {error.strerror}") from error
+        raise BadFileError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{source}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise BadFileError(f"{source}: not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
 @contextmanager
@@ -200,7 +201,7 @@ def _replaced(target: Path) -> Iterator[TextIO]:
     try:
         output = partial.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise BadInputError(f"{target}: cannot be written: {error.strerror}") from error
+        raise BadFileError(f"{target}: cannot be written: {error.strerror}") from error
     try:
         with output:
             yield output
@@ -227,7 +228,7 @@ def _columns(header: list[str], inputs: Mapping[str, str], source: Path) -> list
     missing = sorted(set(inputs) - set(header))
     if missing:
         names = ", ".join(f"{name!r}{did_you_mean(name, header)}" for name in missing)
-        raise BadInputError(f"{source}, line 1: the model needs columns that are not there: {names}")
+        raise BadFileError(f"{source}, line 1: the model needs columns that are not there: {names}")
     return [Column(name, header.index(name), dtype == "DT_STRING") for name, dtype in inputs.items()]
 
 
@@ -238,10 +239,10 @@ def _cells(reader: Any, header: list[str], source: Path) -> Iterator[tuple[int, 
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise BadInputError(f"{source}, line {reader.line_num}: {len(cells)} cells, expected {len(header)}")
+                raise BadFileError(f"{source}, line {reader.line_num}: {len(cells)} cells, expected {len(header)}")
             yield reader.line_num, cells
     except csv.Error as error:
-        raise BadInputError(f"{source}, line {reader.line_num}: {error}") from error
+        raise BadFileError(f"{source}, line {reader.line_num}: {error}") from error
 
 
 def _row(cells: list[str], columns: Iterable[Column], line: int, source: Path) -> Row:
@@ -254,7 +255,7 @@ def _row(cells: list[str], columns: Iterable[Column], line: int, source: Path) -
         try:
             row[column.name] = float(cell) if cell.strip() else MISSING_NUMBER
         except ValueError:
-            raise BadInputError(f"{source}, line {line}, column {column.name!r}: {cell!r} is not a number") from None
+            raise BadFileError(f"{source}, line {line}, column {column.name!r}: {cell!r} is not a number") from None
     return row
 
 
@@ -285,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.batch_rows,
                 lambda read: progress.advance(task, read),
             )
-    except BadInputError as error:
+    except UserError as error:
         console.print(f"serving.client: {error}", markup=False, soft_wrap=True)
         return 2
     except ServerError as error:

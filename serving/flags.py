@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from data.contract import BadInputError, did_you_mean
+from data.errors import BadOptionError, did_you_mean
 
 DEFAULT_MODEL = "purchase-model"
 DEFAULT_BASE_PATH = Path("artifacts") / "serving" / DEFAULT_MODEL
@@ -114,18 +114,18 @@ def parse(arguments: Sequence[str]) -> Flags:
     """Reads `--name=value`, or `--name` for a boolean; the last occurrence wins, as in TensorFlow Serving.
 
     Raises:
-      BadInputError: an unknown flag, one of TensorFlow Serving's that this server does not have, or a bad value.
+      BadOptionError: an unknown flag, one of TensorFlow Serving's that this server does not have, or a bad value.
     """
     kinds = {field.name: str(field.type) for field in fields(Flags)}
     values: dict[str, object] = {}
     for argument in arguments:
         name, has_value, text = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or not name:
-            raise BadInputError(f"{argument!r}: expected --flag=value")
+            raise BadOptionError(f"{argument!r}: expected --flag=value")
         if name in _NOT_IMPLEMENTED:
-            raise BadInputError(f"--{name}: tensorflow_model_server has this flag, this server does not")
+            raise BadOptionError(f"--{name}: tensorflow_model_server has this flag, this server does not")
         if name not in kinds:
-            raise BadInputError(f"--{name}: no such flag{did_you_mean(name, kinds)}; see --help")
+            raise BadOptionError(f"--{name}: no such flag{did_you_mean(name, kinds)}; see --help")
         values[name] = _value(name, kinds[name], text if has_value else None)
     flags = Flags(**values)
     _check(flags, values)
@@ -138,28 +138,28 @@ def _value(name: str, kind: str, text: str | None) -> object:
             return True
         if text in ("false", "0"):
             return False
-        raise BadInputError(f"--{name}={text}: expected true or false")
+        raise BadOptionError(f"--{name}={text}: expected true or false")
     if text is None:
-        raise BadInputError(f"--{name}: expected --{name}=value")
+        raise BadOptionError(f"--{name}: expected --{name}=value")
     if kind == "str":
         return text
     try:
         return int(text)
     except ValueError:
-        raise BadInputError(f"--{name}={text}: expected a whole number") from None
+        raise BadOptionError(f"--{name}={text}: expected a whole number") from None
 
 
 def _check(flags: Flags, given: dict[str, object]) -> None:
     if not 1 <= flags.rest_api_port <= 65535:
-        raise BadInputError(f"--rest_api_port={flags.rest_api_port}: expected a port from 1 to 65535")
+        raise BadOptionError(f"--rest_api_port={flags.rest_api_port}: expected a port from 1 to 65535")
     for name in ("rest_api_num_threads", "max_request_bytes"):
         if getattr(flags, name) < 1:
-            raise BadInputError(f"--{name}={getattr(flags, name)}: expected at least 1")
+            raise BadOptionError(f"--{name}={getattr(flags, name)}: expected at least 1")
     for name, value in given.items():
         if type(value) is int and value < 0 and name != "load_retry_interval_micros":
-            raise BadInputError(f"--{name}={value}: expected 0 or more")
+            raise BadOptionError(f"--{name}={value}: expected 0 or more")
     if "tensorflow_session_parallelism" in given and {
         "tensorflow_intra_op_parallelism",
         "tensorflow_inter_op_parallelism",
     } & set(given):
-        raise BadInputError("--tensorflow_session_parallelism sets both others: give it or them")
+        raise BadOptionError("--tensorflow_session_parallelism sets both others: give it or them")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.contract import BadInputError
+from data.errors import UserError
 from serving.errors import Code, ServingError
 from serving.metrics import Gauges, Metrics
 from serving.model_config import ModelConfig
@@ -319,7 +319,7 @@ class Manager:
         self._next_config_poll = time.monotonic() + self._options.config_poll_seconds
         try:
             self._configure(self._reread())
-        except (BadInputError, ServingError) as error:
+        except (UserError, ServingError) as error:
             log.error("the configuration is not reloaded: %s", error)
 
     def _configure(self, configs: tuple[ModelConfig, ...]) -> None:

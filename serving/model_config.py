@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.contract import BadInputError
+from data.errors import BadFileError
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 
@@ -43,38 +43,38 @@ def read_models(path: Path) -> tuple[ModelConfig, ...]:
     """Reads a `ModelServerConfig` (`--model_config_file`).
 
     Raises:
-      BadInputError: the file cannot be read or holds what this server cannot do; the message names the file.
+      BadFileError: the file cannot be read or holds what this server cannot do; the message names the file.
     """
     from tensorflow_serving.config import model_server_config_pb2
 
     config = _parse(path, model_server_config_pb2.ModelServerConfig())
     if config.WhichOneof("config") != "model_config_list":
-        raise BadInputError(f"{path}: expected a model_config_list")
+        raise BadFileError(f"{path}: expected a model_config_list")
     models = tuple(_model(path, entry) for entry in config.model_config_list.config)
     names = [model.name for model in models]
     for name in names:
         if names.count(name) > 1:
-            raise BadInputError(f"{path}: model {name!r} is configured twice")
+            raise BadFileError(f"{path}: model {name!r} is configured twice")
     return models
 
 
 def _model(path: Path, entry) -> ModelConfig:
     where = f"{path}: model {entry.name!r}"
     if not entry.name:
-        raise BadInputError(f"{path}: a config has no name")
+        raise BadFileError(f"{path}: a config has no name")
     if entry.model_platform not in ("", "tensorflow"):
-        raise BadInputError(f'{where}: model_platform is {entry.model_platform!r}, only "tensorflow" is served')
+        raise BadFileError(f'{where}: model_platform is {entry.model_platform!r}, only "tensorflow" is served')
     if not entry.base_path.startswith("/"):
-        raise BadInputError(f"{where}: base_path {entry.base_path!r} has to be an absolute path")
+        raise BadFileError(f"{where}: base_path {entry.base_path!r} has to be an absolute path")
     if entry.HasField("logging_config"):
-        raise BadInputError(f"{where}: logging_config is not supported")
+        raise BadFileError(f"{where}: logging_config is not supported")
     rule = entry.model_version_policy.WhichOneof("policy_choice")
     if rule == "all":
         policy = VersionPolicy(latest=0)
     elif rule == "specific":
         versions = tuple(entry.model_version_policy.specific.versions)
         if not versions:
-            raise BadInputError(f"{where}: the specific policy lists no versions")
+            raise BadFileError(f"{where}: the specific policy lists no versions")
         policy = VersionPolicy(latest=0, specific=versions)
     else:
         policy = VersionPolicy(latest=max(entry.model_version_policy.latest.num_versions, 1))
@@ -85,7 +85,7 @@ def read_metrics_path(path: Path) -> str | None:
     """Where a `MonitoringConfig` (`--monitoring_config_file`) puts the metrics page, or None for nowhere.
 
     Raises:
-      BadInputError: the file cannot be read; the message names it.
+      BadFileError: the file cannot be read; the message names it.
     """
     config = _parse(path, _monitoring_config()).prometheus_config
     return (config.path or _METRICS_PATH) if config.enable else None
@@ -121,6 +121,6 @@ def _parse(path: Path, message):
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), message)
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: cannot be read: {error}") from error
+        raise BadFileError(f"{path}: cannot be read: {error}") from error
     except text_format.ParseError as error:
-        raise BadInputError(f"{path}: not a {message.DESCRIPTOR.name} in text format: {error}") from error
+        raise BadFileError(f"{path}: not a {message.DESCRIPTOR.name} in text format: {error}") from error

@@ -32,7 +32,7 @@ from serving.rest.predict_request import RowReader
 tf.get_logger().setLevel("ERROR")
 
 DEFAULT_SIGNATURE = "serving_default"
-CANARY = Path("assets.extra") / "canary.json"
+GOLDEN_REQUEST = Path("assets.extra") / "golden_request.json"
 """A real row with its answer, which the pipeline exports with the model."""
 
 _WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -125,7 +125,7 @@ class Servable:
         except BaseException:
             self.close()
             raise
-        self.has_canary = (path / CANARY).is_file()
+        self.has_golden_request = (path / GOLDEN_REQUEST).is_file()
         default = self.signatures.get(DEFAULT_SIGNATURE)
         self.recent = recent.load(path, default.inputs, default.outputs) if default else None
 
@@ -214,11 +214,11 @@ class Servable:
         spec = json.dumps({"name": self.model, "signature_name": "", "version": str(self.version)}, indent=1)
         return f'{{\n"model_spec":{spec}\n,\n"metadata": {{"signature_def": {definitions}\n}}\n}}\n'.encode()
 
-    def canary(self) -> dict | None:
+    def golden(self) -> dict | None:
         """The exported row with its answer, if the version carries one."""
-        if not self.has_canary:
+        if not self.has_golden_request:
             return None
-        return json.loads((self.path / CANARY).read_text(encoding="utf-8"))
+        return json.loads((self.path / GOLDEN_REQUEST).read_text(encoding="utf-8"))
 
     def _warm_up(self) -> None:
         records = tf.compat.v1.io.tf_record_iterator(str(self.path / _WARM_UP))

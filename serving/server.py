@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from data.contract import BadInputError
+from data.errors import BadOptionError
 from serving import logs, model_config
 from serving.flags import DEFAULT_BASE_PATH, DEFAULT_MODEL, Flags
 from serving.manager import LoadOptions, Manager
@@ -36,7 +36,7 @@ def run(flags: Flags) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is under way.
 
     Raises:
-      BadInputError: the port is taken, or a configuration file is wrong.
+      BadOptionError: the port is taken, or a configuration file is wrong.
     """
     logs.configure()
     # A worker that reads a large body, or a load, would else keep the event loop waiting 5 ms at a time.
@@ -100,7 +100,7 @@ def _listen(port: int) -> socket.socket:
         except OSError as refused:
             error = refused
             listener.close()
-    raise BadInputError(f"port {port} cannot be opened: {error.strerror}; choose another one with --rest_api_port")
+    raise BadOptionError(f"port {port} cannot be opened: {error.strerror}; choose another one with --rest_api_port")
 
 
 async def _serve(flags: Flags, listener: socket.socket, manager: Manager, metrics: Metrics) -> None:
@@ -169,12 +169,12 @@ class _Greeting:
             sys.stdout.flush()
 
     def __call__(self, servable: Servable) -> None:
-        canary = servable.canary()
-        if self._told or canary is None:
+        golden = servable.golden()
+        if self._told or golden is None:
             return
         self._told = True
         url = f"http://localhost:{self._flags.rest_api_port}/v1/models/{servable.model}"
-        body = json.dumps({"instances": canary["instances"][:1]})
+        body = json.dumps({"instances": golden["instances"][:1]})
         sys.stdout.write(
             f"Serving version {servable.version} of {servable.model} at {url}. Try:\n\n"
             f"  curl -d {shlex.quote(body)} \\\n    {url}:predict\n\n"

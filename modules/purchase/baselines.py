@@ -79,7 +79,7 @@ def fit(
       features: the columns to learn from.
       seed: of the rows that gradient boosting stops early by, and of those that nearest neighbours keep.
     """
-    labels = columns[contract.label.name]
+    labels = columns[contract.required_label.name]
     rows = _matrix(columns, contract, features)
     if key == KNN and len(labels) > REFERENCE_ROWS:
         kept = np.random.default_rng(seed).choice(len(labels), REFERENCE_ROWS, replace=False)

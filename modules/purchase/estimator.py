@@ -60,10 +60,10 @@ def fit(
       seed: of the weights, the order of rows and the dropout.
     """
     if hyperparameters is None:
-        hyperparameters = Hyperparameters.from_mapping(contract.hyperparameters)
+        hyperparameters = Hyperparameters.from_mapping(contract.modelling.hyperparameters)
     grid = quantiles(train, contract, with_after_call)
     rows, evaluation_rows = (
-        (encode(columns, grid, contract, with_after_call), columns[contract.label.name].astype(np.float32))
+        (encode(columns, grid, contract, with_after_call), columns[contract.required_label.name].astype(np.float32))
         for columns in (train, evaluation)
     )
     network = training.fit(rows, evaluation_rows, hyperparameters, seed).model

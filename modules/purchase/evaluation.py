@@ -18,7 +18,7 @@ from tensorflow_model_analysis.metrics.metric_types import MetricComputation, Me
 from tensorflow_model_analysis.metrics.metric_util import merge_per_key_computations
 
 from data.contract import Contract
-from data.model_folder import EXAMPLE_SIGNATURE, PROBABILITY, PURCHASE
+from data.model_spec import EXAMPLE_SIGNATURE, PURCHASE_MODEL
 from modules.purchase.gate import Gate
 
 BUCKETS = 10_000
@@ -42,7 +42,7 @@ def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
         "binary_accuracy": _bound(most_lost=gate.max_accuracy_loss),
     }
     return tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(signature_name=EXAMPLE_SIGNATURE, label_key=contract.label.name)],
+        model_specs=[tfma.ModelSpec(signature_name=EXAMPLE_SIGNATURE, label_key=contract.required_label.name)],
         metrics_specs=[
             tfma.MetricsSpec(
                 metrics=[tfma.MetricConfig(class_name="PurchaseMetrics", module=__name__)],
@@ -56,7 +56,7 @@ def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
         ],
         slicing_specs=[
             tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[slice_key(contract, name)]) for name in contract.slices),
+            *(tfma.SlicingSpec(feature_keys=[slice_key(contract, name)]) for name in contract.modelling.slices),
         ],
         options=tfma.Options(include_default_metrics={"value": False}),
     )
@@ -149,7 +149,7 @@ class _Combiner(beam.CombineFn):
     def add_input(self, accumulator, element):
         label = element.get_labels(self._model_name).astype(bool)
         prediction = element.get_predictions(self._model_name)
-        probability, purchase = prediction[PROBABILITY], prediction[PURCHASE].astype(bool)
+        probability, purchase = prediction[PURCHASE_MODEL.score], prediction[PURCHASE_MODEL.decision].astype(bool)
         sums, histogram = accumulator
         sums += [probability.sum(dtype=np.float64), (purchase & label).sum(), (purchase & ~label).sum()]
         bucket = np.minimum(np.ceil(probability.astype(np.float64) * BUCKETS).astype(int) - 1, BUCKETS - 1).clip(0)

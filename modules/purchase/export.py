@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from data.contract import Contract
-from data.model_folder import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PROBABILITY, PURCHASE, RAW_SIGNATURE
+from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 from modules.examples import parsing_spec
 from modules.purchase.calibration import Calibration
 
@@ -59,7 +59,8 @@ class ServingModule(tf.Module):
         """`probability` and `purchase` of raw rows, as :meth:`save` describes them."""
         logit = self._network(self._transform(dict(features))["features"], training=False)
         probability = self._calibration.apply_tensor(logit[:, 0])
-        return {PROBABILITY: probability, PURCHASE: tf.cast(probability > self._threshold, tf.int64)}
+        purchase = tf.cast(probability > self._threshold, tf.int64)
+        return {PURCHASE_MODEL.score: probability, PURCHASE_MODEL.decision: purchase}
 
     def _predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.predict(tf.io.parse_example(examples, self._spec))

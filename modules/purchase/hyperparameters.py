@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from data.contract import BadInputError, did_you_mean
+from data.errors import BadOptionError, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Hyperparameters:
     """What a fit is made with; the Tuner searches over it and contracts may set it.
 
     Raises:
-      BadInputError: a value is outside its range.
+      BadOptionError: a value is outside its range.
     """
 
     width: int = 48
@@ -53,11 +53,11 @@ class Hyperparameters:
             value = getattr(self, name)
             whole = isinstance(low, int)
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise BadInputError(f"hyperparameter {name}: expected a {'whole ' * whole}number, got {value!r}")
+                raise BadOptionError(f"hyperparameter {name}: expected a {'whole ' * whole}number, got {value!r}")
             if not low <= value <= high:
-                raise BadInputError(f"hyperparameter {name}: expected {low} to {high}, got {value!r}")
+                raise BadOptionError(f"hyperparameter {name}: expected {low} to {high}, got {value!r}")
         if not isinstance(self.batch_normalization, bool):
-            raise BadInputError(
+            raise BadOptionError(
                 f"hyperparameter batch_normalization: expected true or false, got {self.batch_normalization!r}"
             )
 
@@ -66,12 +66,12 @@ class Hyperparameters:
         """Defaults with some values replaced, as a contract or a tuner gives them.
 
         Raises:
-          BadInputError: a name is unknown or a value is outside its range.
+          BadOptionError: a name is unknown or a value is outside its range.
         """
         known = {field.name for field in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise BadInputError(f"unknown hyperparameter {name!r}{did_you_mean(name, known)}")
+                raise BadOptionError(f"unknown hyperparameter {name!r}{did_you_mean(name, known)}")
         return cls(**values)
 
     def asdict(self) -> dict[str, Any]:

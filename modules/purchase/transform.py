@@ -58,8 +58,9 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
     columns = {name: column for name, column in contract.numeric.items() if name in names}
     grid = _quantiles(inputs, columns) if columns else tf.zeros([0, GRID])
     outputs = {FEATURES: encode(inputs, grid, contract, custom_config["with_after_call"])}
-    if contract.label.name in inputs:
-        outputs[LABEL] = tf.cast(inputs[contract.label.name], tf.float32)
+    label = contract.required_label.name
+    if label in inputs:
+        outputs[LABEL] = tf.cast(inputs[label], tf.float32)
     return outputs
 
 
@@ -88,7 +89,9 @@ def encode(
         numbers = clipped(inputs, numeric)
         parts += _number_categories(numbers, numeric, grid, indices)
     parts += [
-        _cross(indices[first], indices[second]) for first, second in contract.crosses if {first, second} <= {*names}
+        _cross(indices[first], indices[second])
+        for first, second in contract.modelling.crosses
+        if {first, second} <= {*names}
     ]
     if numeric:
         parts += _number_codes(numbers, numeric, grid)

@@ -67,7 +67,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         for files in (fn_args.train_files, fn_args.eval_files)
     )
     search = Search(
-        Hyperparameters.from_mapping(contract.hyperparameters),
+        Hyperparameters.from_mapping(contract.modelling.hyperparameters),
         max_trials=config["trials"],
         num_initial_points=max(2, config["trials"] // 2),
         seed=config["seed"],

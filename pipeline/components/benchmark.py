@@ -1,10 +1,8 @@
 """Puts the network beside the usual models, trained, chosen and tested on the same rows."""
 
-import json
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,16 +13,16 @@ from tfx.v1.types.standard_artifacts import Examples, Model, ModelRun
 
 from analysis.metrics import evaluate
 from data.contract import Contract
-from data.model_folder import read_card, serving_folder
-from modules.examples import read_raw
+from modules import artifacts
+from modules.examples import SPLITS, read_raw
 from modules.purchase import baselines
 from modules.purchase.calibration import best_threshold
 from modules.purchase.predictor import scorer
 from modules.purchase.trainer import FIT
-from pipeline.components.scorer import Scores
-from pipeline.settings import SPLITS
+from pipeline.components.scorer import METRICS, Scores
 
 SPLIT = "test"
+COMPARISON = "comparison.json"
 TIMED_ROWS = 2048
 """Test rows by which the speed of scoring is measured, in one call; a list, not a single customer."""
 REPETITIONS = 3
@@ -67,31 +65,30 @@ def Benchmark(  # noqa: N802
       code: fingerprint of the code behind it.
     """
     parsed = Contract.model_validate_json(contract)
-    folder = serving_folder(model.uri)
-    card = read_card(folder)
-    features = card["features"]
+    card = artifacts.model_card(model.uri)
+    features = card.features
     train, evaluation, test = (
         read_raw([f"{get_split_uri([examples], split)}/*"], parsed, features) for split in SPLITS
     )
     network = {
         "key": "network",
         "name": "Dense network",
-        "metrics": json.loads(Path(scores.uri, "metrics.json").read_text())[SPLIT],
-        "threshold": card["threshold"],
-        "train_seconds": json.loads(Path(model_run.uri, FIT).read_text())["seconds"],
-        "score_microseconds": microseconds(scorer(folder, features), test),
+        "metrics": artifacts.read_json(scores.uri, METRICS)[SPLIT],
+        "threshold": card.threshold,
+        "train_seconds": artifacts.read_json(model_run.uri, FIT)["seconds"],
+        "score_microseconds": microseconds(scorer(artifacts.saved_model(model.uri), features), test),
     }
     others = [measure(key, (train, evaluation, test), parsed, features, seed) for key in baselines.MODELS]
     content = {"split": SPLIT, "models": [network, *others]}
-    Path(comparison.uri, "comparison.json").write_text(json.dumps(content, indent=1))
+    artifacts.write_json(content, comparison.uri, COMPARISON)
 
 
 def measure(
-    key: str, splits: tuple[Columns, Columns, Columns], contract: Contract, features: list[str], seed: int
+    key: str, splits: tuple[Columns, Columns, Columns], contract: Contract, features: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """One of the usual models on the splits train, eval and test, as an entry of `comparison.json`."""
     train, evaluation, test = splits
-    label = contract.label.name
+    label = contract.required_label.name
     started = time.perf_counter()
     baseline = baselines.fit(key, train, contract, features, seed)
     train_seconds = time.perf_counter() - started

@@ -34,9 +34,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from data import reader
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import BadFileError
+from modules.examples import SPLITS
 from pipeline.ingest import HELD_OUT_PERCENT, LISTED, Shard, ingest, time_bounds
-from pipeline.settings import SPLITS, code_fingerprint
+from pipeline.settings import code_fingerprint
 
 MOST_QUARANTINED_PERCENT = 1
 """From here on bad rows are no exceptions any more, and the input is refused."""
@@ -56,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Fills the one Examples artifact of `output_dict`.
 
         Raises:
-          BadInputError: a file cannot be read, has bad rows (any without quarantine, 1 % and more with it), or there
+          BadFileError: a file cannot be read, has bad rows (any without quarantine, 1 % and more with it), or there
             are too few rows for three splits.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -129,7 +131,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
       quarantine: whether to set bad rows aside while they are below 1 %, instead of refusing the input.
 
     Raises:
-      BadInputError: here, when the split is `time` and the contract's rows are in no date order; from a run, as it
+      BadFileError: here, when the split is `time` and the contract's rows are in no date order; from a run, as it
         is, on any fault of the input.
     """
 
@@ -139,7 +141,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
     def __init__(self, data: str, contract: str, split: Literal["random", "time"] = "random", quarantine: bool = False):
         parsed = Contract.model_validate_json(contract)
         if split == "time" and parsed.row_order != "date":
-            raise BadInputError(
+            raise BadFileError(
                 f"the rows of contract {parsed.name} are in no date order (row_order: none), so they cannot be split "
                 "by time; split them at random"
             )
@@ -175,7 +177,7 @@ def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
     """Merges the shards' outcomes into `ingest.json` and `quarantine.csv`, or refuses the input."""
     outcomes = [json.loads(shard.outcome.read_text(encoding="utf-8")) for shard in shards]
     if errors := [outcome["error"] for outcome in outcomes if outcome["error"]]:
-        raise BadInputError("\n".join(errors))
+        raise BadFileError("\n".join(errors))
     per_file = {
         shard.file: {"read": outcome["read"], "kept": sum(outcome["rows"]), "quarantined": outcome["quarantined"]}
         for shard, outcome in zip(shards, outcomes, strict=True)
@@ -189,7 +191,7 @@ def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
         for index, split in enumerate(SPLITS)
     }
     if empty := [split for split, counts in per_split.items() if not counts["rows"]]:
-        raise BadInputError(
+        raise BadFileError(
             f"{total['kept']} rows are too few to split into {', '.join(SPLITS)}: nothing is left for "
             f"{' and '.join(empty)}; some hundred rows are needed"
         )
@@ -216,4 +218,4 @@ def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quar
         advice = "correct them, or set them aside with --quarantine"
     listed = list(itertools.chain.from_iterable(outcome["listed"] for outcome in outcomes))[:LISTED]
     more = [f"... and {bad - len(listed)} more"] if bad > len(listed) else []
-    raise BadInputError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *listed, *more]))
+    raise BadFileError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *listed, *more]))

@@ -1,8 +1,5 @@
 """Which columns the exported model lives on, measured on rows it was not fitted on."""
 
-import json
-from pathlib import Path
-
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
@@ -10,11 +7,12 @@ from tfx.v1.types.standard_artifacts import Examples, Model
 
 from analysis.importance import permutation
 from data.contract import Contract
-from data.model_folder import read_card, serving_folder
+from modules import artifacts
 from modules.examples import read_raw
 from modules.purchase.predictor import scorer
 
 SPLIT = "test"
+IMPORTANCE = "importance.json"
 
 
 class ImportanceFigures(Artifact):
@@ -43,8 +41,9 @@ def Importance(  # noqa: N802
       code: fingerprint of the code behind it.
     """
     parsed = Contract.model_validate_json(contract)
-    folder = serving_folder(model.uri)
-    features = read_card(folder)["features"]
+    features = artifacts.model_card(model.uri).features
     columns = read_raw([f"{get_split_uri([examples], SPLIT)}/*"], parsed, features)
-    figures = permutation(scorer(folder, features), columns, columns[parsed.label.name], features, seed)
-    Path(importance.uri, "importance.json").write_text(json.dumps({"split": SPLIT, **figures}, indent=1))
+    figures = permutation(
+        scorer(artifacts.saved_model(model.uri), features), columns, columns[parsed.required_label.name], features, seed
+    )
+    artifacts.write_json({"split": SPLIT, **figures}, importance.uri, IMPORTANCE)

@@ -1,8 +1,5 @@
 """Scores every split with the exported model, so that all figures are of the graph that will be served."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
 from tfx.types.artifact import Artifact
@@ -11,9 +8,11 @@ from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, comp
 from tfx.v1.types.standard_artifacts import Examples, Model
 
 from analysis.metrics import evaluate
-from data.model_folder import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PROBABILITY, read_card, serving_folder
-from modules.examples import serialized
-from pipeline.settings import SPLITS
+from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL
+from modules import artifacts
+from modules.examples import SPLITS, serialized
+
+METRICS = "metrics.json"
 
 
 class Scores(Artifact):
@@ -39,18 +38,17 @@ def Scorer(  # noqa: N802
       label: name of the label column.
       code: fingerprint of the code behind it.
     """
-    folder = serving_folder(model.uri)
-    threshold = read_card(folder)["threshold"]
-    loaded = tf.saved_model.load(str(folder))
+    threshold = artifacts.model_card(model.uri).threshold
+    loaded = tf.saved_model.load(artifacts.saved_model(model.uri))
     predict = loaded.signatures[EXAMPLE_SIGNATURE]
     report = {}
     for split in SPLITS:
         labels, probabilities = [], []
         for batch in serialized([f"{get_split_uri([examples], split)}/*"]):
-            probabilities.append(predict(**{EXAMPLE_INPUT: batch})[PROBABILITY].numpy())
+            probabilities.append(predict(**{EXAMPLE_INPUT: batch})[PURCHASE_MODEL.score].numpy())
             parsed = tf.io.parse_example(batch, {label: tf.io.FixedLenFeature([], tf.int64)})
             labels.append(parsed[label].numpy().astype(np.float32))
         columns = {"label": np.concatenate(labels), "probability": np.concatenate(probabilities)}
-        np.savez(Path(scores.uri, f"{split}.npz"), **columns)
+        artifacts.write_arrays(columns, scores.uri, f"{split}.npz")
         report[split] = evaluate(columns["label"], columns["probability"], threshold)
-    Path(scores.uri, "metrics.json").write_text(json.dumps(report, indent=1))
+    artifacts.write_json(report, scores.uri, METRICS)

@@ -7,20 +7,20 @@ import base64
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from data.contract import Contract
-from data.model_folder import read_card, serving_folder
+from data.paths import ROOT
+from modules import artifacts
 from modules.examples import parsing_spec, serialized
 from pipeline.components.scorer import Scores
-from pipeline.settings import ROOT
 
+BLESSED, NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
+"""The file in the blessing, as TFX's InfraValidator names it."""
 ROWS = 256
 TOLERANCE = 1e-5
 """Largest difference of a probability that is still float32 rounding."""
@@ -45,9 +45,8 @@ def ServingProbe(  # noqa: N802
       contract: the contract as JSON.
       code: fingerprint of the code behind it.
     """
-    folder = serving_folder(model.uri)
-    evaluated = np.load(Path(scores.uri, "test.npz"))["probability"][:ROWS]
-    spec = parsing_spec(Contract.model_validate_json(contract), read_card(folder)["features"])
+    evaluated = artifacts.read_arrays(scores.uri, "test.npz")["probability"][:ROWS]
+    spec = parsing_spec(Contract.model_validate_json(contract), artifacts.model_card(model.uri).features)
     batch = next(iter(serialized([f"{get_split_uri([examples], 'test')}/*"])))[:ROWS]
     parsed = tf.io.parse_example(batch, spec)
     request = {
@@ -55,23 +54,22 @@ def ServingProbe(  # noqa: N802
         "examples": [base64.b64encode(example).decode() for example in batch.numpy()],
         "expected": evaluated.tolist(),
     }
-    reason = probe(folder, request, Path(blessing.uri, "request.json"))
+    reason = probe(artifacts.saved_model(model.uri), request)
     blessing.set_int_custom_property("blessed", int(reason is None))
-    Path(blessing.uri, "INFRA_NOT_BLESSED" if reason else "INFRA_BLESSED").write_text(reason or "")
+    artifacts.write_text(reason or "", blessing.uri, NOT_BLESSED if reason else BLESSED)
 
 
-def probe(folder: Path, request: dict, scratch: Path) -> str | None:
+def probe(folder: str, request: dict) -> str | None:
     """Why the model cannot be served, or None where every signature answers as evaluated."""
-    scratch.write_text(json.dumps(request))
     result = subprocess.run(
-        [sys.executable, "-m", "modules.tf_serving_probe", str(folder), str(scratch)],
+        [sys.executable, "-m", "modules.tf_serving_probe", folder],
         cwd=ROOT,
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    scratch.unlink()
     if result.returncode:
         *_, problem = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
         return f"TF Serving's loader cannot run the model: {problem}"

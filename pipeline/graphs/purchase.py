@@ -92,7 +92,7 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
         eval_config=eval_config(settings.contract, settings.gate),
         module_path="modules.purchase.evaluation",
     )
-    scorer = Scorer(examples=examples, model=model, label=settings.contract.label.name, code=code)
+    scorer = Scorer(examples=examples, model=model, label=settings.contract.required_label.name, code=code)
     probe = ServingProbe(examples=examples, model=model, scores=scorer.outputs["scores"], contract=contract, code=code)
     benchmark = Benchmark(
         examples=examples,

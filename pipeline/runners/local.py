@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ml_metadata.proto.metadata_store_pb2 import Execution
 from tfx.dsl.compiler.compiler import Compiler
@@ -17,14 +16,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable.launcher import Launcher
 from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtime_parameter
 
-
-@dataclass(frozen=True)
-class Stage:
-    """What one component did in a run."""
-
-    name: str
-    seconds: float
-    cached: bool
+from runs.summary import Stage
 
 
 class StageError(Exception):

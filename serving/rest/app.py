@@ -99,8 +99,8 @@ class Application:
     Args:
       metrics_path: where the metrics page is, or None for nowhere.
       cors: whether answers carry CORS headers.
-      batching: whether requests for any model share runs; None: only for versions that carry a canary row, which the
-        pipeline exports and which says that their rows do not depend on each other.
+      batching: whether requests for any model share runs; None: only for versions that carry a golden
+        request, which the pipeline exports and which says that their rows do not depend on each other.
       workers: threads that run TensorFlow.
       draining: whether the server is shutting down.
     """
@@ -185,7 +185,7 @@ class Application:
         if route.bad_version:
             call.finish(Code.INVALID_ARGUMENT, b"")
         elif route.verb == "predict":
-            if call.canary or len(request.body) > _MAX_LOOP_BODY or not self._enqueue(call):
+            if call.golden or len(request.body) > _MAX_LOOP_BODY or not self._enqueue(call):
                 self._submit(partial(self._predict, call), call.done)
         elif route.verb in ("classify", "regress"):
             self._submit(partial(self._classify_or_regress, call), call.done)
@@ -249,7 +249,7 @@ class Application:
         arrays: list[np.ndarray],
         api: str,
         requests: int = 1,
-        canary: bool = False,
+        golden: bool = False,
     ) -> dict[str, np.ndarray]:
         """Runs the model for so many requests at once. Every run for a request goes through here."""
         started = time.perf_counter()
@@ -257,7 +257,7 @@ class Application:
         micros = (time.perf_counter() - started) * 1e6
         for _ in range(requests):
             self._metrics.runtime_latency.observe(micros, servable.model, api, "TF1")
-        if servable.recent and signature.name == DEFAULT_SIGNATURE and not canary:
+        if servable.recent and signature.name == DEFAULT_SIGNATURE and not golden:
             try:
                 servable.recent.add(signature.inputs, arrays, outputs)
             except Exception:
@@ -281,7 +281,7 @@ class Application:
         servable = self._acquire(call.route)
         signature = servable.signature(name)
         rows = None
-        if signature and signature.row_wise and (self._batching or servable.has_canary):
+        if signature and signature.row_wise and (self._batching or servable.has_golden_request):
             rows = signature.reader.rows(instances)
         if rows is None:
             servable.release()
@@ -316,7 +316,7 @@ class Application:
             signature = self._predict_signature(call, name)
         check_names(signature, request.inputs)
         arrays = [request.inputs[key] for key in signature.inputs]
-        outputs = self._run(call.servable, signature, arrays, "Predict", canary=call.canary)
+        outputs = self._run(call.servable, signature, arrays, "Predict", golden=call.golden)
         return (json_writer.predict_rows if request.row_format else json_writer.predict_columns)(outputs)
 
     def _predict_signature(self, call: _Call, name: str) -> Signature:
@@ -353,9 +353,9 @@ class _Call:
         self.servable: Servable | None = None
 
     @property
-    def canary(self) -> bool:
+    def golden(self) -> bool:
         """Whether this is the exporter's check, whose row is no customer."""
-        return b"x-canary" in self.request.headers
+        return b"x-golden-request" in self.request.headers
 
     def hold(self, servable: Servable) -> None:
         """Keeps a version loaded until the answer is out."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from data import columns
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import UserError
 
 SHOP = Contract.model_validate(
     {
@@ -44,5 +45,5 @@ def test_a_folder_is_read_in_the_order_of_its_files_names(tmp_path):
 def test_a_row_that_cannot_be_read_is_named(tmp_path):
     file = tmp_path / "visits.csv"
     file.write_text(HEADER + "v1,9.5,0,rot,ja\nv2,9.5,0,rot,maybe\n")
-    with pytest.raises(BadInputError, match=r"visits\.csv:3: column 'bought': got 'maybe'"):
+    with pytest.raises(UserError, match=r"visits\.csv:3: column 'bought': got 'maybe'"):
         columns.read(file, SHOP)

@@ -7,7 +7,8 @@ import yaml
 
 from data import contract as contracts
 from data import reader
-from data.contract import BadInputError, Contract
+from data.contract import Contract, Role
+from data.errors import UserError
 
 SHOP = """
 name: shop-visits
@@ -70,7 +71,7 @@ def test_a_contract_never_seen_before_reads_its_file(write, tmp_path, delimiter,
     file = tmp_path / "visits.csv"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    assert contract.columns == set(reader.header(file)[0])
+    assert contract.header(Role.TRAINING) == set(reader.header(file)[0])
     (block,) = reader.read(file, contract)
     assert block.batch.to_pylist() == [{"spent": 2.5, "weekday": 7, "colour": "grün", "returned": "no", "bought": 0}]
     assert block.bad == ()
@@ -99,13 +100,13 @@ def test_a_contract_survives_json(write):
 def test_contracts_of_the_project_are_named_like_their_file_and_found_by_their_columns(path):
     contract = contracts.load(path.stem)
     assert contract.name == path.stem
-    assert contracts.find(contract.columns) is not None
-    assert contracts.find(sorted(contract.columns)) == contract
+    assert contracts.find(contract.header(Role.TRAINING)) is not None
+    assert contracts.find(sorted(contract.header(Role.TRAINING))) == contract
 
 
 def test_find_names_the_nearest_contract_and_what_differs():
-    columns = set(contracts.load("bank-full").columns) - {"balance"} | {"ballance"}
-    with pytest.raises(BadInputError) as error:
+    columns = set(contracts.load("bank-full").header(Role.TRAINING)) - {"balance"} | {"ballance"}
+    with pytest.raises(UserError) as error:
         contracts.find(columns, where="mine.csv")
     assert str(error.value) == (
         "mine.csv: no contract has these columns. The nearest is bank-full: "
@@ -150,7 +151,7 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ({"slices": ["visit"]}, "slices: 'visit' is not a declared feature"),
         ({"slices": ["weekday"]}, "slices: numeric column 'weekday' needs bands"),
         ({"crosses": [["spent", "colour"]]}, "crosses: numeric column 'spent' needs one_hot: true or bins"),
-        ({"crosses": [["weekday"]]}, "crosses.0"),
+        ({"crosses": [["weekday"]]}, "modelling.crosses.0"),
         ({"label.name": "bought it"}, "'bought it' cannot be the name of a model's input"),
         ({"numeric.größe": {"unit": "cm", "min": 0, "max": 9}}, "'größe' cannot be the name of a model's input"),
     ],
@@ -158,21 +159,21 @@ def test_find_names_the_nearest_contract_and_what_differs():
 )
 def test_every_error_names_file_and_key(changed, changes, message):
     path = changed(**changes)
-    with pytest.raises(BadInputError) as error:
+    with pytest.raises(UserError) as error:
         contracts.load(path)
     assert f"{path}: {message}" in str(error.value)
 
 
 def test_all_wrong_keys_are_named_at_once(changed):
     path = changed(**{"title": None, "numeric.spent.unit": None, "label.name": None})
-    with pytest.raises(BadInputError) as error:
+    with pytest.raises(UserError) as error:
         contracts.load(path)
     assert len(str(error.value).splitlines()) == 3
 
 
 def test_a_key_given_twice_is_named_with_its_line(write):
     path = write((SHOP % (",", "none")).replace("row_order: date", "title: again"))
-    with pytest.raises(BadInputError, match=r"(?s)key 'title' is given twice.*line 5"):
+    with pytest.raises(UserError, match=r"(?s)key 'title' is given twice.*line 5"):
         contracts.load(path)
 
 
@@ -189,14 +190,14 @@ def test_a_key_given_twice_is_named_with_its_line(write):
 def test_what_is_no_contract_at_all_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "broken.yaml"
     path.write_bytes(content)
-    with pytest.raises(BadInputError) as error:
+    with pytest.raises(UserError) as error:
         contracts.load(path)
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
 
 
 def test_unknown_names_and_missing_files(tmp_path):
-    with pytest.raises(BadInputError, match=r"no contract named 'bank-fulll'.*bank-additional, bank-full"):
+    with pytest.raises(UserError, match=r"no contract named 'bank-fulll'.*bank-additional, bank-full"):
         contracts.load("bank-fulll")
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         contracts.load(tmp_path / "none.yaml")

@@ -13,7 +13,7 @@ import pytest
 
 from data import contract as contracts
 from data import download
-from data.contract import BadInputError
+from data.errors import UserError
 
 CSV = b'"age";"y"\n58;"no"\n'
 CSV_SHA256 = hashlib.sha256(CSV).hexdigest()
@@ -106,7 +106,7 @@ def test_damaged_file_is_fetched_again(contract, tmp_path):
     ],
 )
 def test_refused_download_leaves_nothing_behind(contract, tmp_path, path, change, says):
-    with pytest.raises(BadInputError, match=says) as caught:
+    with pytest.raises(UserError, match=says) as caught:
         download.fetch(contract(path, **change), tmp_path)
     assert path in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -114,13 +114,13 @@ def test_refused_download_leaves_nothing_behind(contract, tmp_path, path, change
 
 def test_refused_download_keeps_the_file_that_is_there(contract, tmp_path):
     (tmp_path / "bank.csv").write_bytes(b"older")
-    with pytest.raises(BadInputError):
+    with pytest.raises(UserError):
         download.fetch(contract("/missing"), tmp_path)
     assert (tmp_path / "bank.csv").read_bytes() == b"older"
 
 
 def test_contract_without_address():
-    with pytest.raises(BadInputError, match="hackerearth names no address"):
+    with pytest.raises(UserError, match="hackerearth names no address"):
         download.fetch(contracts.load("hackerearth"))
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from data import contract as contracts
 from data import reader
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import UserError
 
 per_example_file = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -215,7 +216,7 @@ def test_a_long_message_is_shortened_but_the_row_kept_whole(write):
 )
 def test_a_file_that_is_no_such_table_is_refused_by_name(write, content, message):
     path = write(content)
-    with pytest.raises(BadInputError) as error:
+    with pytest.raises(UserError) as error:
         rows_of(path, shop())
     assert str(path) in str(error.value)
     assert message in str(error.value)
@@ -223,20 +224,20 @@ def test_a_file_that_is_no_such_table_is_refused_by_name(write, content, message
 
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(write, monkeypatch):
     monkeypatch.setattr(reader, "_LONGEST_LINE", 10_000)
-    with pytest.raises(BadInputError, match="no line end in"):
+    with pytest.raises(UserError, match="no line end in"):
         rows_of(write(f"{HEADER}\n" + "x" * 100_000), shop(), 1000)
 
 
 def test_missing_files_and_folders(tmp_path, write):
     write("", "bank.csv")
-    with pytest.raises(BadInputError, match=r"bnak.csv: no such file \(did you mean 'bank.csv'\?\)"):
+    with pytest.raises(UserError, match=r"bnak.csv: no such file \(did you mean 'bank.csv'\?\)"):
         reader.files(tmp_path / "bnak.csv")
-    with pytest.raises(BadInputError, match="no such file"):
+    with pytest.raises(UserError, match="no such file"):
         reader.header(tmp_path / "none" / "bank.csv")
-    with pytest.raises(BadInputError, match="cannot be read: Is a directory"):
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
         reader.header(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInputError, match=r"no \.csv file"):
+    with pytest.raises(UserError, match=r"no \.csv file"):
         reader.files(tmp_path / "empty")
 
 
@@ -320,7 +321,7 @@ def test_any_bytes_give_rows_or_named_faults_and_the_same_in_blocks_of_any_size(
     def outcome(block_bytes):
         try:
             rows, bad = rows_of(path, contract, block_bytes)
-        except BadInputError as error:
+        except UserError as error:
             return str(error)
         return repr(rows), bad
 
@@ -335,7 +336,7 @@ def test_any_bytes_give_rows_or_named_faults_and_the_same_in_blocks_of_any_size(
 @per_example_file
 @given(content=st.binary(max_size=200))
 def test_any_bytes_as_a_file_end_in_a_message(write, content):
-    with pytest.raises(BadInputError):
+    with pytest.raises(UserError):
         rows_of(write(content), shop())
 
 

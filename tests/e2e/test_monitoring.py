@@ -182,10 +182,10 @@ def test_random_customers_ring_no_drift_alarm(stack, real_columns, fifths):
     assert not {name for name in alerts(stack) | alerts(stack, "pending") if "Drift" in name}
 
 
-def test_canary_is_not_counted_among_the_customers(stack):
+def test_golden_request_is_not_counted_among_the_customers(stack):
     before = found(stack, "model_drift_rows")[0].samples[0][1]
-    checks = found(stack, "sum(model_server_canary_checks_total)")[0].samples[0][1]
-    wait_until(lambda: found(stack, f"sum(model_server_canary_checks_total) > {checks + 2}"))
+    checks = found(stack, "sum(model_server_golden_request_checks_total)")[0].samples[0][1]
+    wait_until(lambda: found(stack, f"sum(model_server_golden_request_checks_total) > {checks + 2}"))
     assert found(stack, "model_drift_rows")[0].samples[0][1] == before
 
 
@@ -214,7 +214,7 @@ def test_corrupt_version_rings_and_the_old_one_still_answers(stack, real_columns
     stand_in.push(stack.models, 3, {name: column[fifths[0]] for name, column in real_columns.items()})
     wait_until(lambda: found(stack, "model_server_serving_version_number == 3"))
     wait_until(lambda: "PurchaseModelPushNotServing" not in alerts(stack))
-    wait_until(lambda: found(stack, "model_server_canary_success == 1"))
+    wait_until(lambda: found(stack, "model_server_golden_request_success == 1"))
 
 
 def test_dead_server_rings_and_clears_after_its_return(stack):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data.model_folder import ModelFolder
 from tests.e2e.conftest import run, summary
 
 pytestmark = pytest.mark.e2e
@@ -75,7 +75,7 @@ def test_its_model_answers_raw_customers(bakery):
 
     _, found = bakery
     served = tf.saved_model.load(found["pushed"]["path"]).signatures["serving_default"]
-    instance = json.loads(Path(found["pushed"]["path"], "assets.extra", "canary.json").read_text())["instances"][0]
+    (instance,) = ModelFolder(Path(found["pushed"]["path"])).golden_request().instances
     assert set(instance) == set(found["features"])
 
     def probability(**changes):

@@ -95,15 +95,15 @@ def test_the_pushed_model_answers_raw_customers(first):
     import tensorflow as tf
 
     version = Path(found["pushed"]["path"])
-    canary = json.loads((version / "assets.extra" / "canary.json").read_text())
+    golden = json.loads((version / "assets.extra" / "golden_request.json").read_text())
     model = tf.saved_model.load(str(version))
-    row = {name: tf.constant([value]) for name, value in canary["instances"][0].items()}
+    row = {name: tf.constant([value]) for name, value in golden["instances"][0].items()}
     numbers = contracts.load("bank-full").numeric
     row = {name: tf.cast(value, tf.float32) if name in numbers else value for name, value in row.items()}
     answer = model.signatures["serving_default"](**row)
     assert set(row) == set(found["features"])
-    assert answer["probability"].numpy()[0] == pytest.approx(canary["predictions"][0]["probability"], abs=1e-6)
-    assert answer["purchase"].numpy()[0] == canary["predictions"][0]["purchase"]
+    assert answer["probability"].numpy()[0] == pytest.approx(golden["predictions"][0]["probability"], abs=1e-6)
+    assert answer["purchase"].numpy()[0] == golden["predictions"][0]["purchase"]
     strange = dict(row, job=tf.constant(["astronaut"]), balance=tf.constant([float("nan")]), age=tf.constant([1e30]))
     assert 0 <= model.signatures["serving_default"](**strange)["probability"].numpy()[0] <= 1
 
@@ -131,7 +131,7 @@ def test_served_and_evaluated_probabilities_are_the_same(first):
 
 def test_warmup_requests_and_profile_lie_beside_the_model(first):
     extras = Path(first[2]["pushed"]["path"]) / "assets.extra"
-    assert {"tf_serving_warmup_requests", "canary.json", "profile.json", "model.json"} <= {
+    assert {"tf_serving_warmup_requests", "golden_request.json", "profile.json", "model.json"} <= {
         f.name for f in extras.iterdir()
     }
 

@@ -26,19 +26,19 @@ def served(first, tmp_path_factory):
     shutil.copytree(version, base / version.name)  # other tests push more versions beside it
     flags = ["--model_name=purchase-model", f"--model_base_path={base}", f"--monitoring_config_file={METRICS}"]
     with ServerProcess(flags, log) as server:
-        yield server, json.loads((version / "assets.extra" / "canary.json").read_text()), found
+        yield server, json.loads((version / "assets.extra" / "golden_request.json").read_text()), found
 
 
 def test_it_answers_the_stored_row_as_the_trainer_did(served):
-    server, canary, _ = served
-    (answer,) = server.predict("purchase-model", {"instances": canary["instances"]})["predictions"]
-    assert answer["probability"] == pytest.approx(canary["predictions"][0]["probability"], abs=1e-6)
-    assert answer["purchase"] == canary["predictions"][0]["purchase"]
+    server, golden, _ = served
+    (answer,) = server.predict("purchase-model", {"instances": golden["instances"]})["predictions"]
+    assert answer["probability"] == pytest.approx(golden["predictions"][0]["probability"], abs=1e-6)
+    assert answer["purchase"] == golden["predictions"][0]["purchase"]
 
 
 def test_requests_that_share_runs_get_their_own_answers_and_are_counted(served):
-    server, canary, found = served
-    rows = [{**canary["instances"][0], "age": 20 + number % 60, "previous": number % 7} for number in range(200)]
+    server, golden, found = served
+    rows = [{**golden["instances"][0], "age": 20 + number % 60, "previous": number % 7} for number in range(200)]
     together = server.predict("purchase-model", {"instances": rows})["predictions"]
     before = json.loads(server.request("GET", "/monitoring/profile")[1])["purchase-model"]["recent"]["rows"]
     with ThreadPoolExecutor(16) as pool:
@@ -52,11 +52,11 @@ def test_requests_that_share_runs_get_their_own_answers_and_are_counted(served):
 
 
 def test_its_metadata_names_the_features_and_bad_rows_are_refused(served):
-    server, canary, found = served
+    server, golden, found = served
     metadata = json.loads(server.request("GET", "/v1/models/purchase-model/metadata")[1])
     inputs = metadata["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]
     assert set(inputs) == set(found["features"])
-    body = {"instances": [{**canary["instances"][0], "age": "old"}]}
+    body = {"instances": [{**golden["instances"][0], "age": "old"}]}
     status, text, _ = server.request("POST", "/v1/models/purchase-model:predict", json.dumps(body))
     assert status == 400
     assert b"is not of expected type" in text

@@ -5,6 +5,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from data import contract as contracts
+from data.contract import Role
 from modules.schema import from_contract
 
 
@@ -12,7 +13,7 @@ from modules.schema import from_contract
 def test_every_column_but_the_identifiers_is_one_scalar_per_row(name):
     contract = contracts.load(name)
     spec = schema_utils.schema_as_feature_spec(from_contract(contract)).feature_spec
-    assert set(spec) == contract.columns - set(contract.identifiers)
+    assert set(spec) == contract.header(Role.TRAINING) - set(contract.identifiers)
     assert all(feature.shape == [] for feature in spec.values())
 
 

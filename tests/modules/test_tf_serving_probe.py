@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 
 import keras
@@ -42,39 +43,39 @@ def save(folder, tracked: bool) -> np.ndarray:
     return answer(tf.constant(AGES))["probability"].numpy()
 
 
-def request(folder, expected) -> str:
+def run_probe(monkeypatch, folder, expected) -> int:
+    """The exit code of the probe, which reads its request from standard input."""
     document = {
         "rows": {"age": AGES},
         "examples": [base64.b64encode(example(age)).decode() for age in AGES],
         "expected": np.asarray(expected, float).tolist(),
     }
-    file = folder / "request.json"
-    file.write_text(json.dumps(document))
-    return str(file)
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))
+    return probe.main(str(folder))
 
 
-def test_a_good_export_answers_as_evaluated(tmp_path, capsys):
+def test_a_good_export_answers_as_evaluated(tmp_path, capsys, monkeypatch):
     expected = save(tmp_path / "model", tracked=True)
-    assert probe.main(str(tmp_path / "model"), request(tmp_path, expected)) == 0
+    assert run_probe(monkeypatch, tmp_path / "model", expected) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"serving_default", "tf_examples"}
     assert max(found.values()) < 1e-6
 
 
-def test_other_probabilities_than_evaluated_show_as_a_difference(tmp_path, capsys):
+def test_other_probabilities_than_evaluated_show_as_a_difference(tmp_path, capsys, monkeypatch):
     expected = save(tmp_path / "model", tracked=True)
-    assert probe.main(str(tmp_path / "model"), request(tmp_path, expected + 0.25)) == 0
+    assert run_probe(monkeypatch, tmp_path / "model", expected + 0.25) == 0
     assert json.loads(capsys.readouterr().out)["serving_default"] == pytest.approx(0.25)
 
 
-def test_the_usual_keras_export_cannot_be_served(tmp_path, capsys):
+def test_the_usual_keras_export_cannot_be_served(tmp_path, capsys, monkeypatch):
     expected = save(tmp_path / "model", tracked=False)
     served = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"](tf.constant(AGES))
     np.testing.assert_allclose(served["probability"], expected, atol=1e-6)
-    assert probe.main(str(tmp_path / "model"), request(tmp_path, expected)) == 1
+    assert run_probe(monkeypatch, tmp_path / "model", expected) == 1
     assert "FailedPreconditionError" in capsys.readouterr().err
 
 
-def test_a_folder_without_a_model(tmp_path, capsys):
-    assert probe.main(str(tmp_path), request(tmp_path, [0, 0, 0])) == 1
+def test_a_folder_without_a_model(tmp_path, capsys, monkeypatch):
+    assert run_probe(monkeypatch, tmp_path, [0, 0, 0]) == 1
     assert "SavedModel" in capsys.readouterr().err

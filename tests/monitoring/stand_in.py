@@ -37,8 +37,8 @@ def push(models: Path, version: int, columns: dict[str, np.ndarray]) -> None:
     built = profile.build(columns, answers["probability"], CONTRACT, FEATURES)
     (extras / "profile.json").write_text(built.to_json())
     answer = {name: column[0].item() for name, column in answers.items()}
-    canary = {"instances": instances(columns, np.arange(1)), "predictions": [answer]}
-    (extras / "canary.json").write_text(json.dumps(canary))
+    golden = {"instances": instances(columns, np.arange(1)), "predictions": [answer]}
+    (extras / "golden_request.json").write_text(json.dumps(golden))
     partial.rename(models / str(version))
 
 

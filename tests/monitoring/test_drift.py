@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chi2
 
 from data import sample
-from data.contract import BadInputError
+from data.errors import UserError
 from monitoring import drift
 from tests.monitoring.conftest import CONTRACT, FEATURES, profiled
 
@@ -136,15 +136,15 @@ def test_columns_may_stand_anywhere_beside_others_and_carry_scores(tmp_path, sam
 )
 def test_unusable_lists_are_refused(listed, sample_profile, change, says):
     listed.write_text(change(listed.read_text()))
-    with pytest.raises(BadInputError, match=says):
+    with pytest.raises(UserError, match=says):
         drift.read(listed, sample_profile)
 
 
 def test_unreadable_lists_are_refused(tmp_path, sample_profile):
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         drift.read(tmp_path / "absent.csv", sample_profile)
     (tmp_path / "latin.csv").write_bytes(b"\xe4\xf6\n")
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         drift.read(tmp_path / "latin.csv", sample_profile)
 
 

@@ -20,7 +20,7 @@ from monitoring.collector import ModelCollector, Settings
 from monitoring.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
-CANARY = {"instances": [{"age": 33}], "predictions": [{"probability": 0.25, "purchase": 0}]}
+GOLDEN_REQUEST = {"instances": [{"age": 33}], "predictions": [{"probability": 0.25, "purchase": 0}]}
 
 
 NOT_FOUND = {"error": "Could not find any versions of model purchase-model"}
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(self.server.pages.get(self.path))
 
     def do_POST(self):
-        self.server.canary_headers.append(self.headers["X-Canary"])
+        self.server.golden_request_headers.append(self.headers["X-Golden-Request"])
         self.rfile.read(int(self.headers["Content-Length"]))
         self.answer(self.server.pages.get("predict"))
 
@@ -58,10 +58,10 @@ def status(*versions):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.canary_headers = []
+        server.golden_request_headers = []
         server.pages = {
             "/v1/models/purchase-model": status(("4", "END", "DATA_LOSS"), ("3", "AVAILABLE", "OK")),
-            "predict": {"predictions": CANARY["predictions"]},
+            "predict": {"predictions": GOLDEN_REQUEST["predictions"]},
         }
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
@@ -73,7 +73,7 @@ def folders(tmp_path, sample_profile):
     for version in ("3", "4"):
         extras = tmp_path / "models" / version / "assets.extra"
         extras.mkdir(parents=True)
-        (extras / "canary.json").write_text(json.dumps(CANARY))
+        (extras / "golden_request.json").write_text(json.dumps(GOLDEN_REQUEST))
         (extras / "profile.json").write_text(sample_profile.to_json())
         (extras.parent / "saved_model.pb").touch()
     run = tmp_path / "runs" / "a"
@@ -147,24 +147,24 @@ def test_summary_that_appears_after_the_push_is_found(collector, folders):
     assert scrape(collector)["model_quality", "3", "auc"] == 0.8
 
 
-def test_canary_is_sent_marked_and_compared(collector, server):
+def test_golden_request_is_sent_marked_and_compared(collector, server):
     found = scrape(collector)
-    assert found["model_server_canary_success",] == 1
-    assert found["model_server_canary_duration_seconds",] > 0
-    assert server.canary_headers == ["true"]
+    assert found["model_server_golden_request_success",] == 1
+    assert found["model_server_golden_request_duration_seconds",] > 0
+    assert server.golden_request_headers == ["true"]
     server.pages["predict"] = {"predictions": [{"probability": 0.26, "purchase": 0}]}
     found = scrape(collector)
-    assert found["model_server_canary_success",] == 0
-    assert found["model_server_canary_checks_total", "failure"] == 1
+    assert found["model_server_golden_request_success",] == 0
+    assert found["model_server_golden_request_checks_total", "failure"] == 1
     server.pages["predict"] = None
-    assert scrape(collector)["model_server_canary_success",] == 0
+    assert scrape(collector)["model_server_golden_request_success",] == 0
 
 
 @pytest.mark.parametrize("answer", [{}, {"predictions": [{"other": 1}]}, {"predictions": []}, []])
-def test_odd_answers_fail_the_canary_and_nothing_else(collector, server, answer):
+def test_odd_answers_fail_the_golden_request_and_nothing_else(collector, server, answer):
     server.pages["predict"] = answer
     found = scrape(collector)
-    assert found["model_server_canary_success",] == 0
+    assert found["model_server_golden_request_success",] == 0
     assert found["model_server_up",] == 1
 
 
@@ -172,7 +172,7 @@ def test_no_version_available(collector, server):
     server.pages["/v1/models/purchase-model"] = status(("3", "LOADING", "OK"))
     found = scrape(collector)
     assert found["model_server_available_versions",] == 0
-    assert ("model_server_canary_success",) not in found
+    assert ("model_server_golden_request_success",) not in found
     assert ("model_server_serving_version_number",) not in found
 
 
@@ -226,7 +226,7 @@ def test_verdict_is_absent_below_the_least_number_of_rows(collector, server, sam
 def test_unusable_counts_are_left_out(collector, server, sample_profile):
     server.pages["/monitoring/profile"] = {"purchase-model": {"profile": sample_profile.to_dict(), "recent": {}}}
     found = scrape(collector)
-    assert found["model_server_canary_success",] == 1
+    assert found["model_server_golden_request_success",] == 1
     assert ("model_drift_rows", "server") not in found
 
 
@@ -313,7 +313,7 @@ def test_program_is_small_answers_and_ends_on_request(server, folders, unused_po
         assert "metrics at" in process.stderr.readline()
         for _ in range(5):
             page = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-        assert 'model_server_canary_success{model_name="purchase-model"} 1.0' in page
+        assert 'model_server_golden_request_success{model_name="purchase-model"} 1.0' in page
         assert psutil.Process(process.pid).memory_info().rss < 60e6
     finally:
         process.terminate()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from data.contract import BadInputError
+from data.errors import UserError
 from monitoring.load import Load, synthetic_customers, takes_synthetic_customers
 from monitoring.stack import Ports, Stack
 
@@ -62,20 +62,20 @@ def test_prometheus_is_pointed_at_these_processes(tmp_path, models, ports):
 
 @pytest.mark.usefixtures("_prometheus")
 def test_no_model(tmp_path, ports):
-    with pytest.raises(BadInputError, match="no model has been pushed yet; run `make run` first"):
+    with pytest.raises(UserError, match="no model has been pushed yet; run `make run` first"):
         Stack(tmp_path / "none", tmp_path, tmp_path / "stack", ports).configure()
 
 
 @pytest.mark.usefixtures("_prometheus")
 def test_taken_port(tmp_path, models, ports):
-    with socket.create_server(("127.0.0.1", ports.exporter)), pytest.raises(BadInputError) as caught:
+    with socket.create_server(("127.0.0.1", ports.exporter)), pytest.raises(UserError) as caught:
         Stack(models, tmp_path, tmp_path / "stack", ports).configure()
     assert f"port {ports.exporter} for the exporter cannot be opened" in str(caught.value)
 
 
 def test_no_prometheus(tmp_path, models, ports, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BadInputError, match="apt-get install prometheus"):
+    with pytest.raises(UserError, match="apt-get install prometheus"):
         Stack(models, tmp_path, tmp_path / "stack", ports).configure()
 
 
@@ -83,7 +83,7 @@ def test_no_prometheus(tmp_path, models, ports, monkeypatch):
 def test_program_that_ends_at_once_is_named_with_its_output(tmp_path, models, ports):
     stack = Stack(models, tmp_path, tmp_path / "stack", ports)
     stack.configure()
-    with pytest.raises(BadInputError, match=r"the prometheus did not start; its output is in .*prometheus\.log"):
+    with pytest.raises(UserError, match=r"the prometheus did not start; its output is in .*prometheus\.log"):
         stack.start("prometheus")
     stack.stop("prometheus")
 

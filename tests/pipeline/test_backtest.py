@@ -19,7 +19,7 @@ from analysis.metrics import evaluate
 from data import columns as tables
 from data import contract as contracts
 from data import sample
-from data.contract import BadInputError
+from data.errors import UserError
 from modules.purchase import baselines
 from modules.purchase.calibration import best_threshold
 from pipeline import backtest
@@ -67,7 +67,7 @@ def result(customers, quick):
 def test_spans_follow_each_other_to_the_last_row_and_windows_end_before_them(rows, spans, first):
     try:
         cut = plan(rows, spans, first)
-    except BadInputError:
+    except UserError:
         assert min(rows * first, rows * (1 - first) / spans) < FEWEST_ROWS + 1
         return
     assert [span.number for span in cut] == list(range(1, spans + 1))
@@ -85,9 +85,9 @@ def test_spans_follow_each_other_to_the_last_row_and_windows_end_before_them(row
 
 
 def test_too_few_rows_for_the_spans_say_so():
-    with pytest.raises(BadInputError, match="1,000 rows are too few for 10 spans"):
+    with pytest.raises(UserError, match="1,000 rows are too few for 10 spans"):
         plan(1_000, 10, 0.5)
-    with pytest.raises(BadInputError, match="too few"):
+    with pytest.raises(UserError, match="too few"):
         plan(1_000, 1, 0.01)
 
 

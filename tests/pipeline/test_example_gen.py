@@ -16,9 +16,10 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from data import reader
-from data.contract import BadInputError, Contract
+from data.contract import Contract
+from data.errors import UserError
+from modules.examples import SPLITS
 from pipeline.components.example_gen import ContentDriver, ContractExampleGen, Executor
-from pipeline.settings import SPLITS
 
 HEADER = "visit;spent;items;colour;bought"
 
@@ -168,7 +169,7 @@ def test_a_file_of_many_blocks_is_written_as_one_of_a_single_block(write, ingest
 
 
 def test_time_needs_rows_in_date_order():
-    with pytest.raises(BadInputError, match="contract shop-visits are in no date order"):
+    with pytest.raises(UserError, match="contract shop-visits are in no date order"):
         ContractExampleGen("data.csv", shop(row_order="none").model_dump_json(), split="time")
 
 
@@ -189,7 +190,7 @@ def test_bad_rows_are_listed_with_their_number_and_nothing_is_kept_quiet(write, 
     rows = [row(number) for number in range(100)]
     rows[10:60] = [f"v{number};abc;1;rot;ja" for number in range(50)]
     path = write(rows)
-    with pytest.raises(BadInputError) as error:
+    with pytest.raises(UserError) as error:
         ingest(path)
     first, *listed, last = str(error.value).splitlines()
     assert first.startswith("50 of 100 rows cannot be read")
@@ -221,12 +222,12 @@ def test_quarantine_is_for_less_than_one_percent(write, ingest):
     rows[:9] = ["x"] * 9
     assert summary(ingest(write(rows), quarantine=True))["quarantined"] == 9
     rows[:10] = ["x"] * 10
-    with pytest.raises(BadInputError, match="10 of 1000 rows cannot be read; --quarantine takes less than 1 %"):
+    with pytest.raises(UserError, match="10 of 1000 rows cannot be read; --quarantine takes less than 1 %"):
         ingest(write(rows), quarantine=True)
 
 
 def test_too_few_rows_for_three_splits_are_refused(write, ingest):
-    with pytest.raises(BadInputError, match="2 rows are too few to split into train, eval, test"):
+    with pytest.raises(UserError, match="2 rows are too few to split into train, eval, test"):
         ingest(write([row(1), row(2)]))
 
 
@@ -234,7 +235,7 @@ def test_too_few_rows_for_three_splits_are_refused(write, ingest):
 def test_any_file_of_a_folder_may_be_the_wrong_one(write, ingest, split):
     write([row(number) for number in range(300)], "in/a.csv")
     path = write([row(1)], "in/b.csv", header=HEADER.replace("items", "item"))
-    with pytest.raises(BadInputError) as error:
+    with pytest.raises(UserError) as error:
         ingest(path.parent, split=split)
     assert f"{path}:1: the header differs from contract shop-visits: missing 'items'" in str(error.value)
     assert "running" not in str(error.value)
@@ -282,7 +283,7 @@ def test_a_run_passes_the_message_on_cleans_up_and_caches_by_data_contract_and_s
     def made():
         return len(list(root.glob("ContractExampleGen/examples/*")))
 
-    with pytest.raises(BadInputError, match="1 of 101 rows cannot be read"):
+    with pytest.raises(UserError, match="1 of 101 rows cannot be read"):
         run()
     assert made() == 0
 

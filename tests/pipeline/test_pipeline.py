@@ -143,4 +143,4 @@ def test_a_changed_contract_reaches_all_that_read_it(settings):
 
 
 def test_other_slices_are_measured_by_the_evaluator(settings):
-    assert "Evaluator" in changed(settings, with_contract(settings, slices=["marital"]))
+    assert "Evaluator" in changed(settings, with_contract(settings, modelling={"slices": ["marital"]}))

@@ -5,8 +5,8 @@ import io
 import pytest
 
 from modules.purchase import baselines
-from pipeline.runners.local import Stage
 from pipeline.screen import Screen
+from runs.summary import Stage
 
 FIGURES = {
     "accuracy": 0.8898,

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import report
-from data.contract import BadInputError
+from data.errors import UserError
 from pipeline import run
 from pipeline.screen import Screen
 from report import __main__ as command
@@ -35,10 +35,10 @@ def test_a_run_whose_metadata_is_gone_is_bad_input(tmp_path):
     folder = tmp_path / "runs" / "20260101-120000"
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text('{"run_id": "20260101-120000"}')
-    with pytest.raises(BadInputError, match=r"20260101-120000.*metadata\.sqlite"):
+    with pytest.raises(UserError, match=r"20260101-120000.*metadata\.sqlite"):
         report.build(folder)
     assert not (tmp_path / "metadata.sqlite").exists()
-    with pytest.raises(BadInputError, match=r"20260101-120000.*does not know it"):
+    with pytest.raises(UserError, match=r"20260101-120000.*does not know it"):
         outputs(connect(tmp_path / "metadata.sqlite"), "20260101-120000")
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from data.contract import BadInputError
+from data.errors import UserError
 from runs import compare as runs
 from tests.conftest import ROOT
 
@@ -178,7 +178,7 @@ def test_no_runs_yet(capsys, tmp_path, name):
 
 
 def test_a_run_that_is_not_there(artifacts):
-    with pytest.raises(BadInputError, match="20270101-000000"):
+    with pytest.raises(UserError, match="20270101-000000"):
         runs.named(artifacts, ["20270101-00000"])
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from data.contract import BadInputError
+from data.errors import UserError
 from pipeline.run import BAD_INPUT, NOT_BLESSED
 from runs import tracking
 from tests.conftest import ROOT
@@ -253,14 +253,14 @@ def test_tracking_changes_nothing_about_how_a_run_ends(tmp_path, sample_csv, clo
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused(uri, message):
-    with pytest.raises(BadInputError, match=message) as refusal:
+    with pytest.raises(UserError, match=message) as refusal:
         tracking.check(uri)
     assert "secret" not in str(refusal.value)
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path):
     (tmp_path / "tracking").touch()
-    with pytest.raises(BadInputError, match="is not a folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         tracking.check(f"file:{tmp_path / 'tracking'}")
 
 

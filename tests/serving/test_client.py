@@ -8,7 +8,7 @@ import json
 import httpx
 import pytest
 
-from data.contract import BadInputError
+from data.errors import UserError
 from serving import client as module
 from serving.client import Client, ServerError, neutral, score_file
 
@@ -114,7 +114,7 @@ def test_a_scored_file_can_be_scored_again(tmp_path):
 )
 def test_a_wrong_file_is_refused_with_the_place_and_leaves_nothing_behind(tmp_path, text, message):
     source = write(tmp_path / "in.csv", text)
-    with pytest.raises(BadInputError, match=message):
+    with pytest.raises(UserError, match=message):
         score_file(FakeServer().client(), source, tmp_path / "out.csv", batch_rows=1)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from data.contract import BadInputError
+from data.errors import UserError
 from serving import flags
 from tests.serving.harness import ROOT
 
@@ -50,7 +50,7 @@ def test_values_and_the_last_occurrence_win():
     ],
 )
 def test_what_is_not_understood_is_an_error(argument, message):
-    with pytest.raises(BadInputError, match=message):
+    with pytest.raises(UserError, match=message):
         flags.parse([argument])
 
 

@@ -131,7 +131,7 @@ def test_a_new_version_replaces_the_old_one_which_finishes_its_requests(bench):
 
 def test_versions_go_on_coming_after_one_that_could_not_be_announced(bench):
     def announce(servable):
-        raise ValueError("a canary cut in half")
+        raise ValueError("a golden request cut in half")
 
     one = bench(announce=announce)
     one.push(1)

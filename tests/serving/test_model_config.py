@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.contract import BadInputError
+from data.errors import UserError
 from serving.model_config import ModelConfig, VersionPolicy, read_metrics_path, read_models
 
 
@@ -58,7 +58,7 @@ def test_a_policy_without_versions_on_disk_chooses_none():
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, text, message):
     path = write(tmp_path, text)
-    with pytest.raises(BadInputError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         read_models(path)
     assert str(path) in str(caught.value)
 
@@ -77,5 +77,5 @@ def test_the_metrics_page_is_where_the_monitoring_config_says(tmp_path, text, wh
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(BadInputError, match=r"nowhere\.config: cannot be read"):
+    with pytest.raises(UserError, match=r"nowhere\.config: cannot be read"):
         read_metrics_path(tmp_path / "nowhere.config")

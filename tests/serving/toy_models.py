@@ -134,7 +134,7 @@ def model_config(root: Path) -> str:
     entries.append(
         f'config {{ name: "versioned" base_path: "{root / "versioned"}" model_platform: "tensorflow" '
         "model_version_policy { all {} } "
-        'version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 } }'
+        'version_labels { key: "stable" value: 1 } version_labels { key: "golden" value: 2 } }'
     )
     return "model_config_list {\n  " + "\n  ".join(entries) + "\n}\n"
 
@@ -190,4 +190,4 @@ def purchase_model(path: Path, seed: int = 0, constant: float | None = None) -> 
     extra = path / "assets.extra"
     extra.mkdir()
     answer = {"probability": probability, "purchase": int(probability > 0.5)}
-    (extra / "canary.json").write_text(json.dumps({"instances": [row()], "predictions": [answer]}))
+    (extra / "golden_request.json").write_text(json.dumps({"instances": [row()], "predictions": [answer]}))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from data.contract import BadInputError
+from data.errors import UserError
 from modules.purchase import network
 from modules.purchase.hyperparameters import Hyperparameters
 
@@ -66,5 +66,5 @@ def test_hyperparameters_survive_a_round_trip():
     ],
 )
 def test_wrong_hyperparameters_are_named(values, message):
-    with pytest.raises(BadInputError, match=message):
+    with pytest.raises(UserError, match=message):
         Hyperparameters.from_mapping(values)

@@ -3,10 +3,10 @@
 import pytest
 
 from data import contract as contracts
-from data.contract import BadInputError
+from data.errors import UserError
 from modules.purchase.trainer import choose_hyperparameters
 
-CONTRACT = contracts.load("bank-full").model_copy(update={"hyperparameters": {"width": 16, "depth": 1, "members": 2}})
+CONTRACT = contracts.load("bank-full").with_modelling(hyperparameters={"width": 16, "depth": 1, "members": 2})
 
 
 def test_tuned_values_replace_the_contracts_and_the_number_of_members_is_as_asked():
@@ -21,5 +21,5 @@ def test_tuned_values_replace_the_contracts_and_the_number_of_members_is_as_aske
 
 
 def test_a_number_of_members_that_cannot_be_is_refused():
-    with pytest.raises(BadInputError, match="members"):
+    with pytest.raises(UserError, match="members"):
         choose_hyperparameters(None, CONTRACT, 0)

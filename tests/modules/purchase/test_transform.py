@@ -244,7 +244,7 @@ def test_rows_do_not_depend_on_their_neighbours(plain_quantiles):
 
 @pytest.mark.parametrize("kept", ["numeric", "categorical"])
 def test_a_contract_may_have_columns_of_one_kind_only(kept, plain_quantiles):
-    empty = {"numeric": {}, "categorical": {}, "crosses": (), "after_call": (), kept: getattr(SHOP, kept)}
+    empty = {"numeric": {}, "categorical": {}, "modelling": {}, "after_call": (), kept: getattr(SHOP, kept)}
     contract = SHOP.model_copy(update=empty)
     features = transform.preprocessing_fn(_tensors(_rows(contract)), _config(contract))[transform.FEATURES]
     assert np.isfinite(features).all()

@@ -5,8 +5,8 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from data import contract as contracts
+from modules.anomalies import describe
 from modules.schema import from_contract
-from pipeline.components.anomaly_check import describe
 
 
 @pytest.fixture

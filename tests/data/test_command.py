@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 PROGRAM = """
 import os, pathlib, sys
-from pipeline.logs import captured
+from data.command import captured
 with captured(pathlib.Path(sys.argv[1]), verbose=sys.argv[2] == "verbose") as screen:
     screen.write("for people\\n")
     print("printed")

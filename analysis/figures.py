@@ -1,0 +1,40 @@
+"""How good probabilities are on one split, as plain numbers. Imports nothing, so that the exporter may read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The figures of one split, see `analysis.metrics.evaluate`; None is a figure that cannot be computed.
+
+    Attributes:
+      accuracy: share of rows on the right side of 0.5.
+      majority_accuracy: accuracy of always predicting the more frequent label.
+      auc: area under the ROC curve; None where all rows have one label.
+      pr_auc: average precision; None where no row is positive.
+      log_loss: -mean(y log p + (1 - y) log(1 - p)), in nats.
+      brier: mean((p - y)^2).
+      ece: expected calibration error over bins of equal size.
+      f1, f1_at_threshold: 2 TP / (2 TP + FP + FN) at 0.5 and at the model's threshold, 0 where that is 0 / 0.
+      true_positives, false_positives, true_negatives, false_negatives: rows, at 0.5.
+      lift_top_decile: label rate among the best-scored tenth over that of all rows; None where no row is positive.
+      gain_top_half: share of all positives in the best-scored half; None where no row is positive.
+    """
+
+    accuracy: float
+    majority_accuracy: float
+    auc: float | None
+    pr_auc: float | None
+    log_loss: float
+    brier: float
+    ece: float
+    f1: float
+    f1_at_threshold: float
+    true_positives: int
+    false_positives: int
+    true_negatives: int
+    false_negatives: int
+    lift_top_decile: float | None
+    gain_top_half: float | None

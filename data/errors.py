@@ -1,0 +1,53 @@
+"""Errors that a program tells in one line, without a traceback.
+
+ExpectedError             exit code 1
+|- UserError              exit code 2: the user can put it right; the message says where and what was expected
+|  |- BadFileError        a data file: its path, its rows, its columns
+|  |- BadContractError    a contract
+|  |- BadOptionError      a command-line option or a setting
+|  `- NotReadyError       something must exist first: a run, a pushed model, a program on this machine
+`- ServiceError           another service does not answer, or refuses
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ExpectedError(Exception):
+    """Something that can go wrong in normal use."""
+
+    exit_code = 1
+
+
+class UserError(ExpectedError):
+    """The user's file, contract or option is wrong."""
+
+    exit_code = 2
+
+
+class BadFileError(UserError):
+    """A data file cannot be used."""
+
+
+class BadContractError(UserError):
+    """A contract cannot be used."""
+
+
+class BadOptionError(UserError):
+    """A command-line option or a setting cannot be used."""
+
+
+class NotReadyError(UserError):
+    """Something that the command needs is not there yet."""
+
+
+class ServiceError(ExpectedError):
+    """Another service does not answer, or answers with an error."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the most similar known name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

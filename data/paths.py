@@ -1,0 +1,18 @@
+"""Where things are on disk."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+ARTIFACTS = ROOT / "artifacts"
+"""Everything that runs write, unless `--artifacts` names another folder."""
+
+
+def serving_folder(artifacts: Path, model: str) -> Path:
+    """The folder of a model's versions, which a server watches."""
+    return artifacts / "serving" / model
+
+
+def runs_folder(artifacts: Path, model: str) -> Path:
+    """The folder of a model's runs."""
+    return artifacts / "runs" / model

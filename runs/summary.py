@@ -1,0 +1,252 @@
+"""What a run came to, typed: the content of `summary.json`.
+
+A `RunSummary` is written once, at the end of a run, and read by the terminal, the report, `python -m runs`, MLflow and
+the exporter. It imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.figures import Metrics
+from data.errors import NotReadyError
+from data.model_spec import PURCHASE_MODEL
+
+SCHEMA = 1
+"""Raised when a field changes its meaning or goes; a new field with a default leaves it as it is."""
+FILE = "summary.json"
+
+
+@dataclass(frozen=True)
+class LabelWords:
+    """How to speak of a row whose label is positive."""
+
+    one: str = "buyer"
+    many: str = "buyers"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows of a run.
+
+    Attributes:
+      contract: name of the data contract.
+      source: the file or folder they came from.
+      read, rows, quarantined: rows read, kept and set aside.
+      synthetic: whether they are the synthetic sample.
+      row_order: `date` or `none`, as in the contract.
+      label_rate: share of positive rows among those kept.
+      split: `random` or `time`.
+      words: how to speak of positive rows.
+    """
+
+    contract: str
+    source: str
+    read: int
+    rows: int
+    quarantined: int
+    synthetic: bool
+    label_rate: float
+    split: str
+    row_order: str = "none"
+    words: LabelWords = LabelWords()
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What the user asked for, and on which data and code.
+
+    Attributes:
+      with_duration: whether columns known only after the call were features.
+      quarantine: whether bad rows were to be set aside.
+      trials: hyperparameter sets tried by the Tuner.
+      members: nets in the ensemble; None leaves it to the contract.
+      seed: of everything random.
+      benchmark: whether the baselines were measured.
+      cost, margin: of a call and of a positive row, in euros.
+      data_sha256: of the input.
+      commit: git commit of the code, with a `+` where files differed from it; None outside a repository.
+    """
+
+    with_duration: bool = False
+    quarantine: bool = False
+    trials: int | None = None
+    members: int | None = None
+    seed: int | None = None
+    benchmark: bool = True
+    cost: float | None = None
+    margin: float | None = None
+    data_sha256: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Size of a split, and the share of positive rows in it."""
+
+    rows: int
+    label_rate: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one component did: how long it took, and whether its result came from the cache."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The network that was trained."""
+
+    hyperparameters: dict[str, Any]
+    parameters: int
+    members: int
+    threshold: float
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """The network or a baseline, measured on the same test rows."""
+
+    key: str
+    name: str
+    metrics: Metrics
+    threshold: float
+    train_seconds: float
+    score_microseconds: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """One bound of the gate. A value that cannot be computed is None, and passes nothing."""
+
+    metric: str
+    value: float | bool | None
+    bound: float | bool
+    passed: bool
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The verdict on a model: every bound, and how the serving probe ended."""
+
+    blessed: bool
+    checks: tuple[Check, ...]
+    probe: str
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True)
+class PushedVersion:
+    """Where the model went."""
+
+    version: str
+    path: str
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run came to; the fields are those of `summary.json`."""
+
+    run_id: str
+    dataset: Dataset
+    features: tuple[str, ...]
+    splits: dict[str, Split]
+    stages: tuple[Stage, ...]
+    seconds: float
+    model: TrainedModel
+    metrics: dict[str, Metrics]
+    comparison: tuple[ComparedModel, ...] | None
+    gate: GateResult
+    pushed: PushedVersion | None
+    settings: RunSettings = field(default_factory=RunSettings)
+    model_name: str = PURCHASE_MODEL.name
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RunSummary:
+        """Reads what `to_json` wrote, and files from before there was a schema, whose missing fields have defaults.
+
+        Raises:
+          ValueError: the text is not a summary, or its schema is newer than this code.
+        """
+        document = json.loads(text)
+        if not isinstance(document, dict) or "run_id" not in document:
+            raise ValueError("not the summary of a run")
+        if document.get("schema", SCHEMA) > SCHEMA:
+            raise ValueError(f"schema {document['schema']} is newer than this program, which knows {SCHEMA}")
+        try:
+            return cls(
+                **{
+                    **document,
+                    "dataset": _dataset(document["dataset"]),
+                    "features": tuple(document["features"]),
+                    "splits": {name: Split(**split) for name, split in document["splits"].items()},
+                    "stages": tuple(Stage(**stage) for stage in document["stages"]),
+                    "model": TrainedModel(**document["model"]),
+                    "metrics": {name: Metrics(**metrics) for name, metrics in document["metrics"].items()},
+                    "comparison": _comparison(document["comparison"]),
+                    "gate": _gate(document["gate"]),
+                    "pushed": document["pushed"] and PushedVersion(**document["pushed"]),
+                    "settings": RunSettings(**document.get("settings", {})),
+                }
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not the summary of a run: {error}") from error
+
+
+def read(run_folder: Path) -> RunSummary:
+    """The summary of a run.
+
+    Raises:
+      NotReadyError: there is no such run, it did not come to its end, or its summary cannot be read.
+    """
+    if not run_folder.is_dir():
+        raise NotReadyError(f"there is no run {run_folder.name} in {run_folder.parent}")
+    file = run_folder / FILE
+    try:
+        return RunSummary.from_json(file.read_bytes())
+    except FileNotFoundError:
+        raise NotReadyError(f"run {run_folder.name} has no {FILE}: it did not come to its end") from None
+    except (OSError, ValueError) as error:
+        raise NotReadyError(f"{file}: {error}") from error
+
+
+def of_version(runs: Path, version: str) -> RunSummary | None:
+    """The summary of the run that pushed a version, or None; `runs` is the folder of a model's runs."""
+    for file in sorted(runs.glob(f"*/{FILE}"), reverse=True):
+        try:
+            summary = RunSummary.from_json(file.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if summary.pushed and summary.pushed.version == version:
+            return summary
+    return None
+
+
+def _dataset(document: Mapping[str, Any]) -> Dataset:
+    return Dataset(**{**document, "words": LabelWords(**document.get("words", {}))})
+
+
+def _comparison(document: list[dict[str, Any]] | None) -> tuple[ComparedModel, ...] | None:
+    if document is None:
+        return None
+    return tuple(ComparedModel(**{**model, "metrics": Metrics(**model["metrics"])}) for model in document)
+
+
+def _gate(document: Mapping[str, Any]) -> GateResult:
+    return GateResult(**{**document, "checks": tuple(Check(**check) for check in document["checks"])})

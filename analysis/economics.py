@@ -10,8 +10,6 @@ import numpy as np
 
 from analysis.metrics import gains
 
-COST, MARGIN = 10.0, 100.0
-"""Of a call, and of a positive row before the cost of the call, in euros, unless the user says otherwise."""
 Z = NormalDist().inv_cdf(0.975)
 """Half the width of a 95 % interval, in standard errors."""
 DECILES = np.arange(1, 11) / 10

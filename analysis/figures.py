@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+COST, MARGIN = 10.0, 100.0
+"""Of a call, and of a positive row before the cost of the call, in euros, unless the user says otherwise."""
+
 
 @dataclass(frozen=True)
 class Metrics:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from analysis.economics import COST, MARGIN
+from analysis.figures import COST, MARGIN
 from data.contract import Contract
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ARTIFACTS, ROOT, serving_folder

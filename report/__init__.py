@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from analysis.economics import COST, MARGIN
+from analysis.figures import COST, MARGIN
 
 REPORT = "report.html"
 

@@ -21,7 +21,7 @@ from monitoring.load import Load
 from monitoring.stack import Ports, Stack
 from tests.monitoring import stand_in
 from tests.monitoring.conftest import read_bank_full
-from tests.serving.harness import free_port
+from tests.support.server import free_port
 
 pytestmark = pytest.mark.e2e
 

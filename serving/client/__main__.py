@@ -14,7 +14,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from data.command import DONE, guarded
 from data.model_spec import PURCHASE_MODEL
 from serving.client import DEFAULT_URL, Client
-from serving.client.score_file import score_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def score() -> int:
+        from serving.client.score_file import score_file  # imports Arrow, which --help does not need
+
         columns = SpinnerColumn(), TextColumn("{task.completed:,} rows scored"), TimeElapsedColumn()
         started = time.perf_counter()
         with Client(options.url, options.model) as client, Progress(*columns, console=console, transient=True) as bar:

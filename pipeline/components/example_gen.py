@@ -38,7 +38,6 @@ from data.contract import Contract
 from data.errors import BadFileError
 from modules.examples import SPLITS
 from pipeline.ingest import HELD_OUT_PERCENT, LISTED, Shard, ingest, time_bounds
-from pipeline.settings import code_fingerprint
 
 MOST_QUARANTINED_PERCENT = 1
 """From here on bad rows are no exceptions any more, and the input is refused."""
@@ -129,6 +128,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
       split: `random` by a stable hash of the row, equal rows staying together; or `time` by file order, the last
         15 % of the rows being test and the 15 % before them eval.
       quarantine: whether to set bad rows aside while they are below 1 %, instead of refusing the input.
+      code: fingerprint of the code behind it.
 
     Raises:
       BadFileError: here, when the split is `time` and the contract's rows are in no date order; from a run, as it
@@ -138,7 +138,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = ContentDriver
 
-    def __init__(self, data: str, contract: str, split: Literal["random", "time"] = "random", quarantine: bool = False):
+    def __init__(self, data: str, contract: str, split: Literal["random", "time"], quarantine: bool, code: str):
         parsed = Contract.model_validate_json(contract)
         if split == "time" and parsed.row_order != "date":
             raise BadFileError(
@@ -146,9 +146,6 @@ class ContractExampleGen(component.FileBasedExampleGen):
                 "by time; split them at random"
             )
         settings = struct_pb2.Struct()
-        code = code_fingerprint(
-            "data/contract.py", "data/reader.py", "pipeline/ingest.py", "pipeline/components/example_gen.py"
-        )
         settings.update({"contract": contract, "split": split, "quarantine": quarantine, "code": code})
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)

@@ -10,35 +10,34 @@ from pathlib import Path
 from data.paths import ROOT
 
 
-def code_fingerprint(module: str, root: Path = ROOT) -> str:
+def code_fingerprint(module: str) -> str:
     """sha256 over the source of a module and of all modules of this project that it imports, directly or not.
 
     Args:
       module: dotted name, such as `modules.purchase.trainer`.
-      root: the checkout.
 
     Raises:
       ModuleNotFoundError: the checkout has no such module.
     """
-    entry = _source(root, module)
+    entry = _source(module)
     if entry is None:
-        raise ModuleNotFoundError(f"there is no module {module} in {root}")
+        raise ModuleNotFoundError(f"there is no module {module} in {ROOT}")
     sources, waiting = {entry}, [entry]
     while waiting:
         for name in _imports(waiting.pop()):
-            source = _source(root, name)
+            source = _source(name)
             if source is not None and source not in sources:
                 sources.add(source)
                 waiting.append(source)
     digest = hashlib.sha256()
     for source in sorted(sources):
-        digest.update(f"{source.relative_to(root)}\0".encode())
+        digest.update(f"{source.relative_to(ROOT)}\0".encode())
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
-def _source(root: Path, module: str) -> Path | None:
-    path = root.joinpath(*module.split("."))
+def _source(module: str) -> Path | None:
+    path = ROOT.joinpath(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 

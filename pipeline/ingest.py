@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,11 +18,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from data import reader
 from data.contract import Contract
 from data.errors import UserError
+from modules.artifacts import join, write_json
 from modules.examples import SPLITS
 
 HELD_OUT_PERCENT = 15
@@ -48,18 +49,18 @@ class Shard:
     quarantine: bool
 
     @property
-    def outcome(self) -> Path:
-        """What :func:`ingest` found, as JSON."""
-        return Path(self.folder, f"outcome-{self.index:05d}.json")
+    def outcome(self) -> str:
+        """The file of what came of the rows, as JSON, see :func:`ingest`."""
+        return join(self.folder, f"outcome-{self.index:05d}.json")
 
     @property
-    def set_aside(self) -> Path:
-        """The bad rows, as CSV without header; empty unless quarantined."""
-        return Path(self.folder, f"quarantine-{self.index:05d}.csv")
+    def set_aside(self) -> str:
+        """The file of the bad rows, as CSV without header; empty unless quarantined."""
+        return join(self.folder, f"quarantine-{self.index:05d}.csv")
 
-    def examples(self, split: str) -> Path:
+    def examples(self, split: str) -> str:
         """The TFRecord file of this shard, named as TFX's own components name theirs."""
-        return Path(self.folder, f"Split-{split}", f"data_tfrecord-{self.index:05d}-of-{self.count:05d}.gz")
+        return join(self.folder, f"Split-{split}", f"data_tfrecord-{self.index:05d}-of-{self.count:05d}.gz")
 
 
 def random_splits(batch: pa.RecordBatch) -> np.ndarray:
@@ -111,7 +112,7 @@ def ingest(shard: Shard) -> None:
     try:
         with ExitStack() as stack:
             files = _SplitFiles(shard, contract, stack)
-            set_aside = csv.writer(stack.enter_context(shard.set_aside.open("w", encoding="utf-8", newline="")))
+            set_aside = csv.writer(stack.enter_context(fileio.open(shard.set_aside, "w")))
             for block in _read_ahead(reader.read(shard.file, contract)):
                 outcome["read"] += block.batch.num_rows + len(block.bad)
                 outcome["quarantined"] += len(block.bad)
@@ -124,7 +125,7 @@ def ingest(shard: Shard) -> None:
             outcome.update(rows=files.rows, positives=files.positives)
     except UserError as error:
         outcome["error"] = str(error)
-    shard.outcome.write_text(json.dumps(outcome), encoding="utf-8")
+    write_json(outcome, shard.outcome)
 
 
 class _SplitFiles:
@@ -135,9 +136,7 @@ class _SplitFiles:
         self.label = contract.label and contract.label.name
         self.encoder = RecordBatchToExamplesEncoder()
         options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
-        self.writers = [
-            stack.enter_context(tf.io.TFRecordWriter(str(shard.examples(split)), options)) for split in SPLITS
-        ]
+        self.writers = [stack.enter_context(tf.io.TFRecordWriter(shard.examples(split), options)) for split in SPLITS]
         self.rows = [0] * len(SPLITS)
         self.positives = [0] * len(SPLITS)
 

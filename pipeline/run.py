@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import os
 import re
-import shutil
 import sys
 import time
 import traceback
@@ -129,6 +128,7 @@ def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
 
 def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Iterator[Stage | str]:
     """The events of a run. The rows set aside are copied to its folder before a later stage may stop it."""
+    from modules import artifacts
     from pipeline.components.example_gen import QUARANTINE, ContractExampleGen
     from runs.outputs import connect, outputs
 
@@ -136,8 +136,9 @@ def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Itera
         yield event
         if not isinstance(event, str) and event.name == ContractExampleGen.__name__:
             examples = outputs(connect(settings.metadata), settings.run_id)["ContractExampleGen.examples"]
-            if Path(examples.uri, QUARANTINE).is_file():
-                shutil.copy(Path(examples.uri, QUARANTINE), settings.run_folder)
+            if artifacts.exists(examples.uri, QUARANTINE):
+                rows = artifacts.read_bytes(examples.uri, QUARANTINE)
+                (settings.run_folder / QUARANTINE).write_bytes(rows)
 
 
 def _report(settings: Settings, screen: Screen) -> None:

@@ -18,7 +18,6 @@ import csv
 import hashlib
 import itertools
 import json
-import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +28,7 @@ from tfx import types
 from tfx.components.example_gen import component, driver, input_processor, write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor, executor_spec
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
@@ -36,6 +36,7 @@ from tfx.utils import proto_utils
 from data import reader
 from data.contract import Contract
 from data.errors import BadFileError
+from modules.artifacts import join, read_bytes, read_json, write_json
 from modules.examples import SPLITS
 from pipeline.ingest import HELD_OUT_PERCENT, LISTED, Shard, ingest, time_bounds
 
@@ -72,10 +73,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for index, (file, rows) in enumerate(zip(files, held_out, strict=True))
         ]
         for split in SPLITS:
-            shards[0].examples(split).parent.mkdir(parents=True, exist_ok=True)
+            fileio.makedirs(join(artifact.uri, f"Split-{split}"))
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(shards) | beam.Map(ingest)
-        _conclude(Path(artifact.uri), shards, settings["quarantine"])
+        _conclude(artifact.uri, shards, settings["quarantine"])
 
         artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -138,7 +139,14 @@ class ContractExampleGen(component.FileBasedExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = ContentDriver
 
-    def __init__(self, data: str, contract: str, split: Literal["random", "time"], quarantine: bool, code: str):
+    def __init__(
+        self,
+        data: str,
+        contract: str,
+        split: Literal["random", "time"] = "random",
+        quarantine: bool = False,
+        code: str = "",
+    ):
         parsed = Contract.model_validate_json(contract)
         if split == "time" and parsed.row_order != "date":
             raise BadFileError(
@@ -170,9 +178,9 @@ def _unpack(custom_config: str) -> dict[str, Any]:
     return dict(settings)
 
 
-def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
+def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
     """Merges the shards' outcomes into `ingest.json` and `quarantine.csv`, or refuses the input."""
-    outcomes = [json.loads(shard.outcome.read_text(encoding="utf-8")) for shard in shards]
+    outcomes = [read_json(shard.outcome) for shard in shards]
     if errors := [outcome["error"] for outcome in outcomes if outcome["error"]]:
         raise BadFileError("\n".join(errors))
     per_file = {
@@ -193,16 +201,15 @@ def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
             f"{' and '.join(empty)}; some hundred rows are needed"
         )
     summary = {**total, "files": per_file, "splits": per_split}
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_json(summary, folder, SUMMARY)
     if quarantine:
-        with (folder / QUARANTINE).open("w", encoding="utf-8", newline="") as merged:
+        with fileio.open(join(folder, QUARANTINE), "w") as merged:
             csv.writer(merged).writerow(field.name for field in fields(reader.BadRow))
             for shard in shards:
-                with shard.set_aside.open(encoding="utf-8", newline="") as part:
-                    shutil.copyfileobj(part, merged)
+                merged.write(read_bytes(shard.set_aside).decode())
     for shard in shards:
-        shard.outcome.unlink()
-        shard.set_aside.unlink()
+        fileio.remove(shard.outcome)
+        fileio.remove(shard.set_aside)
 
 
 def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quarantine: bool) -> None:

@@ -112,7 +112,9 @@ def ingest(shard: Shard) -> None:
     try:
         with ExitStack() as stack:
             files = _SplitFiles(shard, contract, stack)
-            set_aside = csv.writer(stack.enter_context(fileio.open(shard.set_aside, "w")))
+            stream = stack.enter_context(fileio.open(shard.set_aside, "w"))
+            stream.write("")  # creates the file
+            set_aside = csv.writer(stream)
             for block in _read_ahead(reader.read(shard.file, contract)):
                 outcome["read"] += block.batch.num_rows + len(block.bad)
                 outcome["quarantined"] += len(block.bad)

@@ -1,11 +1,11 @@
 """ExampleGen for the CSV files of a contract, many times as fast as the stock CsvExampleGen.
 
-The stock component parses, infers types and shuffles row by row in Python. Here each file is one Beam element that
-streams straight into its own shard of every split, so that nothing piles up between Beam stages. A runner with
-several workers takes the files in parallel; Beam's in-memory runner, right below some million rows, takes them in
-turn. Rows keep their file order within a split; shuffling is left to the trainer.
+The stock component parses, infers types and shuffles row by row in Python. Here each file is one Beam element, which
+is streamed into its own shard of every split, so that nothing is kept between Beam stages. A Beam runner with several
+workers reads files in parallel; the in-memory runner reads them one after the other. Rows keep their file order
+within a split. The trainer shuffles them.
 
-The artifact is laid out as that of the stock component, with two files more:
+The artifact has the layout of the stock component's, and two more files:
 
     Split-{train,eval,test}/data_tfrecord-00000-of-0000N.gz    one of N per input file
     ingest.json       rows read, kept and quarantined, per file and in all; rows and positives per split
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -38,10 +38,10 @@ from data.contract import Contract
 from data.errors import BadFileError
 from modules.artifacts import join, read_bytes, read_json, write_json
 from modules.examples import SPLITS
-from pipeline.ingest import HELD_OUT_PERCENT, LISTED, Shard, ingest, time_bounds
+from pipeline.ingest import HELD_OUT_PERCENT, MOST_MESSAGES, Outcome, Shard, ingest, time_bounds
 
 MOST_QUARANTINED_PERCENT = 1
-"""From here on bad rows are no exceptions any more, and the input is refused."""
+"""The input is refused from this share of bad rows on."""
 SUMMARY = "ingest.json"
 QUARANTINE = "quarantine.csv"
 
@@ -65,7 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         settings = _unpack(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         files = reader.files(exec_properties[standard_component_specs.INPUT_BASE_KEY])
-        held_out: list[tuple[int, int] | None] = [None] * len(files)
+        held_out: Sequence[tuple[int, int] | None] = [None] * len(files)
         if settings["split"] == "time":
             held_out = time_bounds(files, Contract.model_validate_json(settings["contract"]))
         shards = [
@@ -180,11 +180,11 @@ def _unpack(custom_config: str) -> dict[str, Any]:
 
 def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
     """Merges the shards' outcomes into `ingest.json` and `quarantine.csv`, or refuses the input."""
-    outcomes = [read_json(shard.outcome) for shard in shards]
-    if errors := [outcome["error"] for outcome in outcomes if outcome["error"]]:
+    outcomes = [Outcome(**read_json(shard.outcome)) for shard in shards]
+    if errors := [outcome.error for outcome in outcomes if outcome.error]:
         raise BadFileError("\n".join(errors))
     per_file = {
-        shard.file: {"read": outcome["read"], "kept": sum(outcome["rows"]), "quarantined": outcome["quarantined"]}
+        shard.file: {"read": outcome.read, "kept": sum(outcome.rows), "quarantined": outcome.quarantined}
         for shard, outcome in zip(shards, outcomes, strict=True)
     }
     total = {key: sum(counts[key] for counts in per_file.values()) for key in ("read", "kept", "quarantined")}
@@ -192,7 +192,10 @@ def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
     if total["read"] != total["kept"] + total["quarantined"]:
         raise RuntimeError(f"rows were lost: {total}")
     per_split = {
-        split: {key: sum(outcome[key][index] for outcome in outcomes) for key in ("rows", "positives")}
+        split: {
+            "rows": sum(outcome.rows[index] for outcome in outcomes),
+            "positives": sum(outcome.positives[index] for outcome in outcomes),
+        }
         for index, split in enumerate(SPLITS)
     }
     if empty := [split for split, counts in per_split.items() if not counts["rows"]]:
@@ -212,7 +215,7 @@ def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
         fileio.remove(shard.set_aside)
 
 
-def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quarantine: bool) -> None:
+def _refuse_bad_rows(total: dict[str, int], outcomes: list[Outcome], quarantine: bool) -> None:
     bad, read = total["quarantined"], total["read"]
     if not bad or (quarantine and bad * 100 < MOST_QUARANTINED_PERCENT * read):
         return
@@ -220,6 +223,6 @@ def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quar
         advice = f"--quarantine takes less than {MOST_QUARANTINED_PERCENT} %"
     else:
         advice = "correct them, or set them aside with --quarantine"
-    listed = list(itertools.chain.from_iterable(outcome["listed"] for outcome in outcomes))[:LISTED]
-    more = [f"... and {bad - len(listed)} more"] if bad > len(listed) else []
-    raise BadFileError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *listed, *more]))
+    messages = [message for outcome in outcomes for message in outcome.messages][:MOST_MESSAGES]
+    more = [f"... and {bad - len(messages)} more"] if bad > len(messages) else []
+    raise BadFileError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *messages, *more]))

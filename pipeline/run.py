@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -17,6 +16,7 @@ from data.paths import ARTIFACTS
 from pipeline.dataset import resolve
 from pipeline.settings import Settings, code_commit
 from report import add_money
+from runs.folder import LATEST, QUARANTINE, SUMMARY
 
 if TYPE_CHECKING:
     from pipeline.screen import Screen
@@ -88,25 +88,25 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
     from pipeline.graphs.purchase import create_pipeline
     from pipeline.runners.local import run_locally
     from pipeline.summarize import summarize
-    from runs.outputs import connect, outputs
+    from runs.outputs import EXAMPLES, MODEL_RUN, connect, outputs
 
     stages = screen.progress(run_locally(create_pipeline(settings), settings.run_id))
-    made = outputs(connect(settings.metadata), settings.run_id)
-    quarantine = Path(made["ContractExampleGen.examples"].uri, "quarantine.csv")
+    artifacts = outputs(connect(settings.metadata), settings.run_id)
+    quarantine = Path(artifacts.uri(EXAMPLES), QUARANTINE)
     if quarantine.is_file():
         shutil.copy(quarantine, settings.run_folder)
-    summary = summarize(settings, made, stages, time.monotonic() - started)
-    (settings.run_folder / "summary.json").write_text(json.dumps(summary, indent=1))
+    summary = summarize(settings, artifacts, stages, time.monotonic() - started)
+    (settings.run_folder / SUMMARY).write_text(summary.to_json(), encoding="utf-8")
     _point_latest(settings.run_folder)
     screen.summary(summary)
     _report(settings, screen)
-    screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {made['Trainer.model_run'].uri}")
-    if summary["pushed"] is None:
-        failed = [check["metric"] for check in summary["gate"]["checks"] if not check["passed"]]
-        screen.say(f"not blessed, nothing pushed: {', '.join(failed)}", style="bold red")
+    screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {artifacts.uri(MODEL_RUN)}")
+    if summary.pushed is None:
+        failed = ", ".join(check.metric for check in summary.gate.failed)
+        screen.say(f"not blessed, nothing pushed: {failed}", style="bold red")
         return NOT_BLESSED
-    screen.say(f"pushed version {summary['pushed']['version']} to {summary['pushed']['path']}", style="bold green")
-    screen.say(f"{summary['seconds']:.0f} s; summary {settings.run_folder / 'summary.json'}")
+    screen.say(f"pushed version {summary.pushed.version} to {summary.pushed.path}", style="bold green")
+    screen.say(f"{summary.seconds:.0f} s; summary {settings.run_folder / SUMMARY}")
     screen.say("next: .venv/bin/python -m serving")
     return PUSHED
 
@@ -129,12 +129,12 @@ def _track(settings: Settings, screen: Screen) -> None:
     from runs import tracking
 
     try:
-        tracking.log(settings.tracking, settings.run_folder)
+        experiment = tracking.log(settings.tracking, settings.run_folder)
     except (tracking.TrackingError, KeyboardInterrupt) as error:
         sys.excepthook(type(error), error, error.__traceback__)
         screen.say(f"MLflow at {settings.tracking}: {error or 'stopped'}; the run is complete", style="yellow")
     else:
-        screen.say(f"tracked by MLflow at {settings.tracking}, experiment {tracking.EXPERIMENT}")
+        screen.say(f"tracked by MLflow at {settings.tracking}, experiment {experiment}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -252,7 +252,8 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _new_run_id(artifacts: Path) -> str:
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    taken = {folder.name for folder in (artifacts / "runs").glob(f"{now}*")}
+    # ML Metadata keeps the runs of all models under their ids alone.
+    taken = {folder.name for depth in ("", "*/") for folder in (artifacts / "runs").glob(f"{depth}{now}*")}
     return next(name for name in (now, *(f"{now}-{i}" for i in range(2, 100))) if name not in taken)
 
 
@@ -268,7 +269,7 @@ def _versions(settings: Settings) -> set[Path]:
 
 
 def _point_latest(run_folder: Path) -> None:
-    link = run_folder.parent / "latest"
+    link = run_folder.parent / LATEST
     fresh = run_folder.parent / ".latest"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(run_folder.name)

@@ -12,7 +12,7 @@ from typing import Literal
 from analysis.figures import COST, MARGIN
 from data.contract import Contract
 from data.model_spec import PURCHASE_MODEL
-from data.paths import ARTIFACTS, ROOT, serving_folder
+from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
 
 
@@ -86,7 +86,7 @@ class Settings:
     @property
     def run_folder(self) -> Path:
         """Where this run's summary, log and quarantined rows go."""
-        return self.artifacts / "runs" / self.run_id
+        return runs_folder(self.artifacts, PURCHASE_MODEL.name) / self.run_id
 
 
 def code_fingerprint(*parts: str) -> str:

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from data import contract as contracts
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
 from tests.conftest import ROOT
 
 
@@ -39,8 +41,13 @@ def start(artifacts: Path, *arguments: str | Path) -> subprocess.Popen:
     )
 
 
+def latest(artifacts: Path) -> Path:
+    """The folder of the newest complete run."""
+    return runs_folder(artifacts, PURCHASE_MODEL.name) / "latest"
+
+
 def summary(artifacts: Path) -> dict:
-    return json.loads((artifacts / "runs" / "latest" / "summary.json").read_text())
+    return json.loads((latest(artifacts) / "summary.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ import yaml
 
 from data import contract as contracts
 from modules.purchase import baselines
-from runs.outputs import connect, outputs
+from runs.outputs import COMPARISON, EXAMPLES, IMPORTANCE, SCORES, connect, outputs
 from tests.conftest import STAGES
-from tests.e2e.conftest import run, start, summary
+from tests.e2e.conftest import latest, run, start, summary
 
 pytestmark = pytest.mark.e2e
 
@@ -61,14 +61,14 @@ def test_the_usual_models_are_measured_on_the_same_rows(first):
         assert model["train_seconds"] > 0
         assert model["score_microseconds"] > 0
     made = outputs(connect(artifacts / "metadata.sqlite"), found["run_id"])
-    written = json.loads(Path(made["Benchmark.comparison"].uri, "comparison.json").read_text())
+    written = json.loads(Path(made.uri(COMPARISON), "comparison.json").read_text())
     assert written == {"split": "test", "models": found["comparison"]}
 
 
 def test_every_feature_has_its_importance_on_the_test_rows(first):
     artifacts, _, found = first
     made = outputs(connect(artifacts / "metadata.sqlite"), found["run_id"])
-    written = json.loads(Path(made["Importance.importance"].uri, "importance.json").read_text())
+    written = json.loads(Path(made.uri(IMPORTANCE), "importance.json").read_text())
     assert written["split"] == "test"
     assert written["rows"] == found["splits"]["test"]["rows"]
     assert written["auc"] == pytest.approx(found["metrics"]["test"]["auc"], abs=1e-6)
@@ -84,7 +84,7 @@ def test_duration_is_no_feature_unless_asked_for(first):
 
 def test_library_noise_is_in_the_log_and_not_on_the_screen(first):
     artifacts, result, _ = first
-    log = (artifacts / "runs" / "latest" / "pipeline.log").read_text()
+    log = (latest(artifacts) / "pipeline.log").read_text()
     assert "INFO:absl" in log
     assert "INFO:" not in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
@@ -114,8 +114,8 @@ def test_served_and_evaluated_probabilities_are_the_same(first):
     import tensorflow as tf
 
     made = outputs(connect(artifacts / "metadata.sqlite"), found["run_id"])
-    evaluated = np.load(Path(made["Scorer.scores"].uri, "test.npz"))
-    files = list(Path(made["ContractExampleGen.examples"].uri, "Split-test").iterdir())
+    evaluated = np.load(Path(made.uri(SCORES), "test.npz"))
+    files = list(Path(made.uri(EXAMPLES), "Split-test").iterdir())
     rows = next(iter(tf.data.TFRecordDataset(files, "GZIP").batch(10_000)))
     contract = contracts.load("bank-full")
     spec = {
@@ -158,10 +158,10 @@ def test_unchanged_stages_come_from_the_cache_and_changed_ones_do_not(first, sam
 
     from runs.prune import prune
 
-    gone = prune(artifacts, keep=1)
+    gone = prune(artifacts, 1, "purchase-model")
     assert len(gone) == 2 or before["run_id"] not in gone
     kept = outputs(connect(artifacts / "metadata.sqlite"), summary(artifacts)["run_id"])
-    assert all(Path(artifact.uri).exists() for artifact in kept.values() if artifact.uri)
+    assert all(Path(artifact.uri).exists() for artifact in kept.artifacts.values() if artifact.uri)
 
 
 def test_labels_without_a_pattern_are_not_blessed(tmp_path, sample_csv, contract_file):
@@ -183,7 +183,7 @@ def test_labels_without_a_pattern_are_not_blessed(tmp_path, sample_csv, contract
     failed = {check["metric"] for check in found["gate"]["checks"] if not check["passed"]}
     assert "auc" in failed
     assert "auc" in result.stdout.rsplit("not blessed", 1)[1]
-    assert "Not blessed" in (tmp_path / "artifacts" / "runs" / "latest" / "report.html").read_text()
+    assert "Not blessed" in (latest(tmp_path / "artifacts") / "report.html").read_text()
     assert not (tmp_path / "artifacts" / "serving").exists() or not any(
         (tmp_path / "artifacts" / "serving" / "purchase-model").iterdir()
     )
@@ -213,7 +213,7 @@ def test_bad_rows_are_named_or_quarantined(tmp_path, sample_csv, contract_file):
     found = summary(tmp_path / "artifacts")
     assert found["dataset"]["quarantined"] == 1
     assert found["dataset"]["rows"] == 3_999
-    with (tmp_path / "artifacts" / "runs" / "latest" / "quarantine.csv").open() as file:
+    with (latest(tmp_path / "artifacts") / "quarantine.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert row["line"] == "101"
 
@@ -229,7 +229,7 @@ def test_a_killed_run_leaves_nothing_pushed_and_the_next_one_works(tmp_path, sam
     assert not list(tmp_path.glob("serving/purchase-model/*"))
     rest, _ = waiting.communicate(timeout=300)
     assert waiting.returncode in (0, 3), rest
-    assert len(list((tmp_path / "runs").glob("2*"))) == 2
+    assert len(list((tmp_path / "runs").glob("*/2*"))) == 2
 
 
 def test_ctrl_c_ends_cleanly(tmp_path, sample_csv, contract_file):

@@ -18,11 +18,11 @@ from data import command, model_folder
 from data.command import DONE, NOT_BLESSED
 from data.errors import BadOptionError
 from data.model_spec import PURCHASE_MODEL
-from data.paths import runs_folder
 from pipeline.dataset import resolve
 from pipeline.options import add_common_options, add_data_options, positive
 from pipeline.settings import PurchaseSettings, Settings, TrainingData, code_commit
 from report import add_money
+from runs.folder import LATEST, LOG, QUARANTINE, SUMMARY
 
 if TYPE_CHECKING:
     from pipeline.screen import Screen
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
             settings.run_folder.mkdir(parents=True)
         except OSError as error:
             raise BadOptionError(f"--artifacts: {error}") from error
-        log = settings.run_folder / "pipeline.log"
+        log = settings.run_folder / LOG
         with command.captured(log, options.verbose) as stream:
             from pipeline.screen import Screen
 
@@ -72,7 +72,7 @@ def _run(settings: Settings, screen: Screen, started: float) -> int:
         with exclusive(settings.artifacts, lambda pid: screen.say(f"waiting for another run (process {pid}) ...")):
             code = _train(settings, screen, started)
         if settings.tracking:
-            _track(settings, screen)
+            _track(settings.tracking, settings, screen)
     except KeyboardInterrupt:
         pushed = "nothing was pushed" if _versions(settings) == before else "the model had been pushed already"
         raise KeyboardInterrupt(pushed) from None
@@ -91,23 +91,23 @@ def _train(settings: Settings, screen: Screen, started: float) -> int:
     from pipeline.graphs.purchase import create_pipeline
     from pipeline.runners.local import local_environment, run_locally
     from pipeline.summarize import summarize
-    from runs.outputs import connect, outputs
+    from runs.outputs import MODEL_RUN, connect, outputs
 
     pipeline = create_pipeline(settings.spec, settings.data, local_environment(settings))
     stages = screen.progress(_keep_quarantine(run_locally(pipeline, settings.run_id), settings))
-    made = outputs(connect(settings.metadata), settings.run_id)
-    summary = summarize(settings, made, stages, time.monotonic() - started)
-    (settings.run_folder / "summary.json").write_text(summary.to_json())
+    artifacts = outputs(connect(settings.metadata), settings.run_id)
+    summary = summarize(settings, artifacts, stages, time.monotonic() - started)
+    (settings.run_folder / SUMMARY).write_text(summary.to_json(), encoding="utf-8")
     _point_latest(settings.run_folder)
     screen.summary(summary)
     _report(settings, screen)
-    screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {made['Trainer.model_run'].uri}")
+    screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {artifacts.uri(MODEL_RUN)}")
     return _conclude(settings, summary, screen)
 
 
 def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
     """Says how the run ended; returns the exit code."""
-    where = f"{summary.seconds:.0f} s; summary {settings.run_folder / 'summary.json'}"
+    where = f"{summary.seconds:.0f} s; summary {settings.run_folder / SUMMARY}"
     if summary.gate.failed:
         failed = ", ".join(check.metric for check in summary.gate.failed)
         verdict = "push refused" if summary.gate.blessed else "not blessed"
@@ -129,16 +129,14 @@ def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
 def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Iterator[Stage | str]:
     """The events of a run. The rows set aside are copied to its folder before a later stage may stop it."""
     from modules import artifacts
-    from pipeline.components.example_gen import QUARANTINE, ContractExampleGen
-    from runs.outputs import connect, outputs
+    from runs.outputs import EXAMPLES, connect, outputs
 
     for event in events:
         yield event
-        if not isinstance(event, str) and event.name == ContractExampleGen.__name__:
-            examples = outputs(connect(settings.metadata), settings.run_id)["ContractExampleGen.examples"]
-            if artifacts.exists(examples.uri, QUARANTINE):
-                rows = artifacts.read_bytes(examples.uri, QUARANTINE)
-                (settings.run_folder / QUARANTINE).write_bytes(rows)
+        if not isinstance(event, str) and event.name == EXAMPLES.node:
+            examples = outputs(connect(settings.metadata), settings.run_id).uri(EXAMPLES)
+            if artifacts.exists(examples, QUARANTINE):
+                (settings.run_folder / QUARANTINE).write_bytes(artifacts.read_bytes(examples, QUARANTINE))
 
 
 def _report(settings: Settings, screen: Screen) -> None:
@@ -149,21 +147,21 @@ def _report(settings: Settings, screen: Screen) -> None:
         screen.say(f"report: {build(settings.run_folder, settings.cost, settings.margin)}")
     except Exception as error:
         traceback.print_exception(error)
-        log = settings.run_folder / "pipeline.log"
+        log = settings.run_folder / LOG
         screen.say(f"the report could not be written: {command.one_line(error)}; details: {log}", style="bold red")
 
 
-def _track(settings: Settings, screen: Screen) -> None:
+def _track(uri: str, settings: Settings, screen: Screen) -> None:
     """Logs a complete run; that this may fail, or be stopped, changes nothing about the run."""
     from runs import tracking
 
     try:
-        tracking.log(settings.tracking, settings.run_folder)
+        experiment = tracking.log(uri, settings.run_folder)
     except (tracking.TrackingError, KeyboardInterrupt) as error:
         traceback.print_exception(error)
-        screen.say(f"MLflow at {settings.tracking}: {error or 'stopped'}; the run is complete", style="yellow")
+        screen.say(f"MLflow at {uri}: {error or 'stopped'}; the run is complete", style="yellow")
     else:
-        screen.say(f"tracked by MLflow at {settings.tracking}, experiment {settings.spec.model.name}")
+        screen.say(f"tracked by MLflow at {uri}, experiment {experiment}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -281,7 +279,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             keep=options.keep,
             **(THOROUGH if options.thorough else search),
         ),
-        run_id=_new_run_id(runs_folder(options.artifacts, model.name)),
+        run_id=_new_run_id(options.artifacts),
         cache=options.cache,
         artifacts=options.artifacts.resolve(),
         cost=options.cost or Settings.cost,
@@ -291,9 +289,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _new_run_id(runs: Path) -> str:
+def _new_run_id(artifacts: Path) -> str:
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    taken = {folder.name for folder in runs.glob(f"{now}*")}
+    # ML Metadata keeps the runs of all models under their ids alone.
+    taken = {folder.name for depth in ("", "*/") for folder in (artifacts / "runs").glob(f"{depth}{now}*")}
     return next(name for name in (now, *(f"{now}-{i}" for i in range(2, 100))) if name not in taken)
 
 
@@ -326,8 +325,8 @@ def _other_inputs(settings: Settings) -> str | None:
 
 
 def _point_latest(run_folder: Path) -> None:
-    link = run_folder.parent / "latest"
-    fresh = run_folder.parent / ".latest"
+    link = run_folder.parent / LATEST
+    fresh = run_folder.parent / f".{LATEST}"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(run_folder.name)
     fresh.replace(link)

@@ -20,7 +20,7 @@ from data.model_folder import ModelFolder, versions
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder, serving_folder
 from modules.purchase import baselines
-from runs.outputs import connect, outputs
+from runs.outputs import COMPARISON, EXAMPLES, IMPORTANCE, SCORES, connect, outputs
 from tests.conftest import ROOT, STAGES
 from tests.e2e.conftest import latest, run, start, summary
 
@@ -67,14 +67,14 @@ def test_the_usual_models_are_measured_on_the_same_rows(first):
         assert model.train_seconds > 0
         assert model.score_microseconds > 0
     made = outputs(connect(artifacts / "metadata.sqlite"), found.run_id)
-    written = json.loads(Path(made["Benchmark.comparison"].uri, "comparison.json").read_text())
+    written = json.loads(Path(made.uri(COMPARISON), "comparison.json").read_text())
     assert [model["metrics"]["auc"] for model in written["models"]] == [model.metrics.auc for model in found.comparison]
 
 
 def test_every_feature_has_its_importance_on_the_test_rows(first):
     artifacts, _, found = first
     made = outputs(connect(artifacts / "metadata.sqlite"), found.run_id)
-    written = json.loads(Path(made["Importance.importance"].uri, "importance.json").read_text())
+    written = json.loads(Path(made.uri(IMPORTANCE), "importance.json").read_text())
     assert written["split"] == "test"
     assert written["rows"] == found.splits["test"].rows
     assert written["auc"] == pytest.approx(found.metrics["test"].auc, abs=1e-6)
@@ -120,8 +120,8 @@ def test_served_and_evaluated_probabilities_are_the_same(first):
     import tensorflow as tf
 
     made = outputs(connect(artifacts / "metadata.sqlite"), found.run_id)
-    evaluated = np.load(Path(made["Scorer.scores"].uri, "test.npz"))
-    files = list(Path(made["ContractExampleGen.examples"].uri, "Split-test").iterdir())
+    evaluated = np.load(Path(made.uri(SCORES), "test.npz"))
+    files = list(Path(made.uri(EXAMPLES), "Split-test").iterdir())
     rows = next(iter(tf.data.TFRecordDataset(files, "GZIP").batch(10_000)))
     contract = contracts.load("bank-full")
     spec = {
@@ -177,7 +177,7 @@ def test_unchanged_stages_come_from_the_cache_and_old_runs_can_be_pruned(tmp_pat
     left = {folder.name for folder in runs_folder(tmp_path, PURCHASE_MODEL.name).glob("2*")}
     assert left == {first.run_id, second.run_id, third.run_id} - gone
     kept = outputs(connect(tmp_path / "metadata.sqlite"), third.run_id)
-    assert all(Path(artifact.uri).exists() for artifact in kept.values() if artifact.uri)
+    assert all(Path(artifact.uri).exists() for artifact in kept.artifacts.values() if artifact.uri)
 
 
 def test_a_model_with_other_inputs_does_not_replace_the_one_that_serves(tmp_path, sample_csv, contract_file):

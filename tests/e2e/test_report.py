@@ -1,7 +1,7 @@
 """The report of a real run in a real browser: accessible, readable on a phone and in print, and self-contained.
 
-`REPORT_RUN=artifacts/runs/purchase-model/<id> .venv/bin/python -m pytest tests/e2e/test_report.py -k pictures` renews the committed
-pictures from that run.
+The committed pictures are renewed from a run by
+`REPORT_RUN=artifacts/runs/purchase-model/<id> .venv/bin/python -m pytest tests/e2e/test_report.py -k pictures`.
 """
 
 from __future__ import annotations

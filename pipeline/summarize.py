@@ -10,10 +10,9 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact
 from tensorflow_model_analysis.proto import validation_result_pb2
 
 from analysis.figures import Metrics
-from data.model_spec import PURCHASE_MODEL
 from modules import artifacts
 from modules.evaluation_result import slice_figures
-from pipeline.components import benchmark, example_gen, scorer, serving_probe
+from pipeline.components import benchmark, example_gen, pusher, scorer, serving_probe
 from pipeline.settings import Settings
 from runs import outputs as of_run
 from runs.outputs import RunOutputs
@@ -67,37 +66,37 @@ def summarize(settings: Settings, outputs: RunOutputs, stages: Sequence[Stage], 
         metrics={name: Metrics(**split) for name, split in metrics.items()},
         comparison=_comparison(outputs),
         gate=_gate(outputs),
-        pushed=_pushed(outputs[of_run.PUSHED_MODEL]),
+        pushed=_pushed(outputs),
         settings=_settings(settings, outputs[of_run.EXAMPLES]),
-        model_name=PURCHASE_MODEL.name,
+        model_name=settings.spec.model.name,
     )
 
 
 def _dataset(settings: Settings, ingest: Mapping) -> Dataset:
-    label = settings.contract.required_label
+    label = settings.data.contract.required_label
     positives = sum(split["positives"] for split in ingest["splits"].values())
     return Dataset(
-        contract=settings.contract.name,
-        source=str(settings.data),
+        contract=settings.data.contract.name,
+        source=str(settings.data.path),
         read=ingest["read"],
         rows=ingest["kept"],
         quarantined=ingest["quarantined"],
-        synthetic=settings.synthetic,
+        synthetic=settings.data.synthetic,
         label_rate=positives / ingest["kept"],
-        split=settings.split,
-        row_order=settings.contract.row_order,
+        split=settings.data.split,
+        row_order=settings.data.contract.row_order,
         words=LabelWords(label.one, label.many),
     )
 
 
 def _settings(settings: Settings, examples: Artifact) -> RunSettings:
     return RunSettings(
-        with_duration=settings.with_duration,
-        quarantine=settings.quarantine,
-        trials=settings.trials,
-        members=settings.members,
-        seed=settings.seed,
-        benchmark=settings.benchmark,
+        with_duration=settings.spec.with_after_call,
+        quarantine=settings.data.quarantine,
+        trials=settings.spec.trials,
+        members=settings.spec.members,
+        seed=settings.spec.seed,
+        benchmark=settings.spec.benchmark,
         cost=settings.cost,
         margin=settings.margin,
         data_sha256=examples.custom_properties["input_fingerprint"].string_value,
@@ -120,9 +119,12 @@ def _gate(outputs: RunOutputs) -> GateResult:
     checks = evaluator_checks(tfma.load_eval_result(evaluation).config, validation, slice_figures(evaluation)[()])
     served = _blessed(outputs[of_run.SERVING_BLESSING])
     reason = (outputs.uri(of_run.SERVING_BLESSING), serving_probe.NOT_BLESSED)
+    checks.append(Check("served_as_evaluated", served, True, served))
+    if of_run.PUSHED_MODEL in outputs and outputs[of_run.PUSHED_MODEL].custom_properties[pusher.REFUSED].string_value:
+        checks.append(Check("same_inputs_as_serving", False, True, False))
     return GateResult(
         blessed=_blessed(outputs[of_run.BLESSING]) and served,
-        checks=(*checks, Check("served_as_evaluated", served, True, served)),
+        checks=tuple(checks),
         probe="TF Serving's SavedModel loader in a fresh process" if served else artifacts.read_bytes(*reason).decode(),
     )
 
@@ -186,8 +188,10 @@ def _blessed(blessing: Artifact) -> bool:
     return blessing.custom_properties["blessed"].int_value == 1
 
 
-def _pushed(pushed_model: Artifact) -> PushedVersion | None:
-    properties = pushed_model.custom_properties
+def _pushed(outputs: RunOutputs) -> PushedVersion | None:
+    if of_run.PUSHED_MODEL not in outputs:
+        return None
+    properties = outputs[of_run.PUSHED_MODEL].custom_properties
     if not properties["pushed"].int_value:
         return None
     return PushedVersion(

@@ -180,7 +180,8 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
     offsets = tf.where(missing, tf.float32.min, numbers)[:, :, tf.newaxis] - low
     codes = tf.clip_by_value(offsets * tf.math.divide_no_nan(1.0, width), 0.0, 1.0)
     quantiles = ranks[:, 0] + tf.reduce_sum(codes * (ranks[:, 1:] - ranks[:, :-1]), axis=2)
-    may_be_missing = [i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None]
+    # The type is named because TensorFlow takes an empty list for float32.
+    may_be_missing = np.array([i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None], np.int32)
     return [
         tf.where(missing, 0.0, tf.math.ndtri(quantiles)),
         tf.reshape(codes, [-1, len(columns) * BINS]),

@@ -12,6 +12,13 @@ from tfx.utils import path_utils
 
 from data.model_folder import CARD, EXTRAS, ModelCard
 
+IMPORTANCE = "importance.json"
+"""In the artifact of the component Importance: an `analysis.importance.ImportanceResult`."""
+HISTORY = "history.json"
+"""In the Trainer's ModelRun: metrics by epoch."""
+TRIALS = "tuner_results.json"
+"""In the Tuner's TunerResults, under TFX's name: the trials, the best first."""
+
 
 def saved_model(model: str) -> str:
     """The SavedModel inside a TFX Model artifact, given the artifact's URI."""

@@ -32,11 +32,16 @@ _UNBATCH, _SLICE = "ExtractUnbatchedInputs", "ExtractSliceKeys"
 """TFMA's names of the extractors that work row by row."""
 
 
-def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
+def eval_config(contract: Contract, gate: Gate, code: str = "") -> tfma.EvalConfig:
     """The Evaluator's configuration.
 
     The bounds hold over all rows, because a slice of fifty customers would fail them by chance. TFMA ignores the bounds
     against a baseline until there is a blessed model.
+
+    Args:
+      contract: names the label and the slices.
+      gate: the bounds.
+      code: fingerprint of this module, so that the cache notices a change; it has no other effect.
     """
     bounds = {
         "accuracy_gain": _bound(at_least=gate.min_accuracy_gain),
@@ -47,7 +52,9 @@ def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
         model_specs=[tfma.ModelSpec(signature_name=EXAMPLE_SIGNATURE, label_key=contract.required_label.name)],
         metrics_specs=[
             tfma.MetricsSpec(
-                metrics=[tfma.MetricConfig(class_name="PurchaseMetrics", module=__name__)],
+                metrics=[
+                    tfma.MetricConfig(class_name="PurchaseMetrics", module=__name__, config=json.dumps({"code": code}))
+                ],
                 per_slice_thresholds={
                     name: tfma.PerSliceMetricThresholds(
                         thresholds=[tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=bound)]
@@ -127,7 +134,7 @@ def _slice_values(features: Mapping[str, np.ndarray], key: str) -> np.ndarray:
 class PurchaseMetrics(tfma.metrics.Metric):
     """All figures of one slice: counts and rates at 0.5 and at the model's threshold, areas, calibration."""
 
-    def __init__(self, name: str = "purchase_metrics"):
+    def __init__(self, name: str = "purchase_metrics", code: str = ""):
         super().__init__(merge_per_key_computations(_computations), name=name)
 
 

@@ -27,8 +27,6 @@ from modules.purchase.training import FittedModel, fit_calibrated
 
 WARM_UP_ROWS = (1, 32)
 """Rows of each warm-up request: a single customer, and a list."""
-HISTORY = "history.json"
-"""Beside the TensorBoard logs: loss and accuracy by epoch."""
 FIT = "fit.json"
 """Beside the TensorBoard logs: `seconds` from raw rows on disk to a calibrated model."""
 
@@ -62,7 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
     artifacts.write_text(config.contract.model_dump_json(indent=1), extras, CONTRACT)
     artifacts.write_text(_golden_request(module, evaluation.raw, config.features).to_json(), extras, GOLDEN_REQUEST)
     artifacts.write_text(_profile(config, train, fitted).to_json(), extras, PROFILE)
-    artifacts.write_json(fitted.history, fn_args.model_run_dir, HISTORY)
+    artifacts.write_json(fitted.history, fn_args.model_run_dir, artifacts.HISTORY)
     artifacts.write_json({"seconds": seconds}, fn_args.model_run_dir, FIT)
 
 

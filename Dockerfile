@@ -25,8 +25,6 @@ COPY analysis ./analysis
 COPY pages ./pages
 COPY modules ./modules
 COPY runs ./runs
-# The report compares the splits as the drift monitor does.
-COPY monitoring ./monitoring
 COPY report ./report
 COPY pipeline ./pipeline
 RUN python -m pipeline.run

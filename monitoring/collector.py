@@ -15,8 +15,9 @@ import numpy as np
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from analysis import drift
 from analysis.profile import Counts, NumberBins, Profile
-from monitoring import drift, pushed
+from monitoring import pushed
 from monitoring.process import ServerProcess
 from monitoring.server_api import NoAnswerError, ServerApi, VersionStatus
 from monitoring.watch import WatchedFolder

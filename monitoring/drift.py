@@ -9,110 +9,19 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 
-from analysis.profile import Bins, Counts, NumberBins, Profile
+from analysis.drift import SHARES, Drift, measure
+from analysis.profile import Counts, NumberBins, Profile
 from data.errors import BadFileError, UserError
 from monitoring import pushed
 
-RULE_OF_THUMB = 0.1
-"""PSI above this is commonly called a shift; 0.25 a large one."""
-MIN_ROWS = 200
-"""With fewer rows the PSI of pure noise is no longer chi-squared, so no verdict is given."""
-CONFIDENCE = 0.99
-"""How sure an alarm is that it is not chance, per feature."""
-PSEUDO_COUNT = 0.5
-"""Added to every bin on both sides, so that an empty one does not make the PSI infinite."""
-
 SCORE = "probability"
 """The column of a customer list, if there is one, that holds the model's score."""
-SHARES = ("missing", "unseen", "out_of_range")
 BATCH_ROWS = 2000
-
-
-@dataclass(frozen=True)
-class Shift:
-    """One feature, or the score, now against then.
-
-    Attributes:
-      psi: population stability index, sum over bins of (q - p) ln(q / p).
-      line: alarm line of the PSI for this many rows.
-      l_infinity: largest difference of a bin's share.
-      shares: shares of recent rows that are `missing`, `unseen` (categories) or `out_of_range` (numbers).
-      alarm: whether the PSI is above its line; None where there are too few rows to say.
-    """
-
-    psi: float
-    line: float
-    l_infinity: float
-    shares: dict[str, float]
-    alarm: bool | None
-
-
-@dataclass(frozen=True)
-class Drift:
-    """All features and, where rows carry scores, the score."""
-
-    rows: int
-    features: dict[str, Shift]
-    score: Shift | None
-    mean_score: float
-    """NaN where rows carry no scores."""
-    reference_mean_score: float
-
-
-def measure(profile: Profile, recent: Counts) -> Drift:
-    """Compares recent customers with the model's training split."""
-    reference = profile.reference
-    features = {
-        name: _shift(bins, reference.feature(name), recent.feature(name)) for name, bins in profile.features.items()
-    }
-    score = _shift(profile.score, reference.score, recent.score) if recent.score.any() else None
-    return Drift(recent.rows, features, score, recent.mean_score, reference.mean_score)
-
-
-def alarm_line(rows: int, reference_rows: int, bins: int) -> float:
-    """PSI above which a shift is neither small nor chance.
-
-    Without any drift PSI / (1/n + 1/m) follows a chi-squared distribution with bins - 1 degrees of freedom
-    (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14), so that the fixed line of 0.1 fires on 40 % of
-    100-row lists with 10 bins.
-
-    Args:
-      rows: of the recent customers, above 0.
-      reference_rows: of the training split, above 0.
-      bins: that the training split fills.
-    """
-    noise = (1 / rows + 1 / reference_rows) * chi_squared_quantile(CONFIDENCE, bins - 1)
-    return max(RULE_OF_THUMB, noise)
-
-
-def chi_squared_quantile(probability: float, degrees: int) -> float:
-    """Within 1 % of `scipy.stats.chi2.ppf` from 0.95 up; 0 for 0 degrees (Wilson and Hilferty 1931)."""
-    if degrees < 1:
-        return 0.0
-    variance = 2 / (9 * degrees)
-    return degrees * (1 - variance + NormalDist().inv_cdf(probability) * variance**0.5) ** 3
-
-
-def _shift(bins: Bins, reference: np.ndarray, recent: np.ndarray) -> Shift:
-    then, now = bins.comparable(reference), bins.comparable(recent)
-    rows, filled = int(now.sum()), int((then > 0).sum())
-    line = alarm_line(max(rows, 1), max(int(then.sum()), 1), filled)
-    p, q = _shares(then, PSEUDO_COUNT), _shares(now, PSEUDO_COUNT)
-    psi = float(((q - p) * np.log(q / p)).sum())
-    l_infinity = float(np.abs(_shares(now) - _shares(then)).max())
-    return Shift(psi, line, l_infinity, bins.shares(recent), psi > line if rows >= MIN_ROWS else None)
-
-
-def _shares(counts: np.ndarray, pseudo_count: float = 0.0) -> np.ndarray:
-    counts = counts + pseudo_count
-    return counts / max(counts.sum(), 1)
 
 
 def read(file: Path, profile: Profile) -> Counts:

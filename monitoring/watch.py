@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from analysis.drift import Drift, measure
 from analysis.profile import Profile
 from data.errors import UserError
 from monitoring import drift
@@ -29,14 +30,14 @@ class WatchedFolder:
     def __init__(self, folder: Path, profile: Callable[[], Profile | None]) -> None:
         self._folder = folder
         self._profile = profile
-        self._measured: dict[tuple[str, int, int, int], drift.Drift | None] = {}
-        self._results: dict[str, drift.Drift | None] = {}
+        self._measured: dict[tuple[str, int, int, int], Drift | None] = {}
+        self._results: dict[str, Drift | None] = {}
 
     def start(self) -> None:
         """Looks into the folder every few seconds until the process ends."""
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
-    def results(self) -> dict[str, drift.Drift | None]:
+    def results(self) -> dict[str, Drift | None]:
         """By file name, newest first; None for a file that cannot be read."""
         return self._results
 
@@ -67,9 +68,9 @@ class WatchedFolder:
             pause.wait(POLL_SECONDS)
 
 
-def _measure(file: Path, profile: Profile) -> drift.Drift | None:
+def _measure(file: Path, profile: Profile) -> Drift | None:
     try:
-        return drift.measure(profile, drift.read(file, profile))
+        return measure(profile, drift.read(file, profile))
     except UserError as error:
         log.warning("%s", error)
         return None

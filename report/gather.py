@@ -16,8 +16,8 @@ from data.errors import NotReadyError, UserError
 if TYPE_CHECKING:
     from ml_metadata.proto.metadata_store_pb2 import Artifact
 
+    from analysis.drift import Drift
     from analysis.economics import Scores
-    from monitoring.drift import Drift
 
 SPLITS = ("train", "eval", "test")
 
@@ -185,11 +185,11 @@ def _drift(model: str, examples: Path) -> dict[str, Drift]:
     """The raw rows of eval and test against the reference profile of train, bin by bin."""
     import tensorflow as tf
 
+    from analysis.drift import measure
     from analysis.profile import NumberBins, Profile
     from data.model_folder import EXTRAS, PROFILE
     from modules.artifacts import read_bytes, saved_model
     from modules.examples import serialized
-    from monitoring.drift import measure
 
     profile = Profile.from_json(read_bytes(saved_model(model), EXTRAS, PROFILE))
     spec = {

@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import version
 from itertools import islice
 
-from monitoring.drift import RULE_OF_THUMB
+from analysis.drift import RULE_OF_THUMB
 from pages.blocks import Block, Figure, Section, Table
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, any_value, number, percent

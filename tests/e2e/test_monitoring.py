@@ -19,9 +19,9 @@ import yaml
 from monitoring import dashboards, query
 from monitoring.load import Load
 from monitoring.stack import Ports, Stack
-from tests.monitoring import stand_in
-from tests.monitoring.conftest import read_bank_full
 from tests.serving.harness import free_port
+from tests.support import stand_in
+from tests.support.customers import bank_full
 
 pytestmark = pytest.mark.e2e
 
@@ -54,7 +54,7 @@ class QuickStack(Stack):
 
 @pytest.fixture(scope="module")
 def real_columns(real_data):
-    return read_bank_full(real_data)
+    return bank_full(real_data)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.drift import Drift, Shift
 from analysis.metrics import evaluate
-from monitoring.drift import Drift, Shift
 from report.gather import Made, Material, Slice
 
 ATTACK = "<script>alert(1)</script>&\"'.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import profile
-from tests.monitoring.conftest import CONTRACT, FEATURES
+from tests.support.customers import CONTRACT, FEATURES
 
 QUALITY = {"accuracy": 0.893, "majority_accuracy": 0.883, "auc": 0.8, "pr_auc": 0.45, "ece": 0.01, "log_loss": 0.28}
 

@@ -62,7 +62,7 @@ FROM python AS exporter
 COPY requirements.txt ./
 RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
-        numpy prometheus-client psutil pydantic pyyaml \
+        numpy prometheus-client psutil pyarrow pydantic pyyaml \
     && rm pins.txt
 COPY data ./data
 COPY analysis ./analysis

@@ -98,16 +98,26 @@ class NumberBins:
     def draw(self, counts: np.ndarray, rows: int, generator: np.random.Generator) -> np.ndarray:
         """Draws values [rows], float32: the bin in proportion to its count, the value uniformly within the bin.
 
-        Whole numbers are drawn where all edges are whole. A missing value is `missing`, or else NaN.
+        The counts must have no rows out of range. Whole numbers are drawn where all edges are whole. A missing value is
+        `missing`, or else NaN.
         """
         bins = generator.choice(self.size, rows, p=counts / counts.sum())
-        upper = np.clip(bins, 1, len(self.edges) - 1)
-        low, high = self._edges[upper - 1], self._edges[upper]
+        edges = np.array([self._lowest, *self.edges[1:]])
+        whole = bool((edges % 1 == 0).all())
+        edges[0] -= whole  # so that the lowest whole number is drawn as often as others
+        upper = np.clip(bins, 1, len(edges) - 1)
+        low, high = edges[upper - 1], edges[upper]
         values = high - generator.random(rows) * (high - low)
-        if np.all(self._edges[1:] % 1 == 0):  # the first edge lies just below the lowest value
-            values = np.ceil(values)
-        values = np.maximum(values.astype(np.float32), np.nextafter(np.float32(self.edges[0]), np.float32(np.inf)))
-        return np.where(bins == self.size - 1, np.float32(np.nan if self.missing is None else self.missing), values)
+        values = (np.ceil(values) + 0.0 if whole else values).astype(np.float32)
+        values = np.where(values > low, values, high)  # where rounding left the bin
+        return np.where(bins == self.size - 1, np.nan if self.missing is None else self.missing, values).astype(
+            np.float32
+        )
+
+    @property
+    def _lowest(self) -> float:
+        """The lowest value of the training split, just above the first edge."""
+        return float(np.nextafter(np.float32(self.edges[0]), np.float32(np.inf)))
 
 
 @dataclass(frozen=True)

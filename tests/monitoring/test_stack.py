@@ -21,6 +21,7 @@ from data.model_spec import PURCHASE_MODEL
 from data.paths import serving_folder
 from monitoring.load import Load, demonstration_customers
 from monitoring.stack import Ports, Stack
+from tests.serving.harness import free_port
 
 ROOT = Path(__file__).parents[2]
 NUMBER = {"unit": "s", "min": 0, "max": 1e4, "blank": True}
@@ -28,9 +29,7 @@ NUMBER = {"unit": "s", "min": 0, "max": 1e4, "blank": True}
 
 @pytest.fixture
 def ports():
-    with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
-        numbers = [s.getsockname()[1] for s in (a, b)]
-    return Ports(numbers[0], numbers[1], numbers[0] + 1)
+    return Ports(free_port(), free_port(), free_port())
 
 
 @pytest.fixture

@@ -147,7 +147,14 @@ class ContractExampleGen(component.FileBasedExampleGen):
             )
         settings = struct_pb2.Struct()
         code = code_fingerprint(
-            "data/contract.py", "data/reader.py", "pipeline/ingest.py", "pipeline/components/example_gen.py"
+            "data/contract.py",
+            "data/reader.py",
+            "data/csv_header.py",
+            "data/csv_records.py",
+            "data/csv_arrow.py",
+            "data/csv_rows.py",
+            "pipeline/ingest.py",
+            "pipeline/components/example_gen.py",
         )
         settings.update({"contract": contract, "split": split, "quarantine": quarantine, "code": code})
         custom_config = example_gen_pb2.CustomConfig()

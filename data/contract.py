@@ -31,8 +31,11 @@ from data.errors import BadContractError, did_you_mean
 
 CONTRACTS = Path(__file__).parent / "contracts"
 _SERVABLE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
-"""Names that TensorFlow keeps as they are when they name the inputs of a signature."""
 
+UNSERVABLE = (
+    "{!r} cannot be the name of a model's input; rename the column in file and contract, with letters A to Z, digits, "
+    "'.', '_' and '-', and neither '_' nor '-' in front"
+)
 FLOAT32_MAX = 2.0**128 - 2.0**104
 """The largest number that a float32 holds."""
 TRIM_HINT = "trimming the blanks around it would make it fit (`source: {trim: true}` in the contract)"
@@ -202,11 +205,8 @@ class Contract(_Frozen):
         if not self.features():
             raise ValueError("numeric, categorical: at least one column must be known before the call")
         for name in (*self.numeric, *self.categorical, *label):
-            if not _SERVABLE.fullmatch(name):
-                raise ValueError(
-                    f"{name!r} cannot be the name of a model's input; rename the column in file and contract, to "
-                    "letters A to Z, digits, '.', '_' and '-', the first being no '_' or '-'"
-                )
+            if not servable(name):
+                raise ValueError(UNSERVABLE.format(name))
         known = {*self.numeric, *self.categorical}
         for key, names in (
             ("after_call", self.after_call),
@@ -268,6 +268,11 @@ class Contract(_Frozen):
         return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
 
 
+def servable(name: str) -> bool:
+    """Whether TensorFlow keeps a name as it is when it names the input of a signature."""
+    return _SERVABLE.fullmatch(name) is not None
+
+
 def load(name_or_path: str | Path) -> Contract:
     """Reads and validates one contract.
 
@@ -290,17 +295,30 @@ def load(name_or_path: str | Path) -> Contract:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadContractError(f"{path}: the contract cannot be read: {error}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Contract:
+    """Validates the YAML text of a contract.
+
+    Args:
+      text: what a contract file holds.
+      where: the file's name, for messages.
+
+    Raises:
+      BadContractError: not YAML, or a key is wrong; every wrong key is named.
+    """
     try:
         document = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
-        raise BadContractError(f"{path}: not valid YAML: {error}") from error
+        raise BadContractError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
-        raise BadContractError(f"{path}: expected a mapping of keys such as name, numeric and label")
+        raise BadContractError(f"{where}: expected a mapping of keys such as name, numeric and label")
     try:
         return Contract.model_validate(document)
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
-        raise BadContractError("\n".join(f"{path}: {line}" for line in lines)) from error
+        raise BadContractError("\n".join(f"{where}: {line}" for line in lines)) from error
 
 
 def find(header: Iterable[str], where: str = "the file", role: Role = Role.TRAINING) -> Contract:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -148,10 +149,8 @@ def _label_values(file: Path, label: Column) -> tuple[str, str]:
             f"{file}: the label {label.name!r} is blank in {counts['']:,} rows; give each row its outcome"
         )
     if len(counts) != 2:
-        shown = ", ".join(repr(value) for value, _ in counts.most_common(5)) + (", ..." if len(counts) > 5 else "")
-        raise BadFileError(
-            f"{file}: the label {label.name!r} has {len(counts):,} different values, expected 2: {shown}"
-        )
+        values = ", ".join(repr(value) for value, _ in counts.most_common(5)) + (", ..." if len(counts) > 5 else "")
+        raise BadFileError(f"{file}: the label {label.name!r} must have two values, got {len(counts):,}: {values}")
     (common, _), (rare, _) = counts.most_common()
     for positive, negative in ((rare, common), (common, rare)):
         if positive.lower() in POSITIVE or negative.lower() in NEGATIVE:
@@ -208,7 +207,19 @@ def _yaml(file: Path, document: dict[str, Any]) -> str:
         '# The keys are explained in data/contract.py. Replace each unit "?".\n\n'
     )
     filled = {key: value for key, value in document.items() if value}
-    return comment + yaml.safe_dump(filled, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100)
+    return comment + yaml.dump(
+        filled, Dumper=_Dumper, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Escapes what is not printable, such as the line breaks of Unicode, which PyYAML would fold."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -229,10 +240,11 @@ def _write(file: Path, label: str, out: Path | None) -> int:
     except OSError as error:
         raise BadOptionError(f"{target}: cannot be written: {error.strerror}") from error
     counted = ((len(getattr(result.contract, key)), key) for key in ("numeric", "categorical", "identifiers"))
+    data, contract = shlex.quote(str(file)), shlex.quote(str(target))
     sys.stdout.write(
         f"{target}: a draft with {', '.join(f'{count} {key}' for count, key in counted)}. Please check:\n"
         + "".join(f"- {note}\n" for note in result.notes)
-        + f"next: .venv/bin/python -m pipeline.run --data {file} --contract {target}\n"
+        + f"next: .venv/bin/python -m pipeline.run --data {data} --contract {contract}\n"
     )
     return DONE
 

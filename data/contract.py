@@ -18,16 +18,53 @@ A row has a role: a TRAINING row has its label and the columns known after the c
 from __future__ import annotations
 
 import enum
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from data import contract_yaml
+from data.contract_columns import (
+    BLANKS,
+    FLOAT32_MAX,
+    MISSING_NUMBER,
+    MISSING_TEXT,
+    Categorical,
+    Frozen,
+    Label,
+    Numeric,
+    Source,
+    doubles,
+)
 from data.errors import BadContractError, did_you_mean
+
+__all__ = [
+    "BLANKS",
+    "CONTRACTS",
+    "FLOAT32_MAX",
+    "MISSING_NUMBER",
+    "MISSING_TEXT",
+    "TRIM_HINT",
+    "UNSERVABLE",
+    "Categorical",
+    "Contract",
+    "Label",
+    "Modelling",
+    "Numeric",
+    "Role",
+    "Source",
+    "find",
+    "from_inputs",
+    "header_difference",
+    "load",
+    "parse",
+    "servable",
+]
 
 CONTRACTS = Path(__file__).parent / "contracts"
 _SERVABLE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
@@ -36,15 +73,10 @@ UNSERVABLE = (
     "{!r} cannot be the name of a model's input; rename the column in file and contract, with letters A to Z, digits, "
     "'.', '_' and '-', and neither '_' nor '-' in front"
 )
-FLOAT32_MAX = 2.0**128 - 2.0**104
-"""The largest number that a float32 holds."""
+MOST_CROSSED = 10_000
+"""Features of one cross; with more, the training rows would not fit into memory."""
 TRIM_HINT = "trimming the blanks around it would make it fit (`source: {trim: true}` in the contract)"
 """Follows a message about a header or a row that only blanks keep from fitting."""
-
-MISSING_NUMBER = float("nan")
-"""How a missing number travels in tf.Examples and requests."""
-MISSING_TEXT = ""
-"""How a missing category travels in tf.Examples and requests."""
 
 
 class Role(enum.Enum):
@@ -56,118 +88,18 @@ class Role(enum.Enum):
     """People who have not been called: neither is there, and columns that the contract does not ask for are kept."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
-
-
-class Source(_Frozen):
-    """Where the file comes from and how its CSV is written."""
-
-    url: str | None = None
-    member: tuple[str, ...] = ()
-    """Path inside the downloaded archive; more than one name where a zip holds a zip."""
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    """Of the CSV file itself, not of the archive, which the publisher may repack."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    quoting: Literal["nonnumeric", "minimal", "none"] = "minimal"
-    """How the publisher writes text: always quoted, quoted where needed, or never. All three are read alike, except
-    that under `none` a quote is an ordinary character."""
-    trim: bool = False
-    """Whether blanks around cells and column names are dropped."""
-    licence: str = ""
-    citation: str = ""
-
-
-class Numeric(_Frozen):
-    """A number column."""
-
-    unit: str
-    min: float
-    max: float
-    integer: bool = False
-    missing: float | None = None
-    """The number that stands for "no value", such as -1 or 999 in `pdays`; blank cells need `blank: true`."""
-    blank: bool = False
-    """Whether a cell may be empty."""
-    one_hot: bool = False
-    """Whether each whole number from min to max is also a category, as for a day of the month."""
-    bins: Annotated[int, Field(ge=2, le=256)] | None = None
-    """Into how many categories of about as many rows each it is also divided, as for a daily rate, which says when a
-    call was made."""
-    bands: tuple[float, ...] = ()
-    """Inner edges of the bands in which the evaluation reports this column, when it is a slice."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Numeric:
-        if self.min >= self.max:
-            raise ValueError(f"min {self.min:g} must be below max {self.max:g}")
-        if list(self.bands) != sorted(set(self.bands)):
-            raise ValueError(f"bands must rise, got {list(self.bands)}")
-        if self.one_hot and not (self.integer and self.max - self.min < 64):
-            raise ValueError("one_hot needs an integer column with fewer than 65 values")
-        if self.one_hot and self.bins:
-            raise ValueError("one_hot and bins exclude each other")
-        return self
-
-
-class Categorical(_Frozen):
-    """A text column with a closed list of values."""
-
-    values: Annotated[tuple[str, ...], Field(min_length=1)]
-    ordered: bool = False
-    """Whether the values rise in the order given, as levels of education do."""
-    cyclic: bool = False
-    """Whether the values, in the order given, form a circle, as months do."""
-    blank: bool = False
-    """Whether a cell may be empty."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Categorical:
-        doubles = sorted({value for value in self.values if self.values.count(value) > 1})
-        if doubles:
-            raise ValueError(f"values are listed twice: {', '.join(doubles)}")
-        if MISSING_TEXT in self.values:
-            raise ValueError("an empty value is written as `blank: true`, not listed")
-        if self.ordered and self.cyclic:
-            raise ValueError("ordered and cyclic exclude each other")
-        return self
-
-    @property
-    def domain(self) -> tuple[str, ...]:
-        """The values a row may carry, the empty text included where cells may be blank."""
-        return (*self.values, MISSING_TEXT) if self.blank else self.values
-
-
-class Label(_Frozen):
-    """The outcome column."""
-
-    name: str
-    positive: str
-    negative: str
-    one: str = "buyer"
-    """What a row with the positive value is called."""
-    many: str = "buyers"
-    """The plural of it."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Label:
-        if self.positive == self.negative:
-            raise ValueError(f"positive and negative are both {self.positive!r}")
-        return self
-
-
-class Modelling(_Frozen):
+class Modelling(Frozen):
     """What a model makes of the columns."""
 
     crosses: tuple[tuple[str, str], ...] = ()
     """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the evaluation is broken down."""
-    hyperparameters: dict[str, Any] = {}
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
     """What a run without tuning trains with, where it differs from `modules.purchase.hyperparameters`."""
 
 
-class Contract(_Frozen):
+class Contract(Frozen):
     """What a customer row is. Load one with :func:`load`, or let :func:`find` choose it by a file's header."""
 
     name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
@@ -176,8 +108,8 @@ class Contract(_Frozen):
     row_order: Literal["date", "none"] = "none"
     """`date` where rows lie in the order in which the calls were made, which `--split time` needs."""
     identifiers: tuple[str, ...] = ()
-    numeric: dict[str, Numeric] = {}
-    categorical: dict[str, Categorical] = {}
+    numeric: dict[str, Numeric] = Field(default_factory=dict)
+    categorical: dict[str, Categorical] = Field(default_factory=dict)
     label: Label | None = None
     after_call: tuple[str, ...] = ()
     modelling: Modelling = Modelling()
@@ -194,35 +126,67 @@ class Contract(_Frozen):
         return {**rest, "modelling": {**inside, **moved}}
 
     @model_validator(mode="after")
-    def _check(self) -> Contract:
+    def _check_columns(self) -> Contract:
         label = (self.label.name,) if self.label else ()
-        columns = [*self.identifiers, *self.numeric, *self.categorical, *label]
-        doubles = sorted({name for name in columns if columns.count(name) > 1})
-        if doubles:
+        if twice := doubles([*self.identifiers, *self.numeric, *self.categorical, *label]):
             raise ValueError(
-                f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(doubles)}"
+                f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(twice)}"
             )
+        self._check_features("after_call", self.after_call)
         if not self.features():
             raise ValueError("numeric, categorical: at least one column must be known before the call")
         for name in (*self.numeric, *self.categorical, *label):
             if not servable(name):
                 raise ValueError(UNSERVABLE.format(name))
-        known = {*self.numeric, *self.categorical}
-        for key, names in (
-            ("after_call", self.after_call),
-            ("slices", self.modelling.slices),
-            ("crosses", [name for pair in self.modelling.crosses for name in pair]),
-        ):
-            for name in names:
-                if name not in known:
-                    raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
-        for name in (name for pair in self.modelling.crosses for name in pair):
-            if name in self.numeric and not (self.numeric[name].one_hot or self.numeric[name].bins):
-                raise ValueError(f"crosses: numeric column {name!r} needs one_hot: true or bins to be crossed")
-        for name in self.modelling.slices:
-            if name in self.numeric and not self.numeric[name].bands:
-                raise ValueError(f"slices: numeric column {name!r} needs bands")
+        if self.source.trim:
+            texts = {name: column.values for name, column in self.categorical.items()}
+            if self.label:
+                texts[self.label.name] = (self.label.positive, self.label.negative)
+            for name, values in texts.items():
+                for value in values:
+                    if value != value.strip(BLANKS):
+                        raise ValueError(
+                            f"{name}: {value!r} never occurs, since source.trim drops the blanks around it"
+                        )
         return self
+
+    @model_validator(mode="after")
+    def _check_modelling(self) -> Contract:
+        slices, crosses = self.modelling.slices, self.modelling.crosses
+        self._check_features("modelling.slices", slices)
+        for pair in crosses:
+            self._check_features("modelling.crosses", pair)
+            for name in pair:
+                if name in self.numeric and not (self.numeric[name].one_hot or self.numeric[name].bins):
+                    raise ValueError(
+                        f"modelling.crosses: numeric column {name!r} needs one_hot: true or bins to be crossed"
+                    )
+            size = math.prod(map(self._categories, pair))
+            if size > MOST_CROSSED:
+                raise ValueError(
+                    f"modelling.crosses: {list(pair)} would be {size:,} features, more than {MOST_CROSSED:,}"
+                )
+        if twice := doubles([" and ".join(sorted(pair)) for pair in crosses]):
+            raise ValueError(f"modelling.crosses: listed twice: {', '.join(twice)}")
+        for name in slices:
+            if name in self.numeric and not self.numeric[name].bands:
+                raise ValueError(f"modelling.slices: numeric column {name!r} needs bands")
+        return self
+
+    def _check_features(self, key: str, names: Sequence[str]) -> None:
+        known = {*self.numeric, *self.categorical}
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
+        if twice := doubles(names):
+            raise ValueError(f"{key}: listed twice: {', '.join(twice)}")
+
+    def _categories(self, name: str) -> int:
+        """How many categories a column has that may be crossed."""
+        if name in self.categorical:
+            return len(self.categorical[name].domain)
+        column = self.numeric[name]
+        return column.bins or int(column.max - column.min) + 1
 
     def columns(self, role: Role) -> tuple[str, ...]:
         """The columns that a file of this role must have, in any order, without the label and the identifiers.
@@ -309,7 +273,7 @@ def parse(text: str, where: str) -> Contract:
       BadContractError: not YAML, or a key is wrong; every wrong key is named.
     """
     try:
-        document = yaml.load(text, Loader=_UniqueKeyLoader)
+        document = contract_yaml.load(text)
     except yaml.YAMLError as error:
         raise BadContractError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
@@ -394,26 +358,8 @@ def _trimmed(names: set[str], contract: Contract) -> set[str]:
 
 def _tidy(names: set[str]) -> set[str]:
     """Column names as they are read under `source: {trim: true}`."""
-    stripped = (name.strip(" \t") for name in names)
-    return {name[1:-1].strip(" \t") if len(name) > 1 and name[0] == name[-1] == '"' else name for name in stripped}
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML as contracts use it: no key twice, and `yes`/`no` are text, as they are in the data."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for index, key in enumerate(keys):
-            if any(key.value == earlier.value for earlier in keys[:index]):
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_UniqueKeyLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+    stripped = (name.strip(BLANKS) for name in names)
+    return {name[1:-1].strip(BLANKS) if len(name) > 1 and name[0] == name[-1] == '"' else name for name in stripped}
 
 
 def _explain(problem: ErrorDetails) -> str:

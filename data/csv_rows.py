@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data.contract import MISSING_TEXT, TRIM_HINT, Contract, Role
+from data.contract import BLANKS, MISSING_TEXT, TRIM_HINT, Contract, Role
 from data.csv_header import ENCODING, Header
 from data.csv_records import (
-    BLANKS,
     Dialect,
     Record,
     decode,

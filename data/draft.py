@@ -18,8 +18,7 @@ import yaml
 from data import contract as contracts
 from data import reader
 from data.command import DONE, guarded
-from data.contract import Contract, Role, Source
-from data.csv_records import BLANKS
+from data.contract import BLANKS, Contract, Role, Source
 from data.draft_columns import LEAK_AUC, Column, Guess, auc_alone, guess
 from data.errors import BadFileError, BadOptionError, did_you_mean
 

@@ -148,6 +148,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
         settings = struct_pb2.Struct()
         code = code_fingerprint(
             "data/contract.py",
+            "data/contract_columns.py",
             "data/reader.py",
             "data/csv_header.py",
             "data/csv_records.py",

@@ -29,7 +29,9 @@ def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
       settings: what the run is asked to do.
     """
     contract = settings.contract.model_dump_json()
-    code = code_fingerprint("data/contract.py", "analysis", "modules", "pipeline/components")
+    code = code_fingerprint(
+        "data/contract.py", "data/contract_columns.py", "analysis", "modules", "pipeline/components"
+    )
     shared = {"contract": contract, "with_after_call": settings.with_duration, "code": code}
     fitting = {**shared, "seed": settings.seed}
 

@@ -1,18 +1,19 @@
 """The data contract: what a customer row is, read from `data/contracts/<name>.yaml`.
 
-Everything that has to know about columns asks the contract: CSV ingestion, the TFDV schema, preprocessing, the
-serving signature, request validation and the drift monitors. A new data set is a new YAML file and no new code.
+Everything that depends on columns takes them from the contract: CSV ingestion, the TFDV schema, preprocessing, the
+serving signature, request validation and the drift monitors. A new data set is a new YAML file and no new code;
+`python -m data.draft` writes a first version of it.
 
     Contract
     |- source        where the file comes from and how its CSV is written
-    |- identifiers   columns that name a customer; read past, never stored
+    |- identifiers   columns that name a customer; never stored
     |- numeric       number columns: unit, range, missing marker
     |- categorical   text columns: allowed values
     |- label         the outcome and its positive value; may be absent
     |- after_call    columns known only after the call, such as its duration
-    `- modelling     what a model makes of the columns: crosses, slices, hyperparameters
+    `- modelling     how models use the columns: crosses, slices, hyperparameters
 
-A row has a role: a TRAINING row has its label and the columns known after the call, a row of CUSTOMERS has neither.
+Rows have a role. TRAINING rows have a label and the columns known only after the call. Rows of CUSTOMERS need neither.
 """
 
 from __future__ import annotations
@@ -85,18 +86,18 @@ class Role(enum.Enum):
     TRAINING = "training"
     """Past calls: the label and the columns known only after the call are there."""
     CUSTOMERS = "customers"
-    """People who have not been called: neither is there, and columns that the contract does not ask for are kept."""
+    """People to be called: neither is needed, and all cells of the file stay available as text."""
 
 
 class Modelling(Frozen):
-    """What a model makes of the columns."""
+    """How models use the columns."""
 
     crosses: tuple[tuple[str, str], ...] = ()
     """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the evaluation is broken down."""
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
-    """What a run without tuning trains with, where it differs from `modules.purchase.hyperparameters`."""
+    """For runs without tuning: the values that differ from the defaults in `modules.purchase.hyperparameters`."""
 
 
 class Contract(Frozen):
@@ -117,7 +118,7 @@ class Contract(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _gather_modelling(cls, document: Any) -> Any:
-        """Takes the keys of `modelling` from the top level too, where earlier contracts have them."""
+        """Accepts the keys of `modelling` at the top level too, where earlier contracts have them."""
         if not isinstance(document, dict) or not isinstance(document.get("modelling", {}), dict):
             return document
         inside = document.get("modelling", {})
@@ -189,44 +190,41 @@ class Contract(Frozen):
         return column.bins or int(column.max - column.min) + 1
 
     def columns(self, role: Role) -> tuple[str, ...]:
-        """The columns that a file of this role must have, in any order, without the label and the identifiers.
-
-        A file of CUSTOMERS may have identifiers, the label and columns known only after the call; they are kept aside.
-        """
+        """The features that a file of this role must have, numbers first."""
         return self.features(with_after_call=role is Role.TRAINING)
 
     def header(self, role: Role) -> frozenset[str]:
-        """Every column that a file of this role must have: TRAINING with identifiers and label, CUSTOMERS without."""
+        """The columns that a file of this role must have, in any order: TRAINING with identifiers and label."""
         if role is Role.CUSTOMERS:
             return frozenset(self.columns(role))
         label = (self.label.name,) if self.label else ()
         return frozenset((*self.identifiers, *self.columns(role), *label))
 
     def accepts(self, names: Iterable[str], role: Role) -> bool:
-        """Whether a file with these column names has what this role needs, and for TRAINING nothing else."""
+        """Whether these are the column names of a file of this role; CUSTOMERS may have more than it needs."""
         names, wanted = set(names), self.header(role)
         return wanted == names if role is Role.TRAINING else wanted <= names
 
     def with_modelling(self, **changes: Any) -> Contract:
-        """A copy with other fields of `modelling`, which are not validated again."""
+        """A copy with some fields of `modelling` replaced. The new values are not validated."""
         return self.model_copy(update={"modelling": self.modelling.model_copy(update=changes)})
 
     @property
     def required_label(self) -> Label:
-        """The label of a contract whose rows are learned from.
+        """The label, for code that learns from it.
 
         Raises:
-          BadContractError: the contract has none.
+          BadContractError: the contract has no label.
         """
         if self.label is None:
-            raise BadContractError(f"contract {self.name} has no label, so no purchase can be learned from its rows")
+            raise BadContractError(f"contract {self.name} has no label, so no model can learn from its rows")
         return self.label
 
     def features(self, with_after_call: bool = False) -> tuple[str, ...]:
         """Names of the model's inputs, numbers first.
 
         Args:
-          with_after_call: also those known only after the call (`--with-after-call`), for benchmarks.
+          with_after_call: whether to include columns known only after the call, which is for benchmarks.
         """
         hidden = () if with_after_call else self.after_call
         return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
@@ -378,5 +376,5 @@ def _explain(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{key}: this key is required"
     message = problem["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
-    return f"{key}: {message}{shown}" if key else message
+    value = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
+    return f"{key}: {message}{value}" if key else message

@@ -33,8 +33,8 @@ class Source(Frozen):
     """Of the CSV file itself, not of the archive, which the publisher may repack."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     quoting: Literal["nonnumeric", "minimal", "none"] = "minimal"
-    """How the publisher writes text: always quoted, quoted where needed, or never. All three are read alike, except
-    that under `none` a quote is an ordinary character."""
+    """How the publisher writes text: always quoted, quoted where needed, or never. The first two are read alike; under
+    `none` a quote is an ordinary character."""
     trim: bool = False
     """Whether blanks around cells and column names are dropped."""
     licence: str = ""
@@ -65,10 +65,10 @@ class Numeric(Frozen):
     one_hot: bool = False
     """Whether each whole number from min to max is also a category, as for a day of the month."""
     bins: Annotated[int, Field(ge=2, le=256)] | None = None
-    """Into how many categories of about as many rows each it is also divided, as for a daily rate, which says when a
-    call was made."""
+    """If set, the column is also divided into this many categories with about equally many rows. Useful for a daily
+    rate, which stands for the date of the call."""
     bands: tuple[float, ...] = ()
-    """Inner edges of the bands in which the evaluation reports this column, when it is a slice."""
+    """Inner edges of the bands into which the evaluation divides this column when it is a slice."""
 
     @model_validator(mode="after")
     def _check(self) -> Numeric:

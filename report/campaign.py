@@ -287,7 +287,7 @@ def _backtest_command(summary: RunSummary) -> str:
     command += [] if data.synthetic else ["--data", data.source]
     if not (CONTRACTS / f"{data.contract}.yaml").is_file():
         command += ["--contract", f"{data.contract}.yaml"]
-    command += ["--with-duration"] if summary.settings.with_duration else []
+    command += ["--with-after-call"] if summary.settings.with_duration else []
     return shlex.join(command)
 
 

@@ -1,4 +1,4 @@
-"""Reads what the Evaluator wrote."""
+"""Reads the Evaluator's output."""
 
 from __future__ import annotations
 

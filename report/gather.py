@@ -17,8 +17,8 @@ from runs.folder import QUARANTINE, artifacts_folder
 from runs.summary import RunSummary, read
 
 if TYPE_CHECKING:
+    from analysis.drift import Drift
     from analysis.economics import Scores
-    from monitoring.drift import Drift
     from runs.outputs import RunOutputs
 
 
@@ -209,11 +209,11 @@ def _drift(model: str, examples: str, splits: list[str]) -> dict[str, Drift]:
     """The raw rows of some splits against the reference profile of train, bin by bin."""
     import tensorflow as tf
 
+    from analysis.drift import measure
     from analysis.profile import NumberBins, Profile
     from data.model_folder import EXTRAS, PROFILE
     from modules.artifacts import join, read_bytes, saved_model
     from modules.examples import serialized
-    from monitoring.drift import measure
 
     profile = Profile.from_json(read_bytes(saved_model(model), EXTRAS, PROFILE))
     spec = {

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
-from monitoring.drift import RULE_OF_THUMB, Drift
+from analysis.drift import RULE_OF_THUMB, Drift
 from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, any_value, number, percent

@@ -9,6 +9,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.standard_artifacts import HyperParameters, InfraBlessing, Model, ModelBlessing
 
+from modules.purchase.config import TrainingConfig
 from modules.purchase.evaluation import eval_config
 from pipeline.components.benchmark import Benchmark
 from pipeline.components.feature_importance import Importance
@@ -83,13 +84,8 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
 
 
 def _config(spec: PurchaseSettings, data: TrainingData, module: str, **more: Any) -> dict[str, Any]:
-    """What a stage that runs one of our modules is configured with."""
-    return {
-        "contract": data.contract.model_dump_json(),
-        "with_after_call": spec.with_after_call,
-        "code": code_fingerprint(module),
-        **more,
-    }
+    """The configuration of a stage that runs one of our modules."""
+    return TrainingConfig(data.contract, spec.with_after_call, code_fingerprint(module), **more).to_config()
 
 
 def _transform(spec: PurchaseSettings, data: TrainingData, checked: CheckedData) -> BaseNode:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.drift import Drift, Shift
 from analysis.figures import Metrics
 from analysis.importance import FeatureImportance, ImportanceResult
 from analysis.metrics import evaluate
-from monitoring.drift import Drift, Shift
 from report.gather import ArtifactRecord, ReportData, Slice, Trial
 from runs.backtest_result import MODELS, BacktestResult, SpanResult
 from runs.summary import Check, GateResult, PushedVersion, RunSummary, Split

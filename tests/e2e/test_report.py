@@ -108,7 +108,7 @@ def open_page(browser, request):
 
 def test_a_run_ends_with_its_report_and_says_where(first):
     artifacts, result, found = first
-    page = runs_folder(artifacts, found["model_name"]) / found["run_id"] / "report.html"
+    page = runs_folder(artifacts, found.model_name) / found.run_id / "report.html"
     assert str(page) in result.stdout.replace("\n", "")
     assert "tensorboard.main --logdir" in result.stdout
 

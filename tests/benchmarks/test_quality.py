@@ -1,4 +1,4 @@
-"""The comparison's splits, its memory of what it has measured, and its tables."""
+"""The comparison's splits, its stored results and its tables."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def _case(seed=0, split="random"):
     return Case("bank-full", False, split, seed)
 
 
-def test_five_seeds_test_each_row_once_with_equal_shares_of_buyers(customers):
+def test_five_seeds_test_each_row_once_with_equal_shares_of_positive_rows(customers):
     drawn = [quality.parts(_case(seed), customers["y"]) for seed in range(5)]
     for parts in drawn:
         assert [len(rows) for rows in parts] == [65, 15, 20]
@@ -46,8 +46,8 @@ def test_by_time_the_past_trains_and_the_last_rows_test(customers):
 def test_only_files_in_order_of_date_are_split_by_time():
     assert {case.split for case in quality.cases(CONTRACT, 2, quality.SPLITS)} == {"random", "time"}
     unordered = CONTRACT.model_copy(update={"row_order": "none"})
-    found = list(quality.cases(unordered, 2, quality.SPLITS))
-    assert [(case.split, case.with_after_call, case.seed) for case in found] == [
+    cases = list(quality.cases(unordered, 2, quality.SPLITS))
+    assert [(case.split, case.with_after_call, case.seed) for case in cases] == [
         ("random", False, 0),
         ("random", False, 1),
         ("random", True, 0),
@@ -81,9 +81,9 @@ def test_results_outlive_the_process(tmp_path):
     path = tmp_path / "below" / "results.json"
     Results(path).add(_case(), "network", FIGURES)
     again = Results(path)
-    assert again.found == {(_case(), "network"): FIGURES}
+    assert again.figures == {(_case(), "network"): FIGURES}
     again.add(_case(1), "network", FIGURES)
-    assert len(Results(path).found) == 2
+    assert len(Results(path).figures) == 2
 
 
 def test_the_comparison_shows_mean_and_deviation_in_the_order_of_the_models(tmp_path):

@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoostClassifier
-from lightgbm import LGBMClassifier, early_stopping
-from xgboost import XGBClassifier
 
 from data.contract import Contract
 
@@ -70,10 +67,14 @@ def fit(
     rows, held_out = (frame(columns, contract, features) for columns in (train, evaluation))
     labels, held_out_labels = (columns[contract.required_label.name] for columns in (train, evaluation))
     if key == "lightgbm":
+        from lightgbm import LGBMClassifier, early_stopping
+
         model = LGBMClassifier(n_estimators=TREES, n_jobs=1, random_state=seed, verbose=-1, **LIGHTGBM)
         stop = early_stopping(PATIENCE, verbose=False)
         model.fit(rows, labels, eval_X=held_out, eval_y=held_out_labels, callbacks=[stop])
     elif key == "xgboost":
+        from xgboost import XGBClassifier
+
         model = XGBClassifier(
             n_estimators=TREES,
             n_jobs=1,
@@ -84,6 +85,8 @@ def fit(
         )
         model.fit(rows, labels, eval_set=[(held_out, held_out_labels)], verbose=False)
     else:
+        from catboost import CatBoostClassifier
+
         model = CatBoostClassifier(
             iterations=TREES,
             thread_count=1,

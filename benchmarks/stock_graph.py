@@ -9,7 +9,9 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
+from tfx.types.channel import BaseChannel
 
 from data.contract import Contract
 from modules.examples import serialized
@@ -70,6 +72,36 @@ def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path
         custom_config=config,
     )
     model = trainer.outputs["model"]
+    resolver, evaluator = _evaluation(contract, examples, model)
+    pusher = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(artifacts / "serving"))
+        ),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name="stock",
+        pipeline_root=str(artifacts / "tfx"),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            validator,
+            transformation,
+            trainer,
+            resolver,
+            evaluator,
+            pusher,
+        ],
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(artifacts / "metadata.sqlite")
+        ),
+    )
+
+
+def _evaluation(contract: Contract, examples: BaseChannel, model: BaseChannel) -> tuple[BaseNode, BaseNode]:
+    """The newest blessed model, and the Evaluator with a bound on AUC."""
     resolver = tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
@@ -104,31 +136,7 @@ def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path
             ],
         ),
     )
-    pusher = tfx.components.Pusher(
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(artifacts / "serving"))
-        ),
-    )
-    return tfx.dsl.Pipeline(
-        pipeline_name="stock",
-        pipeline_root=str(artifacts / "tfx"),
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            validator,
-            transformation,
-            trainer,
-            resolver,
-            evaluator,
-            pusher,
-        ],
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(artifacts / "metadata.sqlite")
-        ),
-    )
+    return resolver, evaluator
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:

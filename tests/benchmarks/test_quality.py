@@ -1,5 +1,7 @@
 """The comparison's splits, its stored results and its tables."""
 
+import pkgutil
+
 import numpy as np
 import pytest
 
@@ -127,5 +129,6 @@ def test_every_change_changes_something_and_leaves_a_valid_contract(name):
     contract = contracts.load(name)
     for label, change in quality.changes(contract).items():
         type(contract).model_validate(change.contract.model_dump())
+        assert all(pkgutil.resolve_name(target) is not None for target in change.patches)
         differs = change.contract != contract or change.hyperparameters or change.patches
         assert bool(differs) == (label != AS_IT_IS)

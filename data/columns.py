@@ -1,4 +1,4 @@
-"""A whole CSV in memory, as the columns that models outside TFX are fitted on."""
+"""Reads whole CSV files into memory, as the columns that models outside TFX are fitted on."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ import numpy as np
 import pyarrow as pa
 
 from data import reader
-from data.contract import Contract
+from data.contract import Contract, Role
 from data.errors import BadFileError
 
 
-def read(path: str | Path, contract: Contract) -> dict[str, np.ndarray]:
-    """All features, those known only after the call included, and the label, in file order.
+def read(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> dict[str, np.ndarray]:
+    """Reads the columns of a contract that rows of a role have, in file order.
 
     Args:
       path: a CSV file, or a folder of them in name order.
       contract: what a row must be.
+      role: what the rows are. TRAINING rows have the features known only after the call and the label too.
 
     Returns:
-      Columns by name, [rows] each: numbers float32 (a blank is NaN, a missing marker stays), text as UTF-8 bytes
+      Columns by name, [rows] each: numbers float32 (a blank is NaN, a missing marker stays), texts as UTF-8 bytes
       objects (a blank is b""), the label int64 0 or 1.
 
     Raises:
-      BadFileError: as `data.reader`; or a row cannot be read, and the message names the first.
+      BadFileError: as `data.reader.read`; or a row cannot be read, and the message names the first.
     """
     batches = []
     for file in reader.files(path):
-        for block in reader.read(file, contract):
+        for block in reader.read(file, contract, role):
             if block.bad:
                 raise BadFileError(str(block.bad[0]))
             batches.append(block.batch)

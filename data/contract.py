@@ -19,18 +19,24 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from data.errors import BadContractError, did_you_mean
 
 CONTRACTS = Path(__file__).parent / "contracts"
 _SERVABLE = re.compile(r"(?!self$)[A-Za-z0-9.][\w.-]*", re.ASCII)
 """Names that TensorFlow keeps as they are when they name the inputs of a signature."""
+
+FLOAT32_MAX = 2.0**128 - 2.0**104
+"""The largest number that a float32 holds."""
+TRIM_HINT = "trimming the blanks around it would make it fit (`source: {trim: true}` in the contract)"
+"""Follows a message about a header or a row that only blanks keep from fitting."""
 
 MISSING_NUMBER = float("nan")
 """How a missing number travels in tf.Examples and requests."""
@@ -243,6 +249,11 @@ class Contract(_Frozen):
         label = (self.label.name,) if self.label else ()
         return frozenset((*self.identifiers, *self.columns(role), *label))
 
+    def accepts(self, names: Iterable[str], role: Role) -> bool:
+        """Whether a file with these column names has what this role needs, and for TRAINING nothing else."""
+        names, wanted = set(names), self.header(role)
+        return wanted == names if role is Role.TRAINING else wanted <= names
+
     def with_modelling(self, **changes: Any) -> Contract:
         """A copy with other fields of `modelling`, which are not validated again."""
         return self.model_copy(update={"modelling": self.modelling.model_copy(update=changes)})
@@ -303,39 +314,81 @@ def load(name_or_path: str | Path) -> Contract:
         raise BadContractError("\n".join(f"{path}: {line}" for line in lines)) from error
 
 
-def find(header: Iterable[str], where: str = "the file") -> Contract:
-    """The contract of this project whose columns are those of a CSV header.
+def find(header: Iterable[str], where: str = "the file", role: Role = Role.TRAINING) -> Contract:
+    """The contract of this project that a CSV header fits; if several do, the one with the most columns.
 
     Args:
       header: column names as the file has them.
       where: the file's name, for the message.
+      role: what the rows of the file are.
 
     Raises:
-      BadContractError: no contract has these columns; the nearest one and the differing columns are named.
+      BadContractError: no contract fits; the nearest one and the differing columns are named.
     """
     names = set(header)
     contracts = [load(path) for path in sorted(CONTRACTS.glob("*.yaml"))]
-    for contract in contracts:
-        if contract.header(Role.TRAINING) == names:
-            return contract
-    headers = {contract.name: contract.header(Role.TRAINING) for contract in contracts}
-    nearest = max(contracts, key=lambda c: len(headers[c.name] & names) / len(headers[c.name] | names))
+    fitting = [contract for contract in contracts if contract.accepts(_trimmed(names, contract), role)]
+    if fitting:
+        return max(fitting, key=lambda contract: len(contract.header(role)))
+
+    def likeness(contract: Contract) -> float:
+        wanted, tidy = contract.header(role), _tidy(names)
+        return len(wanted & tidy) / len(wanted | tidy if role is Role.TRAINING else wanted)
+
+    nearest = max(contracts, key=likeness)
     raise BadContractError(
-        f"{where}: no contract has these columns. The nearest is {nearest.name}: {header_difference(nearest, names)}"
+        f"{where}: no contract has these columns. The nearest is {nearest.name}: "
+        f"{header_difference(nearest, names, role)}"
     )
 
 
-def header_difference(contract: Contract, names: Iterable[str]) -> str:
-    """Says in words how a header differs from a contract's columns."""
+def from_inputs(name: str, inputs: Mapping[str, bool]) -> Contract:
+    """A contract that says no more than the inputs of a served model do, for reading a file of CUSTOMERS.
+
+    Any finite number and any text will do, and every cell may be blank. A text column has empty `values`, which stand
+    for any text; a contract read from YAML cannot have that. The contract is for the reader: it has no label, and no
+    model can be trained from it.
+
+    Args:
+      name: how messages speak of the contract, such as the model's name.
+      inputs: for each input of the model whether it is text.
+    """
+    numeric = {
+        column: Numeric(unit="", min=-FLOAT32_MAX, max=FLOAT32_MAX, blank=True)
+        for column, is_text in inputs.items()
+        if not is_text
+    }
+    categorical = {
+        column: Categorical.model_construct(values=(), blank=True) for column, is_text in inputs.items() if is_text
+    }
+    return Contract.model_construct(
+        name=name, title=f"inputs of the model {name}", numeric=numeric, categorical=categorical
+    )
+
+
+def header_difference(contract: Contract, names: Iterable[str], role: Role = Role.TRAINING) -> str:
+    """Says in words why a header does not fit a contract."""
     names = set(names)
-    wanted = contract.header(Role.TRAINING)
+    if not contract.source.trim and contract.accepts(_tidy(names), role):
+        return f"blanks stand around a column name; {TRIM_HINT}"
+    wanted = contract.header(role)
     missing, extra = sorted(wanted - names), sorted(names - wanted)
     parts = []
     if missing:
         parts.append("missing " + ", ".join(f"{name!r}{did_you_mean(name, extra)}" for name in missing))
-    if extra:
+    if extra and role is Role.TRAINING:
         parts.append("not in the contract " + ", ".join(map(repr, extra)))
     return "; ".join(parts) or "the same columns"
+
+
+def _trimmed(names: set[str], contract: Contract) -> set[str]:
+    return _tidy(names) if contract.source.trim else names
+
+
+def _tidy(names: set[str]) -> set[str]:
+    """Column names as they are read under `source: {trim: true}`."""
+    stripped = (name.strip(" \t") for name in names)
+    return {name[1:-1].strip(" \t") if len(name) > 1 and name[0] == name[-1] == '"' else name for name in stripped}
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -356,11 +409,11 @@ _UniqueKeyLoader.yaml_implicit_resolvers = {
 _UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
-def _explain(problem: dict[str, Any]) -> str:
+def _explain(problem: ErrorDetails) -> str:
     place = problem["loc"]
     key = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden":
-        models = {
+        models: dict[int | str, type[BaseModel]] = {
             "source": Source,
             "numeric": Numeric,
             "categorical": Categorical,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data import columns
-from data.contract import Contract
+from data.contract import Contract, Role
 from data.errors import UserError
 
 SHOP = Contract.model_validate(
@@ -47,3 +47,10 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path):
     file.write_text(HEADER + "v1,9.5,0,rot,ja\nv2,9.5,0,rot,maybe\n")
     with pytest.raises(UserError, match=r"visits\.csv:3: column 'bought': got 'maybe'"):
         columns.read(file, SHOP)
+
+
+def test_customers_have_only_what_is_known_before_the_call(tmp_path):
+    file = tmp_path / "visits.csv"
+    file.write_text("days,colour,phone\n3,rot,1\n-1,,2\n")
+    read = columns.read(file, SHOP, Role.CUSTOMERS)
+    assert {name: column.tolist() for name, column in read.items()} == {"days": [3, -1], "colour": [b"rot", b""]}

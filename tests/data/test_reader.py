@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data import contract as contracts
-from data import reader
+from data import csv_arrow, reader
 from data.contract import Contract
 from data.errors import UserError
 
@@ -55,7 +55,7 @@ def write(tmp_path):
 def rows_of(path, contract, block_bytes=reader.BLOCK_BYTES):
     """All good rows as tuples in the order of the schema, and all bad rows."""
     rows, bad = [], []
-    for block in reader.read(path, contract, block_bytes):
+    for block in reader.read(path, contract, block_bytes=block_bytes):
         assert block.batch.schema == reader.schema(contract)
         rows += zip(*block.batch.to_pydict().values(), strict=True)
         bad += block.bad
@@ -220,6 +220,13 @@ def test_a_file_that_is_no_such_table_is_refused_by_name(write, content, message
         rows_of(path, shop())
     assert str(path) in str(error.value)
     assert message in str(error.value)
+    with pytest.raises(UserError) as checked:
+        reader.check(path, shop())
+    assert str(checked.value) == str(error.value)
+
+
+def test_a_check_looks_at_the_header_and_for_rows_only(write):
+    reader.check(write(f"{HEADER}\n\n\nx"), shop())
 
 
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(write, monkeypatch):
@@ -329,7 +336,7 @@ def test_any_bytes_give_rows_or_named_faults_and_the_same_in_blocks_of_any_size(
     whole = outcome(1 << 20)
     assert outcome(block_bytes) == whole
     with monkeypatch.context() as patched:
-        patched.setattr(reader._Parser, "_parse", lambda *_: None)
+        patched.setattr(csv_arrow.ArrowParser, "parse", lambda *_: None)
         assert outcome(1 << 20) == whole
 
 

@@ -1,0 +1,194 @@
+"""Reads CSV rows one by one with Python's csv module, and says of each bad row where it is at fault and why."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from data.contract import MISSING_TEXT, TRIM_HINT, Contract, Role
+from data.csv_header import ENCODING, Header
+from data.csv_records import (
+    BLANKS,
+    Dialect,
+    Record,
+    decode,
+    first_bad_cell,
+    garbled,
+    printable,
+    records,
+    split_lines,
+)
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_FLOAT32_LIMIT = 2.0**128 - 2.0**103
+"""From here on a number rounds to infinity as float32."""
+_Fault = tuple[str, str, str]
+"""Column, value and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """One row that cannot be read, with its first fault."""
+
+    file: str
+    line: int
+    """1-based line at which the row begins."""
+    column: str
+    """Empty where the row as a whole is at fault."""
+    value: str
+    expected: str
+    row: str
+    """The row as it stands in the file."""
+
+    def __str__(self) -> str:
+        column = f" column {self.column!r}:" if self.column else ""
+        value = self.value if len(self.value) <= 60 else self.value[:57] + "..."
+        return f"{self.file}:{self.line}:{column} got {value!r}, expected {self.expected}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive rows of one file."""
+
+    batch: pa.RecordBatch
+    """The good rows, in file order, with the columns of :func:`data.reader.schema`."""
+    bad: tuple[BadRow, ...]
+    cells: pa.RecordBatch | None
+    """The good rows as text, with all columns of the file in its order; None for TRAINING rows."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What one file is read as."""
+
+    path: Path
+    contract: Contract
+    role: Role
+    header: Header
+    dialect: Dialect
+    schema: pa.Schema
+    """Of the batches."""
+
+    @property
+    def keeps_cells(self) -> bool:
+        """Whether the text of all cells is wanted beside their values."""
+        return self.role is Role.CUSTOMERS
+
+
+class RowParser:
+    """Reads blocks row by row: slower than Arrow, and exact about faults."""
+
+    def __init__(self, layout: Layout):
+        self._layout = layout
+        self._names = layout.header.names
+        self._wanted = frozenset(layout.schema.names)
+
+    def parse(self, buffer: bytes, line: int, final: bool) -> tuple[Block, int]:
+        """Rows and faults of a block, and the byte at which its last whole row ends.
+
+        Args:
+          buffer: begins where a row begins.
+          line: 1-based line of the file at which the buffer begins.
+          final: whether the file ends with the buffer.
+        """
+        layout = self._layout
+        lines = split_lines(buffer, final)
+        texts = decode(lines)
+        rows = list(records(texts, layout.dialect, final))
+        end = rows[-1].end if rows else 0
+        rows = [row for row in rows if row.cells != []]
+        sound, columns, faults = self._check_rows(texts, rows)
+        good = [index for index, row in enumerate(sound) if row.start not in faults]
+        arrays = [pa.array([columns[field.name][index] for index in good], field.type) for field in layout.schema]
+        bad = []
+        for row in rows:
+            if row.start in faults:
+                text = printable("".join(texts[row.start : row.end])).rstrip("\r\n")
+                column, value, expected = faults[row.start]
+                hint = f"; {TRIM_HINT}" if self._fits_trimmed(texts[row.start : row.end]) else ""
+                bad.append(BadRow(str(layout.path), line + row.start, column, value, expected + hint, text))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
+        cells = self._cells([sound[index] for index in good]) if layout.keeps_cells else None
+        return Block(batch, tuple(bad), cells), sum(map(len, lines[:end]))
+
+    def _cells(self, rows: list[Record]) -> pa.RecordBatch:
+        columns = zip(*(row.cells or () for row in rows), strict=True) if rows else [()] * len(self._names)
+        return pa.RecordBatch.from_arrays([pa.array(cells, pa.string()) for cells in columns], names=[*self._names])
+
+    def _check_rows(
+        self, texts: list[str], rows: list[Record]
+    ) -> tuple[list[Record], dict[str, list], dict[int, _Fault]]:
+        """Rows of the right shape, their values by column, and the first fault of each bad row by its first line."""
+        faults = {row.start: fault for row in rows if (fault := self._malformed(texts[row.start], row))}
+        sound = [row for row in rows if row.start not in faults]
+        return sound, self._check_columns(sound, faults), faults
+
+    def _check_columns(self, rows: list[Record], faults: dict[int, _Fault]) -> dict[str, list]:
+        """Values by column; each distinct cell is checked once. Adds the first fault of each row to `faults`."""
+        columns: dict[str, list] = {name: [] for name in self._names}
+        for name, cells in zip(columns, zip(*(row.cells or () for row in rows), strict=True), strict=False):
+            checked = {cell: self._check(name, cell) for cell in set(cells)}
+            if any(expected for _, expected in checked.values()):
+                for row, cell in zip(rows, cells, strict=True):
+                    if checked[cell][1]:
+                        faults.setdefault(row.start, (name, printable(cell), checked[cell][1]))
+            columns[name] = [checked[cell][0] for cell in cells]
+        return columns
+
+    def _malformed(self, first_line: str, row: Record) -> _Fault | None:
+        """What is wrong with a record that is not a row of the right shape."""
+        delimiter = self._layout.dialect.delimiter
+        if row.cells is None:
+            index, value = first_bad_cell(first_line, delimiter)
+            return self._names[index] if index < len(self._names) else "", printable(value), row.fault
+        if len(row.cells) != len(self._names):
+            expected = f"{len(self._names)} cells separated by {delimiter!r}, not {len(row.cells)}"
+            return "", printable(first_line).rstrip("\r\n"), expected
+        return None
+
+    def _check(self, name: str, cell: str) -> tuple[float | str | int | None, str]:
+        """A cell's value, or what was expected instead."""
+        contract = self._layout.contract
+        if garbled(cell):
+            return None, ENCODING
+        if name not in self._wanted:
+            return cell, ""
+        if name in contract.numeric:
+            rule = contract.numeric[name]
+            value = _number(cell)
+            if value is None or (math.isnan(value) and not rule.blank) or (rule.integer and value % 1 > 0):
+                blank = " or a blank cell" if rule.blank else ""
+                return None, f"a {'whole ' if rule.integer else ''}number{blank}"
+            return value, ""
+        if name in contract.categorical:
+            if cell == MISSING_TEXT and not contract.categorical[name].blank:
+                return None, "a value; the contract has no `blank: true` here"
+            return cell, ""
+        label = contract.required_label
+        if cell not in (label.negative, label.positive):
+            return None, f"{label.positive!r} or {label.negative!r}"
+        return int(cell == label.positive), ""
+
+    def _fits_trimmed(self, texts: list[str]) -> bool:
+        """Whether a bad row would be a good one under `source: {trim: true}`."""
+        layout = self._layout
+        if layout.dialect.trim or not any(blank in text for text in texts for blank in BLANKS):
+            return False
+        trimming = RowParser(replace(layout, dialect=layout.dialect._replace(trim=True)))
+        rows = list(records(texts, trimming._layout.dialect, final=True))
+        return len(rows) == 1 and not trimming._check_rows(texts, rows)[2]
+
+
+def _number(cell: str) -> float | None:
+    """A cell's number, NaN where it is blank, None where it is not a number."""
+    cell = cell.strip(BLANKS)
+    if not cell:
+        return float("nan")
+    if not _NUMBER.fullmatch(cell):
+        return None
+    value = float(cell)
+    return value if abs(value) < _FLOAT32_LIMIT else None

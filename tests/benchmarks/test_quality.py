@@ -35,7 +35,7 @@ def test_five_seeds_test_each_row_once_with_equal_shares_of_positive_rows(custom
 
 def test_a_seed_always_draws_the_same_and_the_sixth_draws_other_folds(customers):
     first, again, sixth = (quality.parts(_case(seed), customers["y"]) for seed in (0, 0, 5))
-    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert all(np.array_equal(left, right) for left, right in zip(first, again, strict=True))
     assert not np.array_equal(first[2], sixth[2])
 
 

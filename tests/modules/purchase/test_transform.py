@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from data import contract as contracts
-from data.contract import Contract
+from data.contract import Contract, Modelling
 from modules.purchase import transform
 from modules.purchase.config import TrainingConfig
 
@@ -228,7 +228,7 @@ def test_a_binned_number_with_few_values_has_a_bin_for_each():
     grid[0] = np.repeat([1.0, 2.0, 7.0, 9.0], transform.GRID // 4)
     bins = [np.flatnonzero(_encode(grid, spent=value)[SPENT]).tolist() for value in (1.0, 2.0, 7.0, 9.0)]
     assert len({*map(tuple, bins)}) == 4
-    assert all(len(found) == 1 for found in bins)
+    assert all(len(marked) == 1 for marked in bins)
 
 
 def test_one_hot_numbers_and_crosses_mark_the_one_combination():
@@ -272,7 +272,7 @@ def test_rows_do_not_depend_on_their_neighbours(plain_quantiles):
 
 @pytest.mark.parametrize("kept", ["numeric", "categorical"])
 def test_a_contract_may_have_columns_of_one_kind_only(kept, plain_quantiles):
-    empty = {"numeric": {}, "categorical": {}, "modelling": {}, "after_call": (), kept: getattr(SHOP, kept)}
+    empty = {"numeric": {}, "categorical": {}, "modelling": Modelling(), "after_call": (), kept: getattr(SHOP, kept)}
     contract = SHOP.model_copy(update=empty)
     features = transform.preprocessing_fn(_tensors(_rows(contract)), _config(contract))[transform.FEATURES]
     assert np.isfinite(features).all()

@@ -53,14 +53,17 @@ def of_list(file: Path, folder: ModelFolder) -> Drift:
 
 def _contract(folder: ModelFolder, profile: Profile) -> Contract:
     """The contract of a version; columns known only after the call that the model takes count as known before it."""
-    from data.contract import Contract
+    from data.contract import Contract, Role
 
     try:
         contract = Contract.model_validate_json(folder.extra(CONTRACT).read_bytes())
     except (OSError, ValueError) as error:
         raise NotReadyError(f"{folder.path}: the version has no contract; push the model again") from error
     hidden = tuple(name for name in contract.after_call if name not in profile.features)
-    return contract.model_copy(update={"after_call": hidden})
+    contract = contract.model_copy(update={"after_call": hidden})
+    if not set(profile.features) <= set(contract.columns(Role.CUSTOMERS)):
+        raise NotReadyError(f"{folder.path}: contract and profile have other features; push the model again")
+    return contract
 
 
 def _read(file: Path, contract: Contract, profile: Profile) -> Counts:
@@ -80,9 +83,12 @@ def _scores(file: Path, cells: pa.RecordBatch | None) -> np.ndarray | None:
     if cells is None or SCORE not in cells.schema.names:
         return None
     try:
-        return np.array(cells[SCORE].to_pylist(), np.float32)
+        scores = np.array(cells[SCORE].to_pylist(), np.float32)
     except ValueError as error:
         raise BadFileError(f"{file}: column {SCORE!r}: {error}, expected a number") from error
+    if not np.isfinite(scores).all():
+        raise BadFileError(f"{file}: column {SCORE!r}: not every score is finite, expected a number")
+    return scores
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """Drift of a customer list: which files are read, and what the command shows."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import profile
+from data import contract as contracts
 from data import sample
 from data.contract import Contract
 from data.errors import BadFileError, NotReadyError
@@ -19,6 +21,11 @@ from tests.support.customers import CONTRACT, FEATURES, model_columns
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = GoldenRequest([], [])
+
+
+def score_or_nan(cell):
+    """The name of the score for the header, nan for a row."""
+    return "probability" if cell[1] == "y" else "nan"
 
 
 @pytest.fixture
@@ -72,6 +79,10 @@ def test_columns_known_only_after_the_call_are_read_for_a_model_that_takes_them(
         (lambda text: text[: text.index("\n") + 1], "no rows"),
         (lambda text: "", "empty"),
         (lambda text: text.replace('"y"', '"probability"', 1), "column 'probability': .*, expected a number"),
+        (
+            lambda text: re.sub('"(no|yes)"$', "nan", text.replace('"y"', '"probability"', 1), flags=re.MULTILINE),
+            "finite",
+        ),
     ],
 )
 def test_unusable_lists_are_refused(listed, version, change, says):
@@ -87,6 +98,12 @@ def test_unreadable_lists_are_refused(tmp_path, version):
     (tmp_path / "latin.csv").write_bytes(b"\xe4\xf6\n")
     with pytest.raises(BadFileError, match="UTF-8"):
         drift.of_list(tmp_path / "latin.csv", version)
+
+
+def test_version_whose_contract_is_of_another_model_is_refused(listed, version):
+    version.extra(CONTRACT_FILE).write_text(contracts.load("bank-additional").model_dump_json())
+    with pytest.raises(NotReadyError, match="contract and profile have other features; push the model again"):
+        drift.of_list(listed, version)
 
 
 @pytest.mark.parametrize("name", [CONTRACT_FILE, PROFILE])

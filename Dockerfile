@@ -54,7 +54,7 @@ ENV PORT=8501
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck.sh"]
 # The server handles SIGTERM itself and has no children, so it needs no init.
-CMD ["bash", "-c", "exec python -m serving --rest_api_port=\"$PORT\""]
+CMD ["bash", "-c", "exec python -m serving --rest_api_host=0.0.0.0 --rest_api_port=\"$PORT\""]
 
 # --- the exporter ----------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from data.paths import ARTIFACTS  # noqa: E402
 from monitoring.stack import Ports, Stack  # noqa: E402
-from tests.serving.harness import free_port  # noqa: E402
+from tests.support.server import free_port  # noqa: E402
 
 INTERVAL_SECONDS = 5
 SCRAPES = 100

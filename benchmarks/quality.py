@@ -173,7 +173,7 @@ def measure(
     threshold = calibration.best_threshold(evaluation[contract.required_label.name], score(evaluation))
     probabilities = score(test)
     figures = metrics.evaluate(test[contract.required_label.name], probabilities, threshold)
-    return {**figures, "cpu_seconds": seconds, "perfect_ece": perfect_ece(probabilities, case.seed)}
+    return {**dataclasses.asdict(figures), "cpu_seconds": seconds, "perfect_ece": perfect_ece(probabilities, case.seed)}
 
 
 def perfect_ece(probabilities: np.ndarray, seed: int, draws: int = 20) -> float:

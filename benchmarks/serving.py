@@ -26,7 +26,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.serving.harness import ServerProcess, free_port  # noqa: E402
+from tests.support.server import ServerProcess, free_port  # noqa: E402
 
 HERE = Path(__file__).parent
 PUSHED = ROOT / "artifacts" / "serving" / "purchase-model"
@@ -62,7 +62,7 @@ def model_and_rows(work: Path) -> tuple[Path, list[dict], str]:
     if versions:
         golden = json.loads((versions[-1] / "assets.extra" / "golden_request.json").read_text())["instances"][0]
         return versions[-1], [{**golden, "age": 18.0 + number % 70} for number in range(1000)], "the pushed model"
-    from tests.serving import toy_models
+    from tests.support import toy_models
 
     toy_models.purchase_model(work / "stand-in")
     return work / "stand-in", [toy_models.row(number) for number in range(1000)], "a stand-in of the same signature"

@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails
 from data.errors import BadContractError, did_you_mean
 
 CONTRACTS = Path(__file__).parent / "contracts"
-_SERVABLE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
+_SERVABLE = re.compile(r"(?!self$)[A-Za-z0-9.][\w.-]*", re.ASCII)
 """Names that TensorFlow keeps as they are when they name the inputs of a signature."""
 
 FLOAT32_MAX = 2.0**128 - 2.0**104
@@ -75,14 +75,18 @@ class Source(_Frozen):
     citation: str = ""
 
 
+_Float32 = Annotated[float, Field(ge=-1e30, le=1e30)]
+"""Numbers travel as float32, and so do the products of two distances in an encoding."""
+
+
 class Numeric(_Frozen):
     """A number column."""
 
     unit: str
-    min: float
-    max: float
+    min: _Float32
+    max: _Float32
     integer: bool = False
-    missing: float | None = None
+    missing: _Float32 | None = None
     """The number that stands for "no value", such as -1 or 999 in `pdays`; blank cells need `blank: true`."""
     blank: bool = False
     """Whether a cell may be empty."""
@@ -100,8 +104,9 @@ class Numeric(_Frozen):
             raise ValueError(f"min {self.min:g} must be below max {self.max:g}")
         if list(self.bands) != sorted(set(self.bands)):
             raise ValueError(f"bands must rise, got {list(self.bands)}")
-        if self.one_hot and not (self.integer and self.max - self.min < 64):
-            raise ValueError("one_hot needs an integer column with fewer than 65 values")
+        whole = self.integer and self.min.is_integer() and self.max.is_integer()
+        if self.one_hot and not (whole and self.max - self.min < 64):
+            raise ValueError("one_hot needs an integer column with fewer than 65 values and whole bounds")
         if self.one_hot and self.bins:
             raise ValueError("one_hot and bins exclude each other")
         return self
@@ -205,9 +210,15 @@ class Contract(_Frozen):
             if not _SERVABLE.fullmatch(name):
                 raise ValueError(
                     f"{name!r} cannot be the name of a model's input; rename the column in file and contract, to "
-                    "letters A to Z, digits, '.', '_' and '-', the first being no '_' or '-'"
+                    "letters A to Z, digits, '.', '_' and '-', the first being no '_' or '-', and not 'self'"
                 )
         known = {*self.numeric, *self.categorical}
+        lowered = [name.lower() for name in known]
+        if alike := sorted(name for name in known if lowered.count(name.lower()) > 1):
+            raise ValueError(
+                f"numeric, categorical: {', '.join(alike)} differ in upper and lower case only, which TensorFlow does "
+                "not tell apart in the inputs of a model; rename one in file and contract"
+            )
         for key, names in (
             ("after_call", self.after_call),
             ("slices", self.modelling.slices),

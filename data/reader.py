@@ -24,7 +24,7 @@ from data.csv_records import Dialect
 from data.csv_rows import BadRow, Block, Layout, RowParser
 from data.errors import BadFileError
 
-__all__ = ["BLOCK_BYTES", "DELIMITERS", "BadRow", "Block", "files", "header", "read", "schema"]
+__all__ = ["BLOCK_BYTES", "DELIMITERS", "BadRow", "Block", "check", "files", "header", "read", "schema"]
 
 BLOCK_BYTES = 8 << 20
 """Read at once; large enough for Arrow's speed, small enough that a block and its rows stay below 200 MB."""
@@ -69,6 +69,22 @@ def header(path: str | Path) -> tuple[tuple[str, ...], str]:
     return head.names, head.delimiter
 
 
+def check(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> None:
+    """Reads the header of a file and makes sure that rows follow; their cells are not looked at.
+
+    Raises:
+      BadFileError: as :func:`header`; columns that do not fit the contract; or no rows.
+    """
+    path = Path(path)
+    head = read_header(path, contract, role)
+    with path.open("rb") as file:
+        file.seek(head.end)
+        while chunk := file.read(BLOCK_BYTES):
+            if chunk.strip(b"\r\n"):
+                return
+    raise _no_rows(path)
+
+
 def read(
     path: str | Path, contract: Contract, role: Role = Role.TRAINING, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[Block]:
@@ -94,7 +110,11 @@ def read(
         rows += block.batch.num_rows + len(block.bad)
         yield block
     if not rows:
-        raise BadFileError(f"{path}: the file has a header but no rows")
+        raise _no_rows(path)
+
+
+def _no_rows(path: Path) -> BadFileError:
+    return BadFileError(f"{path}: the file has a header but no rows")
 
 
 def _blocks(layout: Layout, block_bytes: int) -> Iterator[Block]:

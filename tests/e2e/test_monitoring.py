@@ -17,9 +17,9 @@ from monitoring.dashboards import DASHBOARDS
 from monitoring.dashboards.builder import document
 from monitoring.load import Load
 from monitoring.stack import CONFIG, Ports, Stack
-from tests.serving.harness import free_port
 from tests.support import stand_in
 from tests.support.customers import bank_full
+from tests.support.server import free_port
 
 pytestmark = pytest.mark.e2e
 

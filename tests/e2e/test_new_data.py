@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data.model_folder import ModelFolder
-from tests.e2e.conftest import run, summary
+from tests.e2e.conftest import latest, run, summary
 
 pytestmark = pytest.mark.e2e
 
@@ -91,7 +91,7 @@ def test_its_model_answers_raw_customers(bakery):
 
 def test_its_report_shows_groups_by_their_names_and_bands_in_their_order(bakery):
     artifacts, _ = bakery
-    page = (artifacts / "runs" / "latest" / "report.html").read_text(encoding="utf-8")
+    page = (latest(artifacts) / "report.html").read_text(encoding="utf-8")
     assert all(town in page for town in ("Zürich", "Genève", "Bern, Altstadt"))
     bands = [page.rindex(band) for band in ("below 5", "5 to below 20", "20 to below 100", "100 and above")]
     assert bands == sorted(bands)

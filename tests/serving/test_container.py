@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.serving.harness import ROOT
+from data.paths import ROOT
 
 CONTAINER = ROOT / "serving" / "container"
 
@@ -70,6 +70,11 @@ def test_images_run_without_root_and_say_how_they_are(stage):
     assert json.loads(health.split("CMD ")[1]) == ["/usr/local/bin/healthcheck.sh"]
     start = values(stage, "ENTRYPOINT") + values(stage, "CMD")
     assert all(json.loads(command) for command in start), "exec form, so that signals arrive"
+
+
+def test_the_embedded_server_listens_beyond_its_container():
+    (command,) = values("embedded", "CMD")
+    assert "--rest_api_host=0.0.0.0" in json.loads(command)[-1]
 
 
 def test_the_server_runs_below_an_init():

@@ -46,7 +46,7 @@ def customers(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def auc(model: baselines.Baseline, columns: dict[str, np.ndarray]) -> float:
-    return evaluate(columns["bought"], model.score(columns), 0.5)["auc"]
+    return evaluate(columns["bought"], model.score(columns), 0.5).auc
 
 
 @EVERY_MODEL
@@ -165,7 +165,7 @@ def test_on_real_customers_the_models_are_as_good_as_they_are_known_to_be(real_d
     found = {}
     for key in baselines.MODELS:
         scores = baselines.fit(key, train, contract, contract.features(), seed=42).score(test)
-        found[key] = evaluate(test[contract.label.name], scores, 0.5)["auc"]
+        found[key] = evaluate(test[contract.label.name], scores, 0.5).auc
     assert found["hist_gradient_boosting"] == pytest.approx(0.804, abs=0.02)
     assert found["hist_gradient_boosting"] > max(found["logistic_regression"], found["knn"])
     assert min(found.values()) > 0.72

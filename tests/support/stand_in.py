@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis import profile
-from analysis.figures import Metrics
 from data.model_folder import CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from data.paths import runs_folder, serving_folder
-from runs import summary
-from tests.support import customers
-
-QUALITY = {"accuracy": 0.893, "majority_accuracy": 0.883, "auc": 0.8, "pr_auc": 0.45, "ece": 0.01, "log_loss": 0.28}
+from runs.summary import PushedVersion
+from tests.support import customers, summaries
 
 
 def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
@@ -57,24 +53,13 @@ def write_extras(folder: Path, reference: profile.Profile, golden: GoldenRequest
 
 def write_summary(artifacts: Path, version: int, synthetic: bool = False) -> Path:
     """Writes the summary of a run that pushed a version, and returns its file."""
-    metrics = Metrics(**{**{field.name: 0.5 for field in dataclasses.fields(Metrics)}, **QUALITY})
-    run = summary.RunSummary(
-        run_id=f"run-{version}",
-        dataset=summary.Dataset("bank-full", "customers.csv", 10, 10, 0, synthetic, 0.1, "random"),
-        features=customers.FEATURES,
-        splits={"test": summary.Split(10, 0.1)},
-        stages=(),
-        seconds=1.0,
-        model=summary.TrainedModel({}, 1, 1, 0.5),
-        metrics={"test": metrics},
-        comparison=None,
-        gate=summary.GateResult(True, (), ""),
-        pushed=summary.PushedVersion(str(version), ""),
+    run = summaries.summary(
+        f"run-{version}",
+        dataset__synthetic=synthetic,
+        metrics__test=summaries.metrics(auc=0.8),
+        pushed=PushedVersion(str(version), ""),
     )
-    file = runs_folder(artifacts, PURCHASE_MODEL.name) / run.run_id / summary.FILE
-    file.parent.mkdir(parents=True)
-    file.write_text(run.to_json())
-    return file
+    return summaries.write(runs_folder(artifacts, PURCHASE_MODEL.name) / run.run_id, run)
 
 
 def instances(columns: dict[str, np.ndarray], rows: np.ndarray) -> list[dict[str, Any]]:

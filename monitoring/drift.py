@@ -94,18 +94,24 @@ def _scores(file: Path, cells: pa.RecordBatch | None) -> np.ndarray | None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring.drift", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="CSV file of customers")
-    parser.add_argument("--version", type=Path, metavar="FOLDER", help="folder of a model version; default: the newest")
+    parser.add_argument("--model", default=PURCHASE_MODEL.name, help="name of the model, default %(default)s")
+    parser.add_argument("--version", type=int, help="number of the version, default the newest")
+    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
     arguments = parser.parse_args()
-    return guarded(lambda: _run(arguments.file, arguments.version))
+    models = serving_folder(arguments.artifacts, arguments.model)
+    return guarded(lambda: _run(arguments.file, models, arguments.version))
 
 
-def _run(file: Path, version: Path | None) -> int:
+def _run(file: Path, models: Path, version: int | None) -> int:
     from rich.console import Console
 
-    models = serving_folder(ARTIFACTS, PURCHASE_MODEL.name)
-    folder = ModelFolder(version) if version else newest(models)
+    folder = newest(models)
     if folder is None:
         raise NotReadyError(f"{models}: no model has been pushed yet; run the pipeline first")
+    if version is not None:
+        folder = ModelFolder(models / str(version))
+        if not folder.path.is_dir():
+            raise NotReadyError(f"{models}: there is no version {version}")
     drift = of_list(file, folder)
     console = Console()
     console.width = max(console.width, LEAST_WIDTH)

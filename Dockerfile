@@ -68,7 +68,7 @@ COPY data ./data
 COPY analysis ./analysis
 COPY runs ./runs
 COPY monitoring ./monitoring
-# The golden request, the reference profile and the run's figures are those of the model that is served.
+# The contract, the golden request, the reference profile and the summary of the run belong to the served model.
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
 COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
 # The same user as the server's, whose open files it counts.

@@ -42,7 +42,7 @@ COPY requirements.txt ./
 # The pins without the packages that only training needs.
 RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
-        tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
+        tensorflow tensorflow-serving-api orjson httptools uvloop \
     && rm pins.txt
 COPY data ./data
 COPY analysis ./analysis

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data.contract import Contract, Role
+from data.contract import Contract, Role, Source
 from data.csv_arrow import ArrowParser
 from data.csv_header import DELIMITERS, missing_file, read_header
 from data.csv_records import Dialect
 from data.csv_rows import BadRow, Block, Layout, RowParser
 from data.errors import BadFileError
 
-__all__ = ["BLOCK_BYTES", "DELIMITERS", "BadRow", "Block", "files", "header", "read", "schema"]
+__all__ = ["BLOCK_BYTES", "DELIMITERS", "BadRow", "Block", "check", "files", "header", "read", "schema"]
 
 BLOCK_BYTES = 8 << 20
 """Read at once; large enough for Arrow's speed, small enough that a block and its rows stay below 200 MB."""
@@ -59,14 +59,34 @@ def files(path: str | Path) -> list[Path]:
     return [path]
 
 
-def header(path: str | Path) -> tuple[tuple[str, ...], str]:
+def header(path: str | Path, trim: bool = False) -> tuple[tuple[str, ...], str]:
     """Column names of a CSV file and its delimiter, the one of `, ; tab |` that gives the most columns.
+
+    Args:
+      path: a CSV file.
+      trim: whether to drop the blanks around names.
 
     Raises:
       BadFileError: no such file, a folder, an empty or binary file, not UTF-8, or a column named twice.
     """
-    head = read_header(Path(path))
+    head = read_header(Path(path), Source(trim=trim))
     return head.names, head.delimiter
+
+
+def check(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> None:
+    """Reads the header of a file and makes sure that rows follow; their cells are not looked at.
+
+    Raises:
+      BadFileError: as :func:`header`; columns that do not fit the contract; or no rows.
+    """
+    path = Path(path)
+    head = read_header(path, contract.source, contract, role)
+    with path.open("rb") as file:
+        file.seek(head.end)
+        while chunk := file.read(BLOCK_BYTES):
+            if chunk.strip(b"\r\n"):
+                return
+    raise _no_rows(path)
 
 
 def read(
@@ -86,7 +106,7 @@ def read(
       BadFileError: as :func:`header`; columns that do not fit the contract; no rows; or a line without an end.
     """
     path = Path(path)
-    head = read_header(path, contract, role)
+    head = read_header(path, contract.source, contract, role)
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
     layout = Layout(path, contract, role, head, dialect, schema(contract, role))
     rows = 0
@@ -94,7 +114,11 @@ def read(
         rows += block.batch.num_rows + len(block.bad)
         yield block
     if not rows:
-        raise BadFileError(f"{path}: the file has a header but no rows")
+        raise _no_rows(path)
+
+
+def _no_rows(path: Path) -> BadFileError:
+    return BadFileError(f"{path}: the file has a header but no rows")
 
 
 def _blocks(layout: Layout, block_bytes: int) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""Which files a command line means, and what their columns mean."""
+"""Finds the files and the contract that a command line means, and refuses at once what cannot be learned from."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ from pathlib import Path
 
 from data import contract as contracts
 from data.contract import Contract
-from data.errors import BadContractError, UserError
+from data.errors import BadContractError, BadOptionError
 from modules.purchase.hyperparameters import Hyperparameters
 
 
 def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
-    """The files to read and their contract, which is checked to the last key.
+    """The files to read and their contract.
+
+    Checked here, before TensorFlow is imported: every key of the contract, the header of every file, and that every
+    file has rows. The rows themselves are checked when they are read.
 
     Args:
       data: a CSV file, a folder of them, the name of a contract to download, or None for the synthetic sample.
-      contract: a contract's name or file; without one the header finds it.
+      contract: a contract's name or file; without one the header of the first file decides.
 
     Raises:
-      BadContractError: no such file or contract, a header no contract has, or a download that fails.
+      BadFileError: no such file, a file that is empty, has no rows or does not fit the contract, or a failed download.
+      BadContractError: no such contract, no contract with this header, no label, or a wrong key.
     """
-    path, chosen = _find(data, contract)
+    from data import reader
+
+    path, rules = _find(data, contract)
+    rules.required_label  # noqa: B018 (raises where there is none)
     try:
-        Hyperparameters.from_mapping(chosen.modelling.hyperparameters)
-    except UserError as error:
-        raise BadContractError(f"contract {chosen.name}: {error}") from error
-    return path, chosen
+        Hyperparameters.from_mapping(rules.modelling.hyperparameters)
+    except BadOptionError as error:
+        raise BadContractError(f"contract {rules.name}: {error}") from error
+    for file in reader.files(path):
+        reader.check(file, rules)
+    return path, rules
 
 
 def _find(data: str | None, contract: str | None) -> tuple[Path, Contract]:
@@ -39,8 +48,9 @@ def _find(data: str | None, contract: str | None) -> tuple[Path, Contract]:
     if not path.exists() and path.name == data and (contracts.CONTRACTS / f"{data}.yaml").is_file():
         from data import download
 
-        chosen = contracts.load(contract or data)
-        return download.fetch(chosen), chosen
+        rules = contracts.load(contract or data)
+        return download.fetch(rules), rules
+    if contract:
+        return path, contracts.load(contract)
     first = reader.files(path)[0]
-    names, _ = reader.header(first)
-    return path, contracts.load(contract) if contract else contracts.find(names, str(first))
+    return path, contracts.find(reader.header(first)[0], str(first))

@@ -220,6 +220,13 @@ def test_a_file_that_is_no_such_table_is_refused_by_name(write, content, message
         rows_of(path, shop())
     assert str(path) in str(error.value)
     assert message in str(error.value)
+    with pytest.raises(UserError) as checked:
+        reader.check(path, shop())
+    assert str(checked.value) == str(error.value)
+
+
+def test_a_check_looks_at_the_header_and_for_rows_only(write):
+    reader.check(write(f"{HEADER}\n\n\nx"), shop())
 
 
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(write, monkeypatch):

@@ -297,14 +297,13 @@ def find(header: Iterable[str], where: str = "the file", role: Role = Role.TRAIN
     """
     names = set(header)
     contracts = [load(path) for path in sorted(CONTRACTS.glob("*.yaml"))]
-    fitting = [
-        contract for contract in contracts if contract.accepts(_tidy(names) if contract.source.trim else names, role)
-    ]
+    tidy = _tidy(names)
+    fitting = [rules for rules in contracts if rules.accepts(tidy if rules.source.trim else names, role)]
     if fitting:
         return max(fitting, key=lambda contract: len(contract.header(role)))
 
     def likeness(contract: Contract) -> float:
-        wanted, tidy = contract.header(role), _tidy(names)
+        wanted = contract.header(role)
         return len(wanted & tidy) / len(wanted | tidy if role is Role.TRAINING else wanted)
 
     nearest = max(contracts, key=likeness)

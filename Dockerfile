@@ -25,8 +25,6 @@ COPY analysis ./analysis
 COPY pages ./pages
 COPY modules ./modules
 COPY runs ./runs
-# The report compares the splits as the drift monitor does.
-COPY monitoring ./monitoring
 COPY report ./report
 COPY pipeline ./pipeline
 RUN python -m pipeline.run
@@ -44,7 +42,7 @@ COPY requirements.txt ./
 # The pins without the packages that only training needs.
 RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
-        tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
+        tensorflow tensorflow-serving-api orjson httptools uvloop \
     && rm pins.txt
 COPY data ./data
 COPY analysis ./analysis
@@ -56,7 +54,7 @@ ENV PORT=8501
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck.sh"]
 # The server handles SIGTERM itself and has no children, so it needs no init.
-CMD ["bash", "-c", "exec python -m serving --rest_api_port=\"$PORT\""]
+CMD ["bash", "-c", "exec python -m serving --rest_api_host=0.0.0.0 --rest_api_port=\"$PORT\""]
 
 # --- the exporter ----------------------------------------------------------------------------------------------------
 
@@ -64,13 +62,13 @@ FROM python AS exporter
 COPY requirements.txt ./
 RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
-        numpy prometheus-client psutil pydantic pyyaml \
+        numpy prometheus-client psutil pyarrow pydantic pyyaml \
     && rm pins.txt
 COPY data ./data
 COPY analysis ./analysis
 COPY runs ./runs
 COPY monitoring ./monitoring
-# The golden request, the reference profile and the run's figures are those of the model that is served.
+# The contract, the golden request, the reference profile and the summary of the run belong to the served model.
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
 COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
 # The same user as the server's, whose open files it counts.

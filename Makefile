@@ -1,14 +1,10 @@
-# make run and make test need Python 3.10 and make, and nothing else.
+# make run and make test need make and a Python 3 or uv, and nothing else: Python 3.10 is fetched where it is missing.
 
-PYTHON310 := $(shell \
-	for python in python3.10 "pyenv exec python3.10" python3 python; do \
-		if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null; then echo $$python; break; fi; \
-	done)
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve monitor test lint format conformance quality lock clean
+.PHONY: help run serve monitor test test-fast lint format conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +21,14 @@ monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load;
 test: $(INSTALLED)  ## every test, the end-to-end ones included
 	@$(PYTHON) -m pytest
 
-lint: $(INSTALLED)  ## check style and formatting
+test-fast: $(INSTALLED)  ## the tests that need no pipeline run, server or Prometheus
+	@$(PYTHON) -m pytest -m "not e2e"
+
+lint: $(INSTALLED)  ## check style, formatting, types, and that imports go one way
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+	@.venv/bin/lint-imports
+	@$(PYTHON) -m mypy
 
 format: $(INSTALLED)  ## mend style and formatting
 	@$(PYTHON) -m ruff check --fix .
@@ -48,14 +49,12 @@ lock: $(INSTALLED)  ## resolve pyproject.toml anew into requirements.txt and req
 	@$(LOCK) --group quality --constraint requirements.txt --output-file requirements-quality.txt
 
 clean:  ## remove the environment and everything that runs have written
-	rm -rf .venv artifacts data/raw .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv artifacts data/raw .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 # The stamp is written last, so an interrupted installation starts over. Compiled bytecode makes TFX import in 10 s
 # instead of 30 where Python may not write it itself.
 $(INSTALLED): requirements.txt
-	@test -n "$(PYTHON310)" || { echo "Python 3.10 is needed and was not found: install it with 'pyenv install 3.10' (or your system's python3.10 and python3.10-venv packages), then run make again."; exit 1; }
 	@echo "setting up .venv (once; a few minutes)"
-	@$(PYTHON310) -m venv .venv
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@bash .ci/environment
 	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) -r requirements.txt
 	@touch $@

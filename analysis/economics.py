@@ -1,4 +1,4 @@
-"""What the report draws, computed from labels and probabilities: numpy in, numpy out."""
+"""What a campaign gains and earns when it calls the best-scored customers, and intervals of shares and AUC."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARES = np.linspace(0.0, 1.0, 101)
 RESAMPLES = 400
 """Bootstrap samples behind the interval of the profit."""
 _CELLS = 1000
-"""Groups of customers of similar score that the bootstrap draws from: its time then hangs on no number of rows."""
+"""The bootstrap draws from so many groups of customers with similar scores, so its time does not grow with the rows."""
 
 Scores = tuple[np.ndarray, np.ndarray]
 """Labels, 0 or 1, and probabilities, float64 [rows] each."""
@@ -26,41 +26,50 @@ Scores = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the customers, the best-scored first."""
+    """A tenth of the customers, the best-scored first.
+
+    Attributes:
+      number: 1 to 10.
+      rows: customers in it.
+      positives: positive rows among them; an expected value where equal probabilities leave their order open.
+      rate: share of positive rows among them.
+      predicted: their mean probability.
+      gain: share of all positive rows in this decile and the better ones.
+      lift: gain over the share of customers called.
+      most_lift: lift of a model that knows the positive rows.
+    """
 
     number: int
     rows: float
-    buyers: float
-    """Expected ones, where equal probabilities leave open which customers are in."""
+    positives: float
     rate: float
-    """Share of buyers among them."""
     predicted: float
-    """Mean probability of them."""
     gain: float
-    """Share of all buyers in this and the better deciles."""
     lift: float
-    """That share over the share of customers called."""
     most_lift: float
-    """The lift of a model that knows the buyers."""
 
 
 @dataclass(frozen=True)
 class Profit:
-    """What calling the best-scored customers brings in, per 1,000 customers and for each of SHARES."""
+    """What a campaign earns, per 1,000 customers, when it calls the best-scored ones.
+
+    Attributes:
+      curve: profit on the test split at each of SHARES.
+      best_share: the share of customers to call, chosen on the eval split.
+      best: profit at that share on the test split.
+      interval: its 95 % interval, from resampled test rows.
+      everyone: profit of calling everyone on the test split.
+    """
 
     curve: np.ndarray
     best_share: float
-    """Share of customers to call, chosen on the eval split."""
     best: float
-    """Profit at that share on the test split."""
     interval: tuple[float, float]
-    """95 % of it, from resampled test rows."""
     everyone: float
-    """Profit of calling everyone on the test split."""
 
 
 def perfect_gain(rate: float, shares: np.ndarray) -> np.ndarray:
-    """Gain of a model that knows the buyers, where `rate`, above 0, of the customers are buyers."""
+    """Gain of a model that knows the positive rows; `rate`, above 0, is their share."""
     return np.minimum(shares / rate, 1.0)
 
 
@@ -68,26 +77,26 @@ def deciles(labels: np.ndarray, probabilities: np.ndarray) -> list[Decile]:
     """The decile table; labels, 0 or 1 and at least one positive, and probabilities are [rows]."""
     rows, rate = len(labels) / 10, labels.mean()
     gain = gains(labels, probabilities, DECILES)
-    buyers = np.diff(gain, prepend=0.0) * labels.sum()
+    positives = np.diff(gain, prepend=0.0) * labels.sum()
     ranked = np.concatenate([[0.0], np.cumsum(-np.sort(-probabilities))])
     summed = np.interp(DECILES * len(labels), np.arange(len(ranked)), ranked)
     predicted = np.diff(summed, prepend=0.0) / rows
     most = perfect_gain(rate, DECILES) / DECILES
-    columns = (buyers, buyers / rows, predicted, gain, gain / DECILES, most)
+    columns = (positives, positives / rows, predicted, gain, gain / DECILES, most)
     return [Decile(number, rows, *map(float, row)) for number, row in enumerate(zip(*columns, strict=True), 1)]
 
 
 def profit(evaluation: Scores, test: Scores, cost: float, margin: float, seed: int = 0) -> Profit:
-    """Profit of calling the best-scored customers: the margin of each buyer reached, less the cost of each call.
+    """Profit of calling the best-scored customers: the margin of each positive row reached, less the cost of each call.
 
-    The share to call is the best one on eval, so that the profit on test is not flattered by the choice. The interval
-    is of test customers drawn anew, with model and share as they are.
+    The share to call is the best one on eval, so the profit on test is not biased by the choice. The interval comes
+    from resampled test customers; the model and the share stay as they are.
 
     Args:
       evaluation: the eval split, with at least one positive label.
-      test: likewise.
+      test: the test split, with at least one positive label.
       cost: of a call.
-      margin: of a buyer, before the cost of the calls.
+      margin: of a positive row, before the cost of the calls.
       seed: of the resampling.
     """
     curve = profits(*test, cost, margin)
@@ -105,27 +114,27 @@ def profits(labels: np.ndarray, probabilities: np.ndarray, cost: float, margin: 
 def _resampled(
     labels: np.ndarray, probabilities: np.ndarray, share: float, cost: float, margin: float, seed: int
 ) -> np.ndarray:
-    """Profit at one share of as many customers, drawn RESAMPLES times; groups of similar score stand for rows."""
+    """Profit at one share in each of RESAMPLES samples of the test split, drawn by groups of similar score."""
     count = len(labels)
     edges = np.linspace(0.0, 1.0, min(_CELLS, count) + 1)
     positive = np.diff(gains(labels, probabilities, edges)) * labels.sum()
     cells = np.stack([positive, count * np.diff(edges) - positive]).clip(0.0)
     drawn = np.random.default_rng(seed).multinomial(count, (cells / cells.sum()).ravel(), size=RESAMPLES)
-    buyers, others = drawn.reshape(RESAMPLES, 2, -1).transpose(1, 0, 2)
-    called = np.cumsum(buyers + others, axis=1) / count
-    reached = np.cumsum(buyers, axis=1) / count
+    positives, others = drawn.reshape(RESAMPLES, 2, -1).transpose(1, 0, 2)
+    called = np.cumsum(positives + others, axis=1) / count
+    reached = np.cumsum(positives, axis=1) / count
     at_share = [np.interp(share, np.append(0.0, x), np.append(0.0, y)) for x, y in zip(called, reached, strict=True)]
     return 1000 * (margin * np.array(at_share) - cost * share)
 
 
 def thin(*columns: np.ndarray, points: int = 120) -> tuple[np.ndarray, ...]:
-    """At most that many points of a long curve, evenly picked, the first and the last included."""
+    """At most so many points of a long curve, evenly spaced, with the first and the last."""
     picked = np.unique(np.linspace(0, len(columns[0]) - 1, min(points, len(columns[0]))).round().astype(int))
     return tuple(column[picked] for column in columns)
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), also where it is 0 or 1; (0, 1) without trials."""
+    """95 % interval of a share (Wilson 1927); (0, 1) where there are no trials."""
     if trials <= 0:
         return 0.0, 1.0
     share, z2 = successes / trials, Z * Z

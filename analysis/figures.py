@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 COST, MARGIN = 10.0, 100.0
-"""Of a call, and of a positive row before the cost of the call, in euros, unless the user says otherwise."""
+"""Defaults, in euros: the cost of a call, and what a positive row brings before the cost of its call."""
 
 
 @dataclass(frozen=True)

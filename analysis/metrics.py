@@ -1,40 +1,29 @@
-"""How good probabilities are on one split: the figures of `summary.json`, each beside its baseline."""
+"""How good probabilities are on one split."""
 
 from __future__ import annotations
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from analysis.figures import Metrics
+
 ECE_BINS = 15
 _SMALLEST = 1e-7
-"""Probabilities are kept this far from 0 and 1 in the log loss, as one float32 step near 1 is not evidence."""
+"""The log loss clips probabilities this far from 0 and 1: a float32 step near 1 is rounding, not evidence."""
 
 
-def evaluate(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | int | None]:
-    """All metrics of one split.
+def evaluate(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> Metrics:
+    """All figures of one split.
 
-    A row counts as predicted positive where its probability is above the threshold; equal is not above, as in TFMA.
+    A row is predicted positive where its probability is above the threshold; equal is not above, as in TFMA.
 
     Args:
       labels: 0 or 1, [rows], at least one row.
       probabilities: of label 1, [rows].
       threshold: the decision threshold, for `f1_at_threshold`; the four counts, `accuracy` and `f1` are at 0.5.
 
-    Returns:
-      accuracy: share of rows on the right side of 0.5.
-      majority_accuracy: accuracy of always predicting the commoner label.
-      auc: area under the ROC curve; None where all rows have one label.
-      pr_auc: average precision; None where no row is positive.
-      log_loss: -mean(y log p + (1 - y) log(1 - p)), in nats.
-      brier: mean((p - y)^2).
-      ece: expected calibration error, see :func:`calibration_error`.
-      f1, f1_at_threshold: 2 TP / (2 TP + FP + FN), 0 where that is 0 / 0.
-      true_positives, false_positives, true_negatives, false_negatives: rows.
-      lift_top_decile: label rate among the best-scored tenth over that of all rows; None where no row is positive.
-      gain_top_half: share of all positives in the best-scored half; None where no row is positive.
-
     Raises:
-      ValueError: no rows, lengths differ, or a value is not a label or a probability.
+      ValueError: there are no rows, the lengths differ, or a value is not a label or a probability.
     """
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     if labels.ndim != 1 or labels.shape != probabilities.shape or not len(labels):
@@ -46,23 +35,23 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray, threshold: float) ->
     rate = labels.mean()
     true_positives, false_positives, true_negatives, false_negatives = _counts(labels, probabilities, 0.5)
     clipped = np.clip(probabilities, _SMALLEST, 1.0 - _SMALLEST)
-    return {
-        "accuracy": (true_positives + true_negatives) / len(labels),
-        "majority_accuracy": float(max(rate, 1.0 - rate)),
-        "auc": float(roc_auc_score(labels, probabilities)) if 0.0 < rate < 1.0 else None,
-        "pr_auc": float(average_precision_score(labels, probabilities)) if rate > 0.0 else None,
-        "log_loss": float(-np.mean(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped))),
-        "brier": float(np.mean((probabilities - labels) ** 2)),
-        "ece": calibration_error(labels, probabilities),
-        "f1": f1(labels, probabilities, 0.5),
-        "f1_at_threshold": f1(labels, probabilities, threshold),
-        "true_positives": true_positives,
-        "false_positives": false_positives,
-        "true_negatives": true_negatives,
-        "false_negatives": false_negatives,
-        "lift_top_decile": gain(labels, probabilities, 0.1) / 0.1 if rate > 0.0 else None,
-        "gain_top_half": gain(labels, probabilities, 0.5) if rate > 0.0 else None,
-    }
+    return Metrics(
+        accuracy=(true_positives + true_negatives) / len(labels),
+        majority_accuracy=float(max(rate, 1.0 - rate)),
+        auc=float(roc_auc_score(labels, probabilities)) if 0.0 < rate < 1.0 else None,
+        pr_auc=float(average_precision_score(labels, probabilities)) if rate > 0.0 else None,
+        log_loss=float(-np.mean(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped))),
+        brier=float(np.mean((probabilities - labels) ** 2)),
+        ece=calibration_error(labels, probabilities),
+        f1=f1(labels, probabilities, 0.5),
+        f1_at_threshold=f1(labels, probabilities, threshold),
+        true_positives=true_positives,
+        false_positives=false_positives,
+        true_negatives=true_negatives,
+        false_negatives=false_negatives,
+        lift_top_decile=gain(labels, probabilities, 0.1) / 0.1 if rate > 0.0 else None,
+        gain_top_half=gain(labels, probabilities, 0.5) if rate > 0.0 else None,
+    )
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
@@ -78,7 +67,7 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int =
 def reliability(
     labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, mean probability and label rate of each bin of :func:`calibration_error` that has rows, lowest first."""
+    """Rows, mean probability and label rate of each non-empty bin of :func:`calibration_error`, lowest first."""
     edges = np.quantile(probabilities, np.arange(1, bins) / bins, method="inverted_cdf")
     bin_of_row = np.searchsorted(edges, probabilities, side="left")
     rows = np.bincount(bin_of_row, minlength=bins)
@@ -91,7 +80,7 @@ def reliability(
 
 
 def f1(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
-    """F1 of predicting positive above the threshold; 0 where there is neither a positive nor a prediction of one."""
+    """F1 of predicting positive above the threshold; 0 where no row is positive or predicted positive."""
     true_positives, false_positives, _, false_negatives = _counts(labels, probabilities, threshold)
     return 2 * true_positives / max(2 * true_positives + false_positives + false_negatives, 1)
 
@@ -104,7 +93,7 @@ def gain(labels: np.ndarray, probabilities: np.ndarray, share: float) -> float:
 def gains(labels: np.ndarray, probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Shares of all positives found among the best-scored `shares` of rows, of any shape.
 
-    Rows with equal probability are taken in random order and the expected value is returned: the curve is straight
+    Rows of equal probability have no order, so the expected value over all orders is returned: the curve is straight
     across them. At least one label must be positive.
     """
     values, group = np.unique(-probabilities, return_inverse=True)

@@ -1,12 +1,12 @@
-"""What a split of customers looks like, as counts per bin: the reference stored with a model, and its rolling twin.
+"""The distribution of rows as counts per bin: of the training split, stored with a model, and of recent rows.
 
-    Profile           how each feature and the score are cut into bins, and the training split's counts
-    Counts            rows per bin, for any set of rows; adds and merges
-    RollingCounts     Counts of the newest rows only, for a server that sees them one request at a time
+    Profile           the bins of each feature and of the score, with the counts of the training split
+    Counts            rows per bin, for any set of rows
+    RollingCounts     Counts of the newest rows, for a server that gets them request by request
 
-No row and no value is kept, only how many rows fell into each bin. A number has these bins, in this order:
-below the training range, the training split's deciles, above the range, missing. A category has one bin for each
-value of the training split, then unseen, then missing.
+Only the number of rows in each bin is kept, no row itself. A number has these bins, in this order: below the training
+range, the deciles of the training split, above the range, missing. A category has one bin for each value of the
+training split, then unseen, then missing.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:  # pydantic would double the memory of the exporter, which reads profiles but no contract
+from data.errors import NotReadyError
+from data.model_folder import PROFILE, ModelFolder
+
+if TYPE_CHECKING:  # pydantic, which the contract imports, would add to the memory of the exporter
     from data.contract import Contract
 
 DECILES = np.arange(1, 10) / 10
 FEW_ROWS = 16
-"""Up to here a loop over values is faster than numpy's calls per column."""
+"""Up to this number of rows, a loop over values is faster than numpy's calls per column."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class NumberBins:
     """Bins of a number.
 
     Attributes:
-      edges: rising; bin i holds edges[i] < x <= edges[i + 1]. The outer two are the training range.
-      missing: the number that stands for a missing value, beside NaN.
+      edges: in rising order; bin i + 1 holds edges[i] < x <= edges[i + 1]. The first and the last one bound the
+        training range.
+      missing: a number that stands for a missing value, as NaN always does.
     """
 
     edges: tuple[float, ...]
@@ -44,7 +48,7 @@ class NumberBins:
 
     @classmethod
     def fit(cls, values: np.ndarray, missing: float | None = None) -> NumberBins:
-        """Cuts at the deciles of the values [rows] that are not missing; ties make for fewer bins."""
+        """Bins between the deciles of the values [rows] that are not missing; fewer than ten where values are tied."""
         present = np.asarray(values, np.float32)
         present = np.sort(present[~np.isnan(present) & (present != missing)])
         if not present.size:
@@ -85,16 +89,40 @@ class NumberBins:
         return {"missing": counts[-1] / rows, "out_of_range": (counts[0] + counts[-2]) / rows}
 
     def comparable(self, counts: np.ndarray) -> np.ndarray:
-        """Counts with what is out of range put into the outermost decile: [deciles + missing]."""
+        """Counts [deciles + missing], where rows out of range belong to the first or the last decile."""
         inside = counts[1:-2].copy()
         inside[0] += counts[0]
         inside[-1] += counts[-2]
         return np.append(inside, counts[-1])
 
+    def draw(self, counts: np.ndarray, rows: int, generator: np.random.Generator) -> np.ndarray:
+        """Draws values [rows], float32: the bin in proportion to its count, the value uniformly within the bin.
+
+        The counts must have no rows out of range. Whole numbers are drawn where all edges are whole. A missing value is
+        `missing`, or else NaN.
+        """
+        bins = generator.choice(self.size, rows, p=counts / counts.sum())
+        edges = np.array([self._lowest, *self.edges[1:]])
+        whole = bool((edges % 1 == 0).all())
+        edges[0] -= whole  # so that the lowest whole number is drawn as often as others
+        upper = np.clip(bins, 1, len(edges) - 1)
+        low, high = edges[upper - 1], edges[upper]
+        values = high - generator.random(rows) * (high - low)
+        values = (np.ceil(values) + 0.0 if whole else values).astype(np.float32)
+        values = np.where(values > low, values, high)  # where rounding left the bin
+        return np.where(bins == self.size - 1, np.nan if self.missing is None else self.missing, values).astype(
+            np.float32
+        )
+
+    @property
+    def _lowest(self) -> float:
+        """The lowest value of the training split, just above the first edge."""
+        return float(np.nextafter(np.float32(self.edges[0]), np.float32(np.inf)))
+
 
 @dataclass(frozen=True)
 class CategoryBins:
-    """Bins of a text: the values that the training split had."""
+    """Bins of a text: one for each value in the training split."""
 
     values: tuple[str, ...]
 
@@ -124,8 +152,14 @@ class CategoryBins:
         return {"missing": counts[-1] / rows, "unseen": counts[-2] / rows}
 
     def comparable(self, counts: np.ndarray) -> np.ndarray:
-        """The counts as they are: [values + unseen + missing]."""
+        """The counts [values + unseen + missing] themselves."""
         return counts
+
+    def draw(self, counts: np.ndarray, rows: int, generator: np.random.Generator) -> np.ndarray:
+        """Draws values [rows], str objects, in proportion to their counts; a missing value is "", none is unseen."""
+        weights = np.delete(counts, -2)
+        texts = np.array([*self.values, ""], object)
+        return texts[generator.choice(len(texts), rows, p=weights / weights.sum())]
 
 
 Bins = NumberBins | CategoryBins
@@ -148,7 +182,11 @@ class Counts:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], features: Mapping[str, Bins], score: NumberBins) -> Counts:
-        """Raises ValueError where the document is not what `to_dict` wrote, or is of other bins."""
+        """Reads what `to_dict` wrote.
+
+        Raises:
+          ValueError: the document is something else, or its counts are of other bins.
+        """
         counts = cls(features, score)
         try:
             columns = [*(document["features"][name] for name in features), document["score"]]
@@ -169,7 +207,7 @@ class Counts:
 
     @property
     def mean_score(self) -> float:
-        """NaN where no row has a score."""
+        """Mean score of the rows; NaN where no row has one."""
         scored = int(self.score.sum())
         return self.score_sum / scored if scored else float("nan")
 
@@ -177,8 +215,8 @@ class Counts:
         """Counts rows.
 
         Args:
-          columns: every feature [rows]: float32, or text as str or bytes. Others are ignored.
-          scores: probabilities [rows], where they are known.
+          columns: each feature [rows], float32 or text as str or bytes; other columns are ignored.
+          scores: of the rows [rows], if they are known.
         """
         values = [columns[name] for name in self._slices]
         rows = len(values[0])
@@ -219,8 +257,8 @@ class Profile:
     Attributes:
       contract: name of the data contract.
       features: bins by feature name.
-      score: bins of the probability.
-      reference: the training split.
+      score: bins of the score.
+      reference: counts of the training split.
     """
 
     contract: str
@@ -231,6 +269,10 @@ class Profile:
     def counts(self) -> Counts:
         """Empty counts with these bins."""
         return Counts(self.features, self.score)
+
+    def draw(self, rows: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws each feature [rows] from its counts in the training split, independently of the other features."""
+        return {name: bins.draw(self.reference.feature(name), rows, generator) for name, bins in self.features.items()}
 
     def to_dict(self) -> dict[str, Any]:
         features = {
@@ -249,10 +291,10 @@ class Profile:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Profile:
-        """Raises ValueError where the document is not what `to_dict` wrote."""
+        """Reads what `to_dict` wrote; raises ValueError where the document is something else."""
         try:
             features = {name: _bins(bins) for name, bins in document["features"].items()}
-            score = _bins(document["score"])
+            score = _number_bins(document["score"])
             reference = Counts.from_dict(document["reference"], features, score)
             return cls(document["contract"], features, score, reference)
         except (KeyError, TypeError, AttributeError) as error:
@@ -260,28 +302,41 @@ class Profile:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Profile:
-        """Raises ValueError where the text is not what `to_json` wrote."""
+        """Reads what `to_json` wrote; raises ValueError where the text is something else."""
         return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def of_version(cls, folder: ModelFolder) -> Profile:
+        """The reference profile of a model version.
+
+        Raises:
+          NotReadyError: the version has no profile, or one that cannot be read.
+        """
+        try:
+            return cls.from_json(folder.extra(PROFILE).read_bytes())
+        except (OSError, ValueError) as error:
+            raise NotReadyError(f"{folder.path}: the version has no reference profile; push the model again") from error
 
 
 def build(
     columns: Mapping[str, np.ndarray], scores: np.ndarray, contract: Contract, features: Sequence[str]
 ) -> Profile:
-    """Profiles a split.
+    """The profile of a split.
 
     Args:
-      columns: at least the features, each [rows]: float32 with NaN for missing, or text (str or bytes) with "".
-      scores: the model's probabilities [rows].
-      contract: says which features are numbers and what marks a missing one.
-      features: which columns to profile.
+      columns: the features and maybe others, each [rows]: float32 with NaN for a missing value, or text (str or bytes)
+        with "" for it.
+      scores: of the rows, by the model [rows].
+      contract: of the rows; it says which features are numbers and what marks a missing one.
+      features: names of the columns to profile.
     """
     bins: dict[str, Bins] = {}
     for name in features:
         if name in contract.numeric:
             bins[name] = NumberBins.fit(columns[name], contract.numeric[name].missing)
         else:
-            found = {value.decode() if isinstance(value, bytes) else value for value in set(columns[name].tolist())}
-            bins[name] = CategoryBins(tuple(value for value in contract.categorical[name].values if value in found))
+            present = {value.decode() if isinstance(value, bytes) else value for value in set(columns[name].tolist())}
+            bins[name] = CategoryBins(tuple(value for value in contract.categorical[name].values if value in present))
     score = NumberBins.fit(scores)
     reference = Counts(bins, score)
     reference.add(columns, scores)
@@ -289,16 +344,16 @@ def build(
 
 
 class RollingCounts:
-    """Counts of the newest rows, safe to feed from several threads.
+    """Counts of the newest rows; several threads may add rows.
 
-    Rows enter buckets; when a bucket is full the oldest is dropped. Rows and not hours bound the window, so that a
-    comparison has the same statistical power by day and by night. Of more rows at once than a bucket holds every k-th
-    is counted, so that no single list takes the whole window, nor much time.
+    Rows are counted in buckets. When the newest bucket is full, a new one replaces the oldest. The window is limited by
+    rows, not by time, so that a comparison has the same statistical power by day and by night. Of a list that is longer
+    than a bucket only every k-th row is counted, so that one list neither fills the window nor takes much time.
 
     Args:
-      profile: gives the bins.
-      bucket_rows: a bucket is full at this many rows.
-      buckets: how many are kept, the one being filled included.
+      profile: whose bins to use.
+      bucket_rows: number of rows at which a bucket is full.
+      buckets: number of buckets, with the newest one.
     """
 
     def __init__(self, profile: Profile, bucket_rows: int = 250, buckets: int = 20) -> None:
@@ -308,7 +363,7 @@ class RollingCounts:
         self._lock = threading.Lock()
 
     def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
-        """Counts rows, as `Counts.add`."""
+        """Counts rows, see `Counts.add`."""
         step = -(-len(scores) // self._bucket_rows)
         if step > 1:
             columns = {name: columns[name][::step] for name in self._profile.features}
@@ -334,4 +389,8 @@ def _number_dict(bins: NumberBins) -> dict[str, Any]:
 def _bins(document: Mapping[str, Any]) -> Bins:
     if "values" in document:
         return CategoryBins(tuple(document["values"]))
+    return _number_bins(document)
+
+
+def _number_bins(document: Mapping[str, Any]) -> NumberBins:
     return NumberBins(tuple(document["edges"]), document["missing"])

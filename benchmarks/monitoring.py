@@ -1,10 +1,10 @@
-"""What watching costs: the exporter's memory, CPU and scrape time, and what scrapes take from the server.
+"""What the monitoring costs: memory, CPU and scrape time of the exporter, and CPU that scrapes take from the server.
 
     python benchmarks/monitoring.py [--seconds=5] [--rounds=6]
 
-The model is the one in artifacts/serving. Server, exporter and load run on the same cores. Rounds with and without
-scrapes alternate; as single rounds differ by more than scrapes cost, the cost of a scrape is also measured by itself,
-as CPU time of the serving process.
+The model is the newest one in artifacts/serving. Server, exporter and load run on the same cores. Rounds with and
+without scrapes alternate. Single rounds differ by more than scrapes cost, so the cost of a scrape is also measured
+alone, as CPU time of the serving process.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from monitoring import pushed  # noqa: E402
+from data.paths import ARTIFACTS  # noqa: E402
 from monitoring.stack import Ports, Stack  # noqa: E402
-from tests.serving.harness import free_port  # noqa: E402
+from tests.support.server import free_port  # noqa: E402
 
 INTERVAL_SECONDS = 5
 SCRAPES = 100
 
 
 class Unwatched(Stack):
-    """The server and the exporter, scraped by nobody but this program."""
+    """The server and the exporter, which only this program scrapes."""
 
     def __enter__(self):
         self.configure()
@@ -83,7 +83,7 @@ def throughput(stack: Stack, bodies: Path, seconds: float, scraped: bool) -> flo
     if scraped:
         scraper.start()
     command = [sys.executable, ROOT / "benchmarks" / "serving_load.py", str(stack.ports.server)]
-    command += ["/v1/models/purchase-model:predict", bodies, "16", str(seconds)]
+    command += [f"/v1/models/{stack.model}:predict", bodies, "16", str(seconds)]
     figures = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     stop.set()
     if scraped:
@@ -95,16 +95,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--artifacts", type=Path, default=ROOT / "artifacts")
+    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS)
     arguments = parser.parse_args()
-    models = arguments.artifacts.resolve() / "serving" / "purchase-model"
-    (row,) = pushed.golden(pushed.newest(models))["instances"]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        bodies = work / "bodies.json"
-        bodies.write_text(json.dumps([json.dumps({"instances": [row]})]))
         ports = Ports(free_port(), free_port(), free_port())
-        with Unwatched(models, arguments.artifacts / "runs", work / "stack", ports) as stack:
+        with Unwatched(arguments.artifacts.resolve(), work / "stack", ports=ports) as stack:
+            bodies = work / "bodies.json"
+            golden = stack.version().golden_request()
+            bodies.write_text(json.dumps([json.dumps({"instances": golden.instances})]))
             rates: dict[bool, list[float]] = {False: [], True: []}
             throughput(stack, bodies, 2, scraped=False)
             for _ in range(arguments.rounds):

@@ -32,7 +32,7 @@ from pydantic_core import ErrorDetails
 from data import contract_yaml
 from data.contract_columns import (
     BLANKS,
-    FLOAT32_MAX,
+    LARGEST_NUMBER,
     MISSING_NUMBER,
     MISSING_TEXT,
     Categorical,
@@ -48,7 +48,7 @@ from data.errors import BadContractError, did_you_mean
 __all__ = [
     "BLANKS",
     "CONTRACTS",
-    "FLOAT32_MAX",
+    "LARGEST_NUMBER",
     "MISSING_NUMBER",
     "MISSING_TEXT",
     "TRIM_HINT",
@@ -69,11 +69,11 @@ __all__ = [
 ]
 
 CONTRACTS = Path(__file__).parent / "contracts"
-_SERVABLE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
+_SERVABLE = re.compile(r"(?!self$)[A-Za-z0-9.][\w.-]*", re.ASCII)
 
 UNSERVABLE = (
     "{!r} cannot be the name of a model's input; rename the column in file and contract, with letters A to Z, digits, "
-    "'.', '_' and '-', and neither '_' nor '-' in front"
+    "'.', '_' and '-', neither '_' nor '-' in front, and not 'self'"
 )
 MOST_CROSSED = 10_000
 """Features of one cross; with more, the training rows would not fit into memory."""
@@ -140,6 +140,11 @@ class Contract(Frozen):
         for name in (*self.numeric, *self.categorical, *label):
             if not servable(name):
                 raise ValueError(UNSERVABLE.format(name))
+        if alike := doubles([name.lower() for name in (*self.numeric, *self.categorical)]):
+            raise ValueError(
+                f"numeric, categorical: {', '.join(alike)}: names that differ in upper and lower case only; TensorFlow "
+                "does not tell such inputs of a model apart, so rename one in file and contract"
+            )
         if self.source.trim:
             texts = {name: column.values for name, column in self.categorical.items()}
             if self.label:
@@ -325,7 +330,7 @@ def from_inputs(name: str, inputs: Mapping[str, bool]) -> Contract:
       inputs: for each input of the model whether it is text.
     """
     numeric = {
-        column: Numeric(unit="", min=-FLOAT32_MAX, max=FLOAT32_MAX, blank=True)
+        column: Numeric(unit="", min=-LARGEST_NUMBER, max=LARGEST_NUMBER, blank=True)
         for column, is_text in inputs.items()
         if not is_text
     }

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-FLOAT32_MAX = 2.0**128 - 2.0**104
-"""The largest number that a float32 holds."""
+LARGEST_NUMBER = 1e30
+"""Of a bound or a marker: numbers travel as float32, and so do products of two distances in an encoding."""
 BLANKS = " \t"
 """What `source: {trim: true}` drops around cells and column names."""
 MISSING_NUMBER = float("nan")
@@ -48,7 +48,7 @@ class Source(Frozen):
         return delimiter
 
 
-Float32 = Annotated[float, Field(ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
+Float32 = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 
 
 class Numeric(Frozen):

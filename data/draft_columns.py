@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data.contract import FLOAT32_MAX
+from data.contract import LARGEST_NUMBER
 from data.csv_rows import number
 
 LEAK_AUC = 0.79
@@ -151,7 +151,7 @@ def _with_room(low: float, high: float, integer: bool) -> tuple[float, float]:
         return low, high
     room = (high - low) / 2 if high - low > _SMALLEST_WIDTH else max(abs(low) / 2, 1.0)
     wider = _rounded(low - room, math.floor, integer), _rounded(high + room, math.ceil, integer)
-    return max(0.0 if low >= 0 else -FLOAT32_MAX, wider[0]), min(0.0 if high < 0 else FLOAT32_MAX, wider[1])
+    return max(0.0 if low >= 0 else -LARGEST_NUMBER, wider[0]), min(0.0 if high < 0 else LARGEST_NUMBER, wider[1])
 
 
 def _rounded(value: float, direction: Callable[[float], int], integer: bool) -> float:

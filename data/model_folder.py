@@ -122,10 +122,24 @@ def is_version(name: str) -> bool:
     return name.isascii() and name.isdecimal() and len(name) < 20 and int(name) <= _LARGEST_VERSION
 
 
-def versions(base_path: Path) -> list[ModelFolder]:
-    """The versions in a model's folder, oldest first; none where the folder is not there."""
-    folders = [ModelFolder(path) for path in base_path.glob("*") if is_version(path.name) and path.is_dir()]
-    return sorted(folders, key=lambda folder: folder.version)
+def versions(base_path: Path, missing_ok: bool = True) -> list[ModelFolder]:
+    """The versions in a model's folder, oldest first; of `7` and `007`, which are one version, only `7`.
+
+    Args:
+      base_path: the model's folder.
+      missing_ok: whether a folder that is not there counts as an empty one.
+
+    Raises:
+      OSError: the folder cannot be read.
+    """
+    try:
+        paths = sorted(base_path.iterdir())
+    except FileNotFoundError:
+        if not missing_ok:
+            raise
+        return []
+    folders = {int(path.name): ModelFolder(path) for path in paths if is_version(path.name) and path.is_dir()}
+    return [folders[number] for number in sorted(folders)]
 
 
 def newest(base_path: Path) -> ModelFolder | None:

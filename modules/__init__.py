@@ -1,1 +1,1 @@
-"""What the TFX components import: transform, network, training, tuning, signatures and evaluation."""
+"""The code that TFX components import: parts shared by all models, and one package for each model."""

@@ -1,4 +1,4 @@
-"""Files inside TFX artifacts, read and written through TFX's `fileio`: an artifact may lie in object storage."""
+"""Reads and writes files inside TFX artifacts through TFX's `fileio`, because an artifact may be in object storage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
 from data.model_folder import CARD, EXTRAS, ModelCard
+
+IMPORTANCE = "importance.json"
+"""In the artifact of the component Importance: an `analysis.importance.ImportanceResult`."""
+HISTORY = "history.json"
+"""In the Trainer's ModelRun: metrics by epoch."""
+TRIALS = "tuner_results.json"
+"""In the Tuner's TunerResults, under TFX's name: the trials, the best first."""
 
 
 def saved_model(model: str) -> str:
@@ -33,7 +40,7 @@ def exists(*parts: str) -> bool:
 
 
 def read_bytes(*parts: str) -> bytes:
-    """The content of a file; raises OSError or `fileio.NotFoundError` where there is none."""
+    """The content of a file; raises OSError or `fileio.NotFoundError` where it does not exist."""
     with fileio.open(join(*parts), "rb") as file:
         return file.read()
 

@@ -1,4 +1,4 @@
-"""The TensorFlow Metadata schema of a contract's rows: what StatisticsGen, ExampleValidator and Transform go by."""
+"""The TensorFlow Metadata schema of a contract's rows, which StatisticsGen, ExampleValidator and Transform use."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from data.contract import Contract, Numeric
 
 
 def from_contract(contract: Contract) -> schema_pb2.Schema:
-    """Every feature is one scalar per row: numbers as float32, text as bytes, the label as int64 0 or 1.
+    """Every column is one scalar per row: numbers are float32, texts are bytes, the label, if any, is int64 0 or 1.
 
-    Ranges and allowed values become the domains that ExampleValidator holds a file against. The missing marker of a
-    number lies inside its domain, so that it is no anomaly.
+    Ranges and allowed values become the domains that ExampleValidator checks. A number's missing marker is inside its
+    domain, so it is not an anomaly.
     """
     schema = schema_pb2.Schema()
-    for name, column in contract.numeric.items():
+    for name, number in contract.numeric.items():
         feature = _scalar(schema, name, schema_pb2.FLOAT)
-        low, high = _domain(column)
+        low, high = _domain(number)
         feature.float_domain.CopyFrom(
-            schema_pb2.FloatDomain(min=low, max=high, disallow_nan=not column.blank, disallow_inf=True)
+            schema_pb2.FloatDomain(min=low, max=high, disallow_nan=not number.blank, disallow_inf=True)
         )
-    for name, column in contract.categorical.items():
+    for name, category in contract.categorical.items():
         feature = _scalar(schema, name, schema_pb2.BYTES)
-        feature.string_domain.CopyFrom(schema_pb2.StringDomain(name=name, value=column.domain))
+        feature.string_domain.CopyFrom(schema_pb2.StringDomain(name=name, value=category.domain))
     if contract.label:
         label = _scalar(schema, contract.label.name, schema_pb2.INT)
         label.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=1))

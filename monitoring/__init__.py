@@ -1,4 +1,4 @@
-"""Watches a model server and its customers: exporter, drift, Prometheus rules, Grafana dashboards.
+"""Watches model servers and their customers: an exporter, drift, Prometheus rules and Grafana dashboards.
 
-`python -m monitoring` shows it all on one machine. Knows the data package and the server's HTTP surface, nothing else.
+`python -m monitoring` shows all of it on one machine.
 """

@@ -1,204 +1,147 @@
-"""How far customers have moved from those the model learned from: `python -m monitoring.drift customers.csv`.
+"""Measures how far a list of customers has moved from the training split: `python -m monitoring.drift customers.csv`.
 
-Counts of recent customers are compared, bin by bin, with the reference profile that is stored with the model. The
-exporter imports this module and has little memory, so that it does without scipy and Arrow.
+The exporter imports this module too. Arrow, pydantic and rich are therefore imported only when a list is measured or
+shown, so that an exporter without lists stays small.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.profile import Bins, Counts, NumberBins, Profile
-from data.errors import BadFileError, UserError
-from monitoring import pushed
+from analysis.drift import MIN_ROWS, SHARES, Drift, Shift, measure
+from analysis.profile import Counts, Profile
+from data.command import DONE, guarded
+from data.errors import BadFileError, NotReadyError
+from data.model_folder import CONTRACT, ModelFolder, newest
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS, serving_folder
 
-RULE_OF_THUMB = 0.1
-"""PSI above this is commonly called a shift; 0.25 a large one."""
-MIN_ROWS = 200
-"""With fewer rows the PSI of pure noise is no longer chi-squared, so no verdict is given."""
-CONFIDENCE = 0.99
-"""How sure an alarm is that it is not chance, per feature."""
-PSEUDO_COUNT = 0.5
-"""Added to every bin on both sides, so that an empty one does not make the PSI infinite."""
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.table import Table
 
-SCORE = "probability"
-"""The column of a customer list, if there is one, that holds the model's score."""
-SHARES = ("missing", "unseen", "out_of_range")
-BATCH_ROWS = 2000
+    from data.contract import Contract
 
-
-@dataclass(frozen=True)
-class Shift:
-    """One feature, or the score, now against then.
-
-    Attributes:
-      psi: population stability index, sum over bins of (q - p) ln(q / p).
-      line: alarm line of the PSI for this many rows.
-      l_infinity: largest difference of a bin's share.
-      shares: shares of recent rows that are `missing`, `unseen` (categories) or `out_of_range` (numbers).
-      alarm: whether the PSI is above its line; None where there are too few rows to say.
-    """
-
-    psi: float
-    line: float
-    l_infinity: float
-    shares: dict[str, float]
-    alarm: bool | None
+SCORE = PURCHASE_MODEL.score
+"""The column of a customer list, if it is there, that holds the model's scores."""
+BLOCK_BYTES = 1 << 20
+"""Read at once; small, since the exporter has little memory."""
+LEAST_WIDTH = 72
+"""Columns of the screen that the figures and a short name need."""
 
 
-@dataclass(frozen=True)
-class Drift:
-    """All features and, where rows carry scores, the score."""
-
-    rows: int
-    features: dict[str, Shift]
-    score: Shift | None
-    mean_score: float
-    """NaN where rows carry no scores."""
-    reference_mean_score: float
-
-
-def measure(profile: Profile, recent: Counts) -> Drift:
-    """Compares recent customers with the model's training split."""
-    reference = profile.reference
-    features = {
-        name: _shift(bins, reference.feature(name), recent.feature(name)) for name, bins in profile.features.items()
-    }
-    score = _shift(profile.score, reference.score, recent.score) if recent.score.any() else None
-    return Drift(recent.rows, features, score, recent.mean_score, reference.mean_score)
-
-
-def alarm_line(rows: int, reference_rows: int, bins: int) -> float:
-    """PSI above which a shift is neither small nor chance.
-
-    Without any drift PSI / (1/n + 1/m) follows a chi-squared distribution with bins - 1 degrees of freedom
-    (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14), so that the fixed line of 0.1 fires on 40 % of
-    100-row lists with 10 bins.
+def of_list(file: Path, folder: ModelFolder) -> Drift:
+    """The drift of a list of customers.
 
     Args:
-      rows: of the recent customers, above 0.
-      reference_rows: of the training split, above 0.
-      bins: that the training split fills.
-    """
-    noise = (1 / rows + 1 / reference_rows) * chi_squared_quantile(CONFIDENCE, bins - 1)
-    return max(RULE_OF_THUMB, noise)
-
-
-def chi_squared_quantile(probability: float, degrees: int) -> float:
-    """Within 1 % of `scipy.stats.chi2.ppf` from 0.95 up; 0 for 0 degrees (Wilson and Hilferty 1931)."""
-    if degrees < 1:
-        return 0.0
-    variance = 2 / (9 * degrees)
-    return degrees * (1 - variance + NormalDist().inv_cdf(probability) * variance**0.5) ** 3
-
-
-def _shift(bins: Bins, reference: np.ndarray, recent: np.ndarray) -> Shift:
-    then, now = bins.comparable(reference), bins.comparable(recent)
-    rows, filled = int(now.sum()), int((then > 0).sum())
-    line = alarm_line(max(rows, 1), max(int(then.sum()), 1), filled)
-    p, q = _shares(then, PSEUDO_COUNT), _shares(now, PSEUDO_COUNT)
-    psi = float(((q - p) * np.log(q / p)).sum())
-    l_infinity = float(np.abs(_shares(now) - _shares(then)).max())
-    return Shift(psi, line, l_infinity, bins.shares(recent), psi > line if rows >= MIN_ROWS else None)
-
-
-def _shares(counts: np.ndarray, pseudo_count: float = 0.0) -> np.ndarray:
-    counts = counts + pseudo_count
-    return counts / max(counts.sum(), 1)
-
-
-def read(file: Path, profile: Profile) -> Counts:
-    """Counts the customers of a CSV file, in constant memory.
-
-    Args:
-      file: UTF-8 with a header; cells separated by `,`, `;`, tab or `|`. It needs the columns that the profile has, in
-        any order, and may have `probability` if the customers have been scored. Other columns are ignored.
-      profile: of the model that the customers are for.
+      file: a CSV file with the columns of the model's contract that are known before the call. It may have other
+        columns; SCORE is used if it is there.
+      folder: the model version to compare with.
 
     Raises:
-      BadFileError: the file cannot be read, lacks a column or rows, or a cell that should be a number is none.
+      BadFileError: the file, or a row of it, cannot be read.
+      NotReadyError: the version has no reference profile or no contract.
     """
-    counts = profile.counts()
+    profile = Profile.of_version(folder)
+    return measure(profile, _read(file, _contract(folder, profile), profile))
+
+
+def _contract(folder: ModelFolder, profile: Profile) -> Contract:
+    """The contract of a version; columns known only after the call that the model takes count as known before it."""
+    from data.contract import Contract, Role
+
     try:
-        with open(file, encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-            delimiter = max(",;\t|", key=header.count)
-            names = next(csv.reader([header], delimiter=delimiter), [])
-            lacking = [name for name in profile.features if name not in names]
-            if lacking:
-                raise BadFileError(f"{file}:1: the model takes columns that are not there: {', '.join(lacking)}")
-            rows = csv.reader(stream, delimiter=delimiter)
-            while batch := list(islice(rows, BATCH_ROWS)):
-                where = f"{file}:{rows.line_num + 2 - len(batch)}"
-                columns = _columns(batch, names, profile, where)
-                counts.add(columns, columns.get(SCORE))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadFileError(f"{file}: cannot be read: {error}") from error
-    if not counts.rows:
-        raise BadFileError(f"{file}: the file has no rows")
+        contract = Contract.model_validate_json(folder.extra(CONTRACT).read_bytes())
+    except (OSError, ValueError) as error:
+        raise NotReadyError(f"{folder.path}: the version has no contract; push the model again") from error
+    hidden = tuple(name for name in contract.after_call if name not in profile.features)
+    contract = contract.model_copy(update={"after_call": hidden})
+    if not set(profile.features) <= set(contract.columns(Role.CUSTOMERS)):
+        raise NotReadyError(f"{folder.path}: contract and profile have other features; push the model again")
+    return contract
+
+
+def _read(file: Path, contract: Contract, profile: Profile) -> Counts:
+    from data import reader
+    from data.contract import Role
+
+    counts = profile.counts()
+    for block in reader.read(file, contract, role=Role.CUSTOMERS, block_bytes=BLOCK_BYTES):
+        if block.bad:
+            raise BadFileError(str(block.bad[0]))
+        columns = {name: block.batch[name].to_numpy(zero_copy_only=False) for name in profile.features}
+        counts.add(columns, _scores(file, block.cells))
     return counts
 
 
-def _columns(batch: list[list[str]], names: list[str], profile: Profile, where: str) -> dict[str, np.ndarray]:
-    """The wanted columns of some rows; `where` is the place of the first one, right if no cell has a line break."""
+def _scores(file: Path, cells: pa.RecordBatch | None) -> np.ndarray | None:
+    if cells is None or SCORE not in cells.schema.names:
+        return None
     try:
-        texts = dict(zip(names, zip(*batch, strict=True), strict=True))
+        scores = np.array(cells[SCORE].to_pylist(), np.float32)
     except ValueError as error:
-        raise BadFileError(f"{where}: expected {len(names)} cells in this row and the following ones") from error
-    columns = {}
-    for name in [*profile.features, *([SCORE] if SCORE in texts else [])]:
-        if name == SCORE or isinstance(profile.features[name], NumberBins):
-            try:
-                columns[name] = np.array([text.strip() or "nan" for text in texts[name]], np.float32)
-            except ValueError as error:
-                raise BadFileError(f"{where}: column {name!r}, here or below: {error}, expected a number") from error
-        else:
-            columns[name] = np.array(texts[name], object)
-    return columns
+        raise BadFileError(f"{file}: column {SCORE!r}: {error}, expected a number") from error
+    if not np.isfinite(scores).all():
+        raise BadFileError(f"{file}: column {SCORE!r}: not every score is finite, expected a number")
+    return scores
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring.drift", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="CSV file of customers")
-    parser.add_argument("--model", type=Path, help="version folder; default: the newest that was pushed")
+    parser.add_argument("--model", default=PURCHASE_MODEL.name, help="name of the model, default %(default)s")
+    parser.add_argument("--version", type=int, help="number of the version, default the newest")
+    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
     arguments = parser.parse_args()
-    version = arguments.model or pushed.newest()
-    try:
-        profile = pushed.profile(version) if version else None
-        if profile is None:
-            raise BadFileError(f"{version or pushed.MODELS}: no model with a reference profile; run the pipeline first")
-        found = measure(profile, read(arguments.file, profile))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    _show(found, arguments.file, version)
-    return 0
+    models = serving_folder(arguments.artifacts, arguments.model)
+    return guarded(lambda: _run(arguments.file, models, arguments.version))
 
 
-def _show(found: Drift, file: Path, version: Path) -> None:
+def _run(file: Path, models: Path, version: int | None) -> int:
     from rich.console import Console
+
+    folder = newest(models)
+    if folder is None:
+        raise NotReadyError(f"{models}: no model has been pushed yet; run the pipeline first")
+    if version is not None:
+        folder = ModelFolder(models / str(version))
+        if not folder.path.is_dir():
+            raise NotReadyError(f"{models}: there is no version {version}")
+    drift = of_list(file, folder)
+    console = Console()
+    console.width = max(console.width, LEAST_WIDTH)
+    console.print(f"{file.name}: {drift.rows:,} customers against the training split of version {folder.path.name}")
+    console.print(_table(drift))
+    if drift.score:
+        console.print(f"Mean score {drift.mean_score:.4f}, in training {drift.reference_mean_score:.4f}")
+    if drift.rows < MIN_ROWS:
+        console.print(f"No verdict: fewer than {MIN_ROWS} rows.")
+    return DONE
+
+
+def _table(drift: Drift) -> Table:
+    """The figures of each feature, the largest PSI first. Only the column of names gives way on a narrow screen."""
+    from rich import box
     from rich.table import Table
 
-    console = Console()
-    table = Table(title=f"{file.name}: {found.rows:,} customers against the training split of version {version.name}")
-    for heading in ("feature", "PSI", "line", "L-inf", "missing", "unseen", "out of range", ""):
-        table.add_column(heading, justify="left" if heading in ("feature", "") else "right", no_wrap=True)
-    shifts = sorted(found.features.items(), key=lambda item: -item[1].psi)
-    for name, shift in [*shifts, *([("(score)", found.score)] if found.score else [])]:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("feature", overflow="ellipsis")
+    for heading in ("PSI", "alarm\nline", "L-inf", "missing", "unseen", "out of\nrange"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    shifts: list[tuple[str, Shift]] = sorted(drift.features.items(), key=lambda item: -item[1].psi)
+    if drift.score:
+        shifts.append(("(score)", drift.score))
+    for name, shift in shifts:
+        figures = [f"{value:.3f}" for value in (shift.psi, shift.line, shift.l_infinity)]
         shares = [f"{shift.shares[kind]:.1%}" if kind in shift.shares else "" for kind in SHARES]
-        verdict = {None: "too few rows", True: "[red]moved", False: ""}[shift.alarm]
-        table.add_row(name, f"{shift.psi:.3f}", f"{shift.line:.3f}", f"{shift.l_infinity:.3f}", *shares, verdict)
-    console.print(table)
-    if found.score:
-        console.print(f"Mean score {found.mean_score:.4f}, in training {found.reference_mean_score:.4f}")
+        table.add_row(name, *figures, *shares, "[red]moved" if shift.alarm else "")
+    return table
 
 
 if __name__ == "__main__":

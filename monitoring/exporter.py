@@ -1,8 +1,8 @@
-"""Exports to Prometheus what a model server does not: `python -m monitoring.exporter`.
+"""Exports to Prometheus what a model server does not tell: `python -m monitoring.exporter`.
 
-A sidecar for TensorFlow Serving or the embedded server: memory and CPU of the serving process, the state of each
-version, a golden request, the quality of the served version when it was pushed, and drift. Everything is measured
-when Prometheus asks. A server that is down makes gauges 0 or absent, never an error.
+The exporter runs beside TensorFlow Serving or the embedded server. It exports memory and CPU of the serving process,
+the state of each version, the result of a golden request, the quality of the served version on its test split, and
+drift. It measures when Prometheus scrapes it. While the server is down, gauges are 0 or absent.
 """
 
 from __future__ import annotations
@@ -15,19 +15,29 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server
 
-from monitoring import pushed
+from data.command import DONE, guarded
+from data.errors import NotReadyError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS
 from monitoring.collector import ModelCollector, Settings
 
 log = logging.getLogger("monitoring.exporter")
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
-    """Answers scrapes until SIGTERM or SIGINT. Raises OSError where the port is taken."""
+    """Answers scrapes until SIGTERM or SIGINT.
+
+    Raises:
+      NotReadyError: the port cannot be opened.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     registry.register(ModelCollector(settings))
-    server, _ = start_http_server(port, host, registry)
+    try:
+        server, _ = start_http_server(port, host, registry)
+    except OSError as error:
+        raise NotReadyError(f"cannot listen at {host}:{port}: {error.strerror}") from error
     log.info("metrics at http://%s:%d/metrics", host, port)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,22 +48,23 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring.exporter", description=__doc__.splitlines()[0])
-    parser.add_argument("--server", default="http://localhost:8501", help="default %(default)s")
-    parser.add_argument("--model", default="purchase-model", help="default %(default)s")
-    parser.add_argument("--models", type=Path, default=pushed.MODELS, help="folder of version folders")
-    parser.add_argument("--runs", type=Path, default=pushed.RUNS, help="folder of pipeline runs")
-    parser.add_argument("--watch", type=Path, metavar="FOLDER", help="measure the drift of CSV files put here")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at, default %(default)s")
-    parser.add_argument("--port", type=int, default=9109, help="default %(default)s")
-    arguments = vars(parser.parse_args())
-    host, port = arguments.pop("host"), arguments.pop("port")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    try:
-        serve(Settings(**arguments), host, port)
-    except OSError as error:
-        log.error("cannot listen at %s:%d: %s", host, port, error.strerror)
-        return 1
-    return 0
+    parser.add_argument("--server", default="http://localhost:8501", help="URL of the server, default %(default)s")
+    parser.add_argument("--model", default=PURCHASE_MODEL.name, help="name of the model, default %(default)s")
+    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
+    parser.add_argument(
+        "--watch", type=Path, metavar="FOLDER", help="measure the drift of the CSV files in this folder"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on, default %(default)s")
+    parser.add_argument("--port", type=int, default=9109, help="port to listen on, default %(default)s")
+    arguments = parser.parse_args()
+    settings = Settings(arguments.server, arguments.model, arguments.artifacts, arguments.watch)
+
+    def body() -> int:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+        serve(settings, arguments.host, arguments.port)
+        return DONE
+
+    return guarded(body)
 
 
 if __name__ == "__main__":

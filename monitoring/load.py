@@ -7,42 +7,61 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
+from analysis.profile import Profile
 from data import contract as contracts
 from data import sample
 
 Customer = dict[str, Any]
 BATCH = (1, 1, 1, 1, 5, 20, 100)
-"""Rows of a request, drawn at random: mostly single customers, now and then a list."""
+"""Rows of a request, drawn at random: mostly single customers, sometimes a list."""
+
+
+def demonstration_customers(profile: Profile, count: int, seed: int) -> list[Customer]:
+    """Varied rows for any model, as REST instances.
+
+    A model with the columns of the synthetic sample gets rows of the sample. For other models each column is drawn from
+    the reference profile, independently of the others: no feature drifts, but the score may, as the columns are no
+    longer correlated.
+    """
+    if takes_synthetic_customers(profile.features):
+        return synthetic_customers(count, seed, list(profile.features))
+    return _instances(profile.draw(count, np.random.default_rng(seed)))
 
 
 def synthetic_customers(count: int, seed: int, features: Sequence[str]) -> list[Customer]:
-    """Rows of the synthetic sample as JSON instances, in random order."""
+    """Rows of the synthetic sample in random order, as REST instances with these features."""
     customers: list[Customer] = []
     for chunk in sample.draw(count, seed):
-        columns = [chunk[name].tolist() for name in features]
-        customers += [dict(zip(features, row, strict=True)) for row in zip(*columns, strict=True)]
+        customers += _instances({name: chunk[name] for name in features})
     random.Random(seed).shuffle(customers)
     return customers
 
 
-def takes_synthetic_customers(features: Sequence[str]) -> bool:
-    """Whether the synthetic sample has a model's inputs."""
+def takes_synthetic_customers(features: Sequence[str] | Mapping[str, Any]) -> bool:
+    """Whether the synthetic sample has all features of a model."""
     return set(features) <= set(contracts.load("bank-full").features(with_after_call=True))
 
 
+def _instances(columns: Mapping[str, np.ndarray]) -> list[Customer]:
+    values = (column.tolist() for column in columns.values())
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
 class Load:
-    """Requests in a thread of its own, over and over the same customers, until stopped.
+    """Sends the same customers again and again, in a thread of its own, until the context ends.
 
     Args:
       url: of the server.
       model: its name.
-      customers: JSON instances.
-      requests_per_second: how many to aim at.
+      customers: REST instances.
+      requests_per_second: rate to aim at.
     """
 
     def __init__(self, url: str, model: str, customers: Sequence[Customer], requests_per_second: float) -> None:
@@ -66,7 +85,7 @@ class Load:
     def _run(self) -> None:
         draw = random.Random(0)
         connection = http.client.HTTPConnection(self._address, timeout=10)
-        rows = iter(())
+        rows: Iterator[Customer] = iter(())
         while not self._stop.is_set():
             started = time.monotonic()
             batch = list(islice(rows, draw.choice(BATCH)))

@@ -1,8 +1,7 @@
 """Draws the dashboards as pictures for the documentation: `python -m monitoring.pictures`.
 
-Grafana shows more, and moves; the pictures show what the same queries return from a real Prometheus. For that a load
-test runs first, of some minutes: few requests, many, a new version meanwhile, then only customers from the end of the
-synthetic sample.
+A picture shows what the queries of a dashboard return from a real Prometheus during a load test of some minutes: few
+requests, many, many while a new version is pushed, then few with customers from the end of the synthetic sample only.
 """
 
 from __future__ import annotations
@@ -15,15 +14,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 
+from analysis.profile import Profile
 from data import sample
-from data.errors import NotReadyError, UserError
-from monitoring import dashboards, pushed, query
-from monitoring.dashboards import WIDTH, Panel, Row
+from data.command import DONE, guarded
+from data.errors import NotReadyError
+from data.paths import ARTIFACTS
+from monitoring import query
+from monitoring.dashboards import DASHBOARDS
+from monitoring.dashboards.builder import WIDTH, Panel, Row, layout
 from monitoring.load import Customer, Load, synthetic_customers, takes_synthetic_customers
 from monitoring.stack import Stack
 
@@ -31,20 +34,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = Path(__file__).parent / "pictures"
-DASHBOARDS = {"service.png": dashboards.SERVICE, "model-and-data.png": dashboards.MODEL}
 POINTS = 150
 INTERVAL_SECONDS = 2
 RATE_WINDOW = "20s"
 CELL_INCHES = (0.75, 0.32)
 """Width and height of one cell of a dashboard's grid."""
 LATER_SHARE = 0.2
-"""Of the synthetic sample, in date order, those that count as later customers."""
+"""Share of the synthetic sample, at its end, whose rows are the later customers."""
 
 Named = list[tuple[str, query.Series]]
+"""Series with the text of their legend."""
 
 
 class Recorded:
-    """Answers of a Prometheus to the queries of panels, between two Unix times."""
+    """The answers of a Prometheus to the queries of panels, between two Unix times."""
 
     def __init__(self, url: str, start: float, end: float) -> None:
         self._url = url
@@ -52,17 +55,20 @@ class Recorded:
         self._end = end
 
     def series(self, panel: Panel) -> Named:
-        """Legend and values over time, in seconds since the start, of each series."""
-        found = []
+        """The series of a panel; the times are in seconds since the start."""
+        named = []
         for legend, expression in panel.queries.items():
             expression = re.sub(r"\$(job|instance|model|source)\b", ".+", expression)
             expression = expression.replace("$__rate_interval", RATE_WINDOW)
             step = max((self._end - self.start) / POINTS, 1)
             for series in query.over_time(self._url, expression, self.start, self._end, step):
-                labels = series.labels
-                name = re.sub(r"{{(\w+)}}", lambda match, labels=labels: labels.get(match[1], ""), legend).strip()
-                found.append((name, query.Series(labels, [(at - self.start, value) for at, value in series.samples])))
-        return found
+                samples = [(at - self.start, value) for at, value in series.samples]
+                named.append((_fill_in(legend, series.labels), query.Series(series.labels, samples)))
+        return named
+
+
+def _fill_in(legend: str, labels: dict[str, str]) -> str:
+    return re.sub(r"{{(\w+)}}", lambda match: labels.get(match[1], ""), legend).strip()
 
 
 def draw(rows: Sequence[Row], recorded: Recorded, file: Path) -> None:
@@ -70,9 +76,9 @@ def draw(rows: Sequence[Row], recorded: Recorded, file: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    placed, height = dashboards.layout(rows)
+    placed, height = layout(rows)
     wide, high = CELL_INCHES
-    figure = Figure((WIDTH * wide, height * high), layout="none", facecolor="#f4f5f5")
+    figure = Figure((WIDTH * wide, height * high), facecolor="#f4f5f5")
     FigureCanvasAgg(figure)
     for place, item in placed:
         left, bottom = place["x"] / WIDTH, 1 - (place["y"] + place["h"]) / height
@@ -89,11 +95,11 @@ def draw(rows: Sequence[Row], recorded: Recorded, file: Path) -> None:
 
 
 def _lines(axes: Axes, panel: Panel, series: Named) -> None:
-    for name, found in series:
+    for name, curve in series:
         dashed = "line" in name or name in ("training", "limit")
         if name == "limit" and panel.unit == "bytes":
             continue  # the limit of a large host would flatten the curve
-        at, values = zip(*found.samples, strict=True)
+        at, values = zip(*curve.samples, strict=True)
         axes.plot(np.array(at) / 60, np.array(values) * _scale(panel)[0], "--" if dashed else "-", label=name, lw=1.3)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.15)
     axes.set_ylabel(_scale(panel)[1], fontsize=8)
@@ -119,7 +125,7 @@ def _stat(axes: Axes, panel: Panel, series: Named) -> None:
 
 
 def _bars(axes: Axes, panel: Panel, series: Named) -> None:
-    bars = [(name, found.samples[-1][1] * _scale(panel)[0]) for name, found in series]
+    bars = [(name, curve.samples[-1][1] * _scale(panel)[0]) for name, curve in series]
     if panel.options["orientation"] == "vertical":
         bars.sort(key=lambda bar: float(bar[0]))
         axes.bar([name for name, _ in bars], [value for _, value in bars], color=_COLORS["blue"])
@@ -136,9 +142,9 @@ def _bars(axes: Axes, panel: Panel, series: Named) -> None:
 
 
 def _heatmap(axes: Axes, panel: Panel, series: Named) -> None:
-    """Buckets are cumulative; what is drawn is the difference to the one below."""
+    """Draws the differences of neighbouring buckets, since Prometheus's buckets are cumulative."""
     ordered = sorted(series, key=lambda item: float(item[0]))
-    cumulated = np.array([[value for _, value in found.samples] for _, found in ordered])
+    cumulated = np.array([[value for _, value in curve.samples] for _, curve in ordered])
     counts = np.diff(cumulated, axis=0, prepend=0)
     limits = np.array([float(name) for name, _ in ordered])
     kept = (counts.sum(axis=1) > 0) & np.isfinite(limits)
@@ -154,8 +160,8 @@ def _heatmap(axes: Axes, panel: Panel, series: Named) -> None:
 
 
 def _timeline(axes: Axes, panel: Panel, series: Named) -> None:
-    for height, (name, found) in enumerate(series):
-        minutes = [at / 60 for at, _ in found.samples]
+    for height, (name, curve) in enumerate(series):
+        minutes = [at / 60 for at, _ in curve.samples]
         axes.plot(minutes, [height] * len(minutes), lw=16, solid_capstyle="butt", alpha=0.5)
         axes.text(minutes[0], height, f" {name}", fontsize=8, va="center")
     axes.set_yticks([])
@@ -180,9 +186,8 @@ def _scale(panel: Panel) -> tuple[float, str]:
     return _SCALES.get(panel.unit, (1, ""))
 
 
-def load_test(stack: Stack, seconds: float) -> None:
+def load_test(stack: Stack, features: Sequence[str], seconds: float) -> None:
     """Four phases of equal length: 10 requests per second, 100, 100 with a new version, then 10 of later customers."""
-    features = list(_golden_request(stack)["instances"][0])
     customers = synthetic_customers(sample.ROWS, sample.SEED + 1, features)
     for group, rate, push in (
         (customers, 10, False),
@@ -190,18 +195,18 @@ def load_test(stack: Stack, seconds: float) -> None:
         (customers, 100, True),
         (_later_customers(features), 10, False),
     ):
-        with Load(stack.server_url, "purchase-model", group, rate):
+        with Load(stack.server_url, stack.model, group, rate):
             if push:
-                _push_again(stack.models)
+                _push_again(stack)
             time.sleep(seconds / 4)
 
 
-def _push_again(models: Path) -> None:
+def _push_again(stack: Stack) -> None:
     """Copies the newest version to the next number, as a push would."""
-    newest = pushed.newest(models)
-    partial = models / "partial"
-    shutil.copytree(newest, partial)
-    partial.rename(models / str(int(newest.name) + 1))
+    newest = stack.version()
+    partial = stack.models / "partial"
+    shutil.copytree(newest.path, partial)
+    partial.rename(stack.models / str(newest.version + 1))
 
 
 def _later_customers(features: Sequence[str]) -> list[Customer]:
@@ -212,39 +217,34 @@ def _later_customers(features: Sequence[str]) -> list[Customer]:
     return [dict(zip(features, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _golden_request(stack: Stack) -> dict[str, Any]:
-    return pushed.golden(pushed.newest(stack.models))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring.pictures", description=__doc__.splitlines()[0])
-    parser.add_argument("--artifacts", type=Path, default=pushed.ROOT / "artifacts", help="as given to pipeline.run")
+    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
     parser.add_argument("--minutes", type=float, default=9, help="length of the load test, default %(default)g")
     parser.add_argument("--out", type=Path, default=FOLDER, help="default %(default)s")
     arguments = parser.parse_args()
-    artifacts = arguments.artifacts.resolve()
-    newest = pushed.newest(artifacts / "serving" / "purchase-model")
+    return guarded(lambda: _run(arguments.artifacts.resolve(), arguments.minutes * 60, arguments.out))
+
+
+def _run(artifacts: Path, seconds: float, out: Path) -> int:
     console = Console()
-    try:
-        if newest is None:
-            raise NotReadyError(f"{artifacts}: no model has been pushed yet; run `make run` first")
-        with tempfile.TemporaryDirectory() as folder:
-            models = Path(folder) / "models"
-            shutil.copytree(newest, models / newest.name)
-            stack = Stack(models, artifacts / "runs", Path(folder) / "stack", interval=INTERVAL_SECONDS)
-            with stack, console.status("load test ..."):
-                if not takes_synthetic_customers(_golden_request(stack)["instances"][0]):
-                    raise NotReadyError(f"{models}: the model does not take the synthetic sample's columns")
-                start = time.time()
-                load_test(stack, arguments.minutes * 60)
-                recorded = Recorded(stack.prometheus_url, start, time.time())
-                for name, rows in DASHBOARDS.items():
-                    draw(rows, recorded, arguments.out / name)
-                    console.print(arguments.out / name)
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    version = Stack(artifacts, out).version()
+    features = list(Profile.of_version(version).features)
+    if not takes_synthetic_customers(features):
+        raise NotReadyError(f"{version.path}: the model does not take the synthetic sample's columns")
+    with tempfile.TemporaryDirectory() as name:
+        stack = Stack(Path(name) / "artifacts", Path(name) / "stack", interval=INTERVAL_SECONDS)
+        shutil.copytree(version.path, stack.models / version.path.name)
+        (stack.artifacts / "runs").symlink_to(artifacts / "runs")
+        with stack, console.status("load test ..."):
+            start = time.time()
+            load_test(stack, features, seconds)
+            recorded = Recorded(stack.prometheus_url, start, time.time())
+            for dashboard in DASHBOARDS:
+                file = out / f"{dashboard.name}.png"
+                draw(dashboard.rows, recorded, file)
+                console.print(file)
+    return DONE
 
 
 if __name__ == "__main__":

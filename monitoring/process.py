@@ -1,4 +1,4 @@
-"""Memory, CPU, threads and open files of the process that serves, which TensorFlow Serving does not tell."""
+"""Memory, CPU, threads and open files of the serving process, which TensorFlow Serving does not export."""
 
 from __future__ import annotations
 
@@ -9,29 +9,36 @@ from pathlib import Path
 import psutil
 
 SERVER_NAMES = ("tensorflow_model_server", "tensorflow_mode")
-"""TF Serving's binary by its command line, or cut at 15 characters as the kernel keeps it."""
+"""TensorFlow Serving's binary, and its name cut at 15 characters as the kernel keeps it."""
 SERVER_MODULE = ["-m", "serving"]
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process uses now. None where the system does not let us see it."""
+    """What a process uses now.
+
+    Attributes:
+      resident_bytes: resident memory (RSS).
+      limit_bytes: memory limit of the process's container, or else the memory of the machine.
+      cpu_seconds: CPU time since the start.
+      threads: number of threads.
+      open_files: number of open file descriptors; None for a process of another user.
+      started: Unix time in seconds.
+    """
 
     resident_bytes: int
     limit_bytes: int
-    """Memory limit of the process's container, or else all memory of the machine."""
     cpu_seconds: float
     threads: int
     open_files: int | None
     started: float
-    """Unix time in seconds."""
 
 
 class ServerProcess:
-    """The process of a model server on this machine, found again whenever it has been restarted.
+    """The process of a model server on this machine; it is looked up again after a restart.
 
     Args:
-      port: at which it listens; tells several servers apart.
+      port: on which the server listens, to tell several servers apart.
     """
 
     def __init__(self, port: int) -> None:
@@ -39,7 +46,7 @@ class ServerProcess:
         self._process: psutil.Process | None = None
 
     def usage(self) -> Usage | None:
-        """None while there is no such process."""
+        """What the process uses now; None while there is no such process."""
         if self._process is None or not self._process.is_running():
             self._process = self._find()
         if self._process is None:
@@ -52,17 +59,11 @@ class ServerProcess:
                     limit_bytes=_memory_limit(self._process.pid),
                     cpu_seconds=cpu.user + cpu.system,
                     threads=self._process.num_threads(),
-                    open_files=self._open_files(),
+                    open_files=_open_files(self._process),
                     started=self._process.create_time(),
                 )
         except psutil.Error:
             self._process = None
-            return None
-
-    def _open_files(self) -> int | None:
-        try:
-            return self._process.num_fds()
-        except psutil.AccessDenied:
             return None
 
     def _find(self) -> psutil.Process | None:
@@ -70,8 +71,11 @@ class ServerProcess:
         return next((process for process in candidates if self._may_listen(process)), None)
 
     def _may_listen(self, process: psutil.Process) -> bool:
-        """False where another port is seen; neither sockets of another user's process nor those of another network
-        can be, as when a container shares the server's processes only."""
+        """Whether the process listens on the port, or its sockets cannot be seen.
+
+        They cannot be seen for a process of another user, and for one in another network, as when the exporter's
+        container shares only the processes of the server's container.
+        """
         try:
             if _network(process.pid) != _network("self"):
                 return True
@@ -87,6 +91,13 @@ def _is_server(info: dict) -> bool:
     command = info["cmdline"] or []
     at = command.index("-m") if "-m" in command else len(command)
     return info["name"] in SERVER_NAMES or command[at : at + 2] == SERVER_MODULE
+
+
+def _open_files(process: psutil.Process) -> int | None:
+    try:
+        return process.num_fds()
+    except psutil.AccessDenied:
+        return None
 
 
 def _network(pid: int | str) -> str:

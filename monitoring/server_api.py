@@ -1,4 +1,4 @@
-"""What a model server answers over REST, whether TensorFlow Serving or `python -m serving`."""
+"""Asks a model server over its REST API, which TensorFlow Serving and `python -m serving` share."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from data.errors import ServiceError
+
 TIMEOUT_SECONDS = 3
-"""For one answer; a scrape needs three and Prometheus waits ten seconds."""
-
-
-class NoAnswerError(Exception):
-    """The server cannot be reached, refuses, or answers with something else than expected."""
+"""For each answer. A scrape needs three answers, and Prometheus waits ten seconds for a scrape."""
 
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """One version of a model."""
+    """The status of one version of a model.
+
+    Attributes:
+      version: its number.
+      state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
+      error_code: `OK`, or why the version could not be loaded.
+    """
 
     version: str
     state: str
-    """`AVAILABLE`, `LOADING`, `START`, `UNLOADING` or `END`."""
     error_code: str
-    """`OK` or why it could not be loaded."""
 
 
 class ServerApi:
-    """Asks one server about one model.
+    """One model on one server.
 
     Args:
-      url: such as http://localhost:8501.
+      url: of the server, such as http://localhost:8501.
       model: its name.
     """
 
@@ -41,21 +43,32 @@ class ServerApi:
         self._model = model
 
     def versions(self) -> list[VersionStatus]:
-        """Every version the server knows: none while nothing has been pushed. Raises NoAnswerError."""
+        """The status of each version that the server knows; none before the first push.
+
+        Raises:
+          ServiceError: the server does not answer, or its answer is not a status.
+        """
         try:
-            found = _ask(f"{self._url}/v1/models/{self._model}")["model_version_status"]
-            return [VersionStatus(v["version"], v["state"], v["status"]["error_code"]) for v in found]
-        except NoAnswerError as error:
+            statuses = _ask(f"{self._url}/v1/models/{self._model}")["model_version_status"]
+            return [VersionStatus(s["version"], s["state"], s["status"]["error_code"]) for s in statuses]
+        except ServiceError as error:
             if _knows_no_version(error.__cause__):
                 return []
             raise
         except (KeyError, TypeError) as error:
-            raise NoAnswerError(f"unexpected status: {error}") from error
+            raise ServiceError(f"unexpected status: {error}") from error
 
-    def predict(self, instances: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], float]:
-        """Predictions, one for each instance, and the seconds they took. Raises NoAnswerError.
+    def predict(self, instances: list[dict[str, Any]]) -> tuple[list[Any], float]:
+        """Asks for predictions; a header tells the embedded server not to count these rows among the customers.
 
-        The header keeps the embedded server from counting these rows among the customers.
+        Args:
+          instances: rows as a REST request has them.
+
+        Returns:
+          One prediction for each row, and the seconds that the request took.
+
+        Raises:
+          ServiceError: the server does not answer, or its answer has no predictions.
         """
         body = json.dumps({"instances": instances}).encode()
         started = time.perf_counter()
@@ -64,25 +77,25 @@ class ServerApi:
         try:
             return answer["predictions"], seconds
         except (KeyError, TypeError) as error:
-            raise NoAnswerError(f"no predictions in the answer: {error}") from error
+            raise ServiceError(f"no predictions in the answer: {error}") from error
 
     def recent(self) -> dict[str, Any]:
-        """Profile and recent counts as the embedded server keeps them; TensorFlow Serving has no such page.
+        """The counts of recent customers, which only the embedded server keeps.
 
         Returns:
-          `{"version": "3", "profile": ..., "recent": ...}`, the latter two as analysis/profile.py writes them.
+          `{"version": "3", "profile": ..., "recent": ...}` with documents of `analysis.profile`.
 
         Raises:
-          NoAnswerError: no answer, or the model has no profile.
+          ServiceError: the server does not answer, or it has no counts of this model.
         """
         try:
             return _ask(f"{self._url}/monitoring/profile")[self._model]
         except (KeyError, TypeError) as error:
-            raise NoAnswerError(f"no profile: {error}") from error
+            raise ServiceError(f"no profile: {error}") from error
 
 
 def _knows_no_version(error: BaseException | None) -> bool:
-    """Whether a model server has said so; anything else answers 404 with a page."""
+    """Whether a model server answered 404; other servers do so with a page instead of JSON."""
     if not isinstance(error, urllib.error.HTTPError) or error.code != 404:
         return False
     return error.headers.get_content_type() == "application/json"
@@ -94,4 +107,4 @@ def _ask(url: str, body: bytes | None = None, headers: dict[str, str] | None = N
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             return json.load(response)
     except (OSError, ValueError) as error:
-        raise NoAnswerError(str(error)) from error
+        raise ServiceError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Server, exporter and a real Prometheus as processes, without Docker."""
+"""Runs the server, the exporter and a real Prometheus as processes, without Docker."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from data.errors import NotReadyError
-from monitoring import pushed
+from data.model_folder import ModelFolder, newest
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ROOT, serving_folder
 
 CONFIG = Path(__file__).parent / "prometheus"
-MONITORING_CONFIG = pushed.ROOT / "serving" / "container" / "monitoring.config"
+MONITORING_CONFIG = ROOT / "serving" / "container" / "monitoring.config"
 START_SECONDS = 90
 STOP_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where each process listens, on 127.0.0.1 (the server on every address)."""
+    """The ports of the three processes, on 127.0.0.1."""
 
     server: int = 8501
     exporter: int = 9109
@@ -35,22 +37,27 @@ class Ports:
 
 @dataclass
 class Stack:
-    """The three processes; a context manager that stops them.
+    """The three processes; a context manager that starts and stops them.
 
     Attributes:
-      models: folder of version folders; at least one version must be there.
-      runs: folder of pipeline runs.
-      folder: for configuration, Prometheus's data and each process's output; emptied at the start.
-      ports: where to listen.
-      interval: seconds between scrapes and between evaluations.
+      artifacts: the folder that pipeline runs write to; a version of the model must be there.
+      folder: for the configuration, Prometheus's data and the output of each process; emptied at the start.
+      model: its name.
+      ports: of the processes.
+      interval: seconds between scrapes and between evaluations of rules.
     """
 
-    models: Path
-    runs: Path
+    artifacts: Path
     folder: Path
+    model: str = PURCHASE_MODEL.name
     ports: Ports = field(default_factory=Ports)
     interval: int = 5
     processes: dict[str, subprocess.Popen] = field(default_factory=dict, init=False)
+
+    @property
+    def models(self) -> Path:
+        """The folder of the model's versions."""
+        return serving_folder(self.artifacts, self.model)
 
     @property
     def server_url(self) -> str:
@@ -78,16 +85,26 @@ class Stack:
         for name in list(self.processes):
             self.stop(name)
 
+    def version(self) -> ModelFolder:
+        """The newest version of the model.
+
+        Raises:
+          NotReadyError: no version has been pushed.
+        """
+        folder = newest(self.models)
+        if folder is None:
+            raise NotReadyError(f"{self.models}: no model has been pushed yet; run `make run` first")
+        return folder
+
     def configure(self) -> None:
         """Copies Prometheus's configuration and points it at these processes.
 
         Raises:
-          NotReadyError: Prometheus is not installed, no model has been pushed, or a port is taken.
+          NotReadyError: Prometheus is not installed, no version has been pushed, or a port is taken.
         """
         if shutil.which("prometheus") is None:
             raise NotReadyError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
-        if pushed.newest(self.models) is None:
-            raise NotReadyError(f"{self.models}: no model has been pushed yet; run `make run` first")
+        self.version()
         for name, port in vars(self.ports).items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -108,16 +125,16 @@ class Stack:
         """Starts `server`, `exporter` or `prometheus` and waits until it answers.
 
         Raises:
-          NotReadyError: it ended or did not answer in time; the file with its output is named.
+          NotReadyError: the process ended or did not answer in time; the message names the file with its output.
         """
         log = self.folder / f"{name}.log"
         with open(log, "ab") as output:
             self.processes[name] = subprocess.Popen(
                 self._command(name),
-                cwd=pushed.ROOT,
+                cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this program, which then stops them in order
+                start_new_session=True,  # Ctrl-C reaches only this program, which then stops the others in order
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         url = {
@@ -145,13 +162,13 @@ class Stack:
         if name == "server":
             return [
                 *(sys.executable, "-m", "serving", f"--rest_api_port={self.ports.server}"),
-                *("--model_name=purchase-model", f"--model_base_path={self.models}"),
+                *(f"--model_name={self.model}", f"--model_base_path={self.models}"),
                 f"--monitoring_config_file={MONITORING_CONFIG}",
             ]
         if name == "exporter":
             return [
                 *(sys.executable, "-m", "monitoring.exporter", "--server", self.server_url),
-                *("--port", str(self.ports.exporter), "--models", str(self.models), "--runs", str(self.runs)),
+                *("--port", str(self.ports.exporter), "--model", self.model, "--artifacts", str(self.artifacts)),
             ]
         return [
             *("prometheus", f"--config.file={self.folder / 'prometheus.yml'}"),
@@ -160,7 +177,7 @@ class Stack:
             "--log.level=warn",
         ]
 
-    def _write(self, name: str, content: object) -> None:
+    def _write(self, name: str, content: Any) -> None:
         (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
 
 
@@ -168,5 +185,5 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return response.status == 200
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False

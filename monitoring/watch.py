@@ -1,4 +1,4 @@
-"""Measures the drift of customer lists as they are put into a folder, for servers that keep no profile themselves."""
+"""Measures the drift of customer lists in a folder, for servers that keep no counts of recent customers."""
 
 from __future__ import annotations
 
@@ -7,49 +7,50 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis.profile import Profile
+from analysis.drift import Drift
 from data.errors import UserError
-from monitoring import drift
+from data.model_folder import ModelFolder
+from monitoring.drift import of_list
 
 log = logging.getLogger("monitoring.watch")
 
 NEWEST = 3
-"""Lists that are reported; older ones would only add series to Prometheus."""
+"""Number of lists that are reported; each one adds series to Prometheus."""
 POLL_SECONDS = 5
 
 
 class WatchedFolder:
-    """The newest CSV files of a folder, each measured once, in a thread of its own so that no scrape waits.
+    """Measures each of the newest CSV files of a folder once, in a thread of its own so that no scrape waits.
 
     Args:
-      folder: may appear later.
-      profile: gives the profile to compare with, or None while there is none.
+      folder: of the customer lists; it may be created later.
+      version: returns the model version to compare with, or None while there is none.
     """
 
-    def __init__(self, folder: Path, profile: Callable[[], Profile | None]) -> None:
+    def __init__(self, folder: Path, version: Callable[[], ModelFolder | None]) -> None:
         self._folder = folder
-        self._profile = profile
-        self._measured: dict[tuple[str, int, int, int], drift.Drift | None] = {}
-        self._results: dict[str, drift.Drift | None] = {}
+        self._version = version
+        self._measured: dict[tuple[str, int, int, Path], Drift | None] = {}
+        self._results: dict[str, Drift | None] = {}
 
     def start(self) -> None:
-        """Looks into the folder every few seconds until the process ends."""
+        """Looks for new files every few seconds until the process ends."""
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
-    def results(self) -> dict[str, drift.Drift | None]:
-        """By file name, newest first; None for a file that cannot be read."""
+    def results(self) -> dict[str, Drift | None]:
+        """Drift by file name, newest file first; None for a file that cannot be measured."""
         return self._results
 
     def poll(self) -> None:
-        """Measures what is new or has changed."""
-        profile = self._profile()
-        if profile is None:
+        """Measures the files that are new or have changed."""
+        version = self._version()
+        if version is None:
             return
         measured, results = {}, {}
         for file in self._newest():
             status = file.stat()
-            key = (file.name, status.st_mtime_ns, status.st_size, id(profile))
-            measured[key] = self._measured[key] if key in self._measured else _measure(file, profile)
+            key = (file.name, status.st_mtime_ns, status.st_size, version.path)
+            measured[key] = self._measured[key] if key in self._measured else _measure(file, version)
             results[file.name] = measured[key]
         self._measured, self._results = measured, results
 
@@ -62,14 +63,14 @@ class WatchedFolder:
         while True:
             try:
                 self.poll()
-            except OSError as error:  # a file went while it was looked at
+            except OSError as error:  # a file was removed meanwhile
                 log.warning("%s: %s", self._folder, error)
             pause.wait(POLL_SECONDS)
 
 
-def _measure(file: Path, profile: Profile) -> drift.Drift | None:
+def _measure(file: Path, version: ModelFolder) -> Drift | None:
     try:
-        return drift.measure(profile, drift.read(file, profile))
+        return of_list(file, version)
     except UserError as error:
         log.warning("%s", error)
         return None

@@ -1,1 +1,1 @@
-"""What every HTML page is made of: charts, tables, number formats and style."""
+"""Shared parts of HTML pages: charts, tables, number formats, base template and style."""

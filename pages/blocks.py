@@ -1,4 +1,7 @@
-"""What a page is made of; a picture cannot be had without its numbers."""
+"""The parts of a page. A chart always comes with its table.
+
+The name of a part identifies it within the page, whatever its text says.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,39 @@ from pages.charts import Chart
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of texts; the first of each row names it."""
+class Paragraph:
+    """A paragraph of text."""
 
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts.
+
+    Attributes:
+      name: identifies the table.
+      caption: stands above it.
+      columns: headers.
+      rows: the first cell of a row is its header.
+      texts: indices of columns with words, which are aligned left; the others hold figures.
+      narrow: whether another table fits beside it.
+      marked: index of the row to highlight.
+    """
+
+    name: str
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     texts: frozenset[int] = frozenset({0})
-    """Columns that hold words and are set flush left; the others hold figures."""
     narrow: bool = False
-    """Whether another table fits beside it."""
     marked: int | None = None
-    """The row that the section is about."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, what it says, and its numbers."""
+    """A chart, what it says, and its numbers."""
 
     chart: Chart
     says: str
@@ -34,20 +53,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Command:
-    """Something to type into a terminal."""
+    """A line to type into a terminal."""
 
+    name: str
     line: str
 
 
-Block = str | Table | Figure | Command
-"""A string is a paragraph."""
+Block = Paragraph | Table | Figure | Command
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page under a heading of its own."""
+    """A part of the page with a heading; its name is its `id` and its place in links."""
 
     name: str
-    """Its address within the page."""
     title: str
     blocks: Sequence[Block]

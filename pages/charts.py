@@ -1,13 +1,13 @@
-"""Pictures as inline SVG: crisp at any size, coloured by the page's style sheet, named for those who do not see them.
+"""Charts as inline SVG, coloured by the page's style sheet and described for screen readers.
 
-Two kinds: curves over two axes, and one value per named row. Texts are escaped here, because the template takes the
-picture as it is.
+There are two kinds: curves over two axes, and one value for each named row. Texts are escaped here, because templates
+insert the SVG without escaping it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -19,7 +19,7 @@ _ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 152, 21
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, from where to where, and how its ticks read."""
+    """The label and the range of an axis, and how its ticks are written."""
 
     label: str
     low: float
@@ -33,30 +33,37 @@ class Axis:
         return [i * step for i in range(first, last + 1)]
 
     def place(self, value: float, start: float, end: float) -> float:
-        """Where a value lies between two coordinates; what is off the axis lies on its end."""
+        """The place of a value between two coordinates; a value off the axis is put on its end."""
         share = (value - self.low) / (self.high - self.low)
         return start + min(max(share, 0.0), 1.0) * (end - start)
 
 
 @dataclass(frozen=True)
 class Series:
-    """A curve, or points; what is None or NaN leaves a gap."""
+    """A curve, or points.
+
+    Attributes:
+      name: in the legend.
+      xs: horizontal values.
+      ys: vertical values; None or NaN leaves a gap.
+      style: one of the style sheet's colours s0 to s3; s0 is the model, s3 what it is compared with.
+      points: draws points instead of a curve.
+      dashed: draws the curve dashed.
+      bars: low and high end of an interval for each point.
+    """
 
     name: str
-    xs: Sequence[float]
-    ys: Sequence[float | None]
+    xs: Collection[float]
+    ys: Collection[float | None]
     style: int = 0
-    """Of the style sheet's colours s0 to s3; s0 is the model, s3 what it is compared with."""
     points: bool = False
-    """Draw the points and, if there are no bars, nothing between them."""
     dashed: bool = False
-    bars: Sequence[tuple[float, float]] = ()
-    """From where to where each point may lie."""
+    bars: Collection[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
 class Row:
-    """A named value, and from where to where it may lie."""
+    """A named value, with an interval around it."""
 
     name: str
     value: float | None
@@ -66,15 +73,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture and the legend that belongs to it."""
+    """An SVG and its legend; the name identifies it within the page."""
 
+    name: str
     title: str
     svg: Markup
     legend: Sequence[Series] = ()
 
 
 def around(label: str, values: Sequence[float | None], text: Callable[[float], str], zero: bool = False) -> Axis:
-    """An axis that holds all values that are known, with round ends; without any from 0 to 1."""
+    """An axis with round ends that holds all known values; from 0 to 1 where none is known."""
     known = [value for value in values if value is not None and math.isfinite(value)] + [0.0] * zero
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if low == high:
@@ -87,12 +95,12 @@ def curves(name: str, title: str, description: str, x: Axis, y: Axis, series: Se
     """Curves and points over two axes.
 
     Args:
-      name: of the picture within the page; letters, digits and hyphens.
-      title: what it shows.
-      description: what a reader who cannot see it needs to know.
-      x: horizontal.
-      y: vertical.
-      series: drawn in this order, so that the first lies lowest.
+      name: identifies the chart within the page; letters, digits and hyphens.
+      title: stands above the chart.
+      description: what the chart shows, for screen readers.
+      x: the horizontal axis.
+      y: the vertical axis.
+      series: drawn in this order, so the last one is on top.
     """
     left, right, top, bottom = _LEFT, WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
 
@@ -118,13 +126,13 @@ def curves(name: str, title: str, description: str, x: Axis, y: Axis, series: Se
             '<text transform="translate(12 {:.1f}) rotate(-90)" text-anchor="middle" class="label">{}</text>'
         ).format((top + bottom) / 2, y.label)
     )
-    for one in series:
-        parts += _drawn(one, across, up)
-    return Chart(title, _picture(name, title, description, _HEIGHT, parts), series)
+    for line in series:
+        parts += _drawn(line, across, up)
+    return Chart(name, title, _picture(name, title, description, _HEIGHT, parts), series)
 
 
 def rows(name: str, title: str, description: str, axis: Axis, entries: Sequence[Row], dots: bool = False) -> Chart:
-    """One value per row, as bars from zero, or as dots where zero means nothing.
+    """One value for each row, as bars from zero, or as dots where zero has no meaning.
 
     Args: as for :func:`curves`; `axis` is the horizontal one.
     """
@@ -160,7 +168,7 @@ def rows(name: str, title: str, description: str, axis: Axis, entries: Sequence[
             parts.append(_line(f"whisker s{entry.style}", across(entry.bar[0]), middle, across(entry.bar[1]), middle))
     parts.append(_line("axis", base, _TOP, base, bottom))
     parts.append(_text((left + right) / 2, height - 8, axis.label, "middle", "label"))
-    return Chart(title, _picture(name, title, description, height, parts))
+    return Chart(name, title, _picture(name, title, description, height, parts))
 
 
 def _drawn(series: Series, across: Callable[[float], float], up: Callable[[float], float]) -> list[Markup]:
@@ -197,8 +205,10 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> Markup:
-    kind = Markup(' class="{}"').format(kind) if kind else ""
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>').format(x, y, anchor, kind, escape(text))
+    attribute = Markup(' class="{}"').format(kind) if kind else ""
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>').format(
+        x, y, anchor, attribute, escape(text)
+    )
 
 
 def _shortened(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures as the report writes them; what is unknown is a dash."""
+"""Numbers as pages write them; an unknown number is a dash."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def signed(value: float | None, digits: int = 4) -> str:
 
 def euro(value: float | None, digits: int = 0) -> str:
     """`1234` -> `€1,234`."""
-    if _unknown(value):
+    if value is None or math.isnan(value):
         return UNKNOWN
     sign = "\N{MINUS SIGN}" if round(value, digits) < 0 else ""
     return f"{sign}€{abs(value):,.{digits}f}"
 
 
 def short_euro(value: float) -> str:
-    """An amount on an axis, in three digits: `2500000` -> `€2.5M`."""
+    """An amount on an axis, with three digits: `2500000` -> `€2.5M`."""
     size, unit = next((s, u) for s, u in ((1e9, "bn"), (1e6, "M"), (1e3, "k"), (0.0, "")) if abs(value) >= s)
     sign = "\N{MINUS SIGN}" if value < 0 else ""
     return f"{sign}€{abs(value) / (size or 1):.3g}{unit}"
 
 
 def plain_euro(value: float) -> str:
-    """An amount of the command line, with cents only where it has some: `5` -> `€5`, `2.5` -> `€2.50`."""
+    """An amount that the user gave, with cents only where it has some: `5` -> `€5`, `2.5` -> `€2.50`."""
     return euro(value, 0 if float(value).is_integer() else 2)
 
 
@@ -53,7 +53,7 @@ def percents(low: float, high: float, digits: int = 0) -> str:
 
 
 def any_value(value: object) -> str:
-    """A setting or a bound, whatever its type."""
+    """A setting or a bound of any type."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):

@@ -1,134 +1,144 @@
-"""How the model would have done in the past: `python -m pipeline.backtest`.
+"""Replays the past: trains on the calls so far and tests on the calls that came next: `python -m pipeline.backtest`.
 
     |------ first part ------|-- span 1 --|-- span 2 --|-- span 3 --| ...       rows in the order of the calls
-    static     trains here, once
-    expanding  for each span on all rows before it
-    rolling    for each span on the newest rows before it, as many as the first part has
+    static     trained on the first part, once
+    expanding  for each span, trained on all rows before it
+    rolling    for each span, trained on the newest rows before it, as many as the first part has
 
-Span 1 is the same for all three. In each window a random share of the rows is held out for early stopping, calibration
-and the threshold. Holding out the newest instead leaves out what there is most to learn from: mean AUC of five spans
-0.602 against 0.617 on bank-full, 0.533 against 0.572 on bank-additional (a choice made on the spans themselves). The
-usual random split is measured beside.
+All three are the same in span 1. In each window a random share of the rows is held out for early stopping, calibration
+and the threshold. Holding out the newest rows instead keeps the most informative rows out of training: the mean AUC of
+five spans was 0.602 against 0.617 on bank-full and 0.533 against 0.572 on bank-additional (measured on the spans
+themselves). A random split is measured as well, for comparison.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.figures import Metrics
+from data.command import DONE, captured, guarded
 from data.contract import Contract
-from data.errors import BadOptionError, UserError
-from data.paths import ARTIFACTS
+from data.errors import BadOptionError
 from pipeline.dataset import resolve
-from pipeline.settings import Settings
+from pipeline.options import add_common_options, add_data_options, positive
+from runs.backtest_result import FILE, MODELS, BacktestResult, SpanResult, backtest_folder
+from runs.summary import LabelWords
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
-MODELS = ("static", "expanding", "rolling")
+if TYPE_CHECKING:
+    from pipeline.screen import Screen
+
 Columns = Mapping[str, np.ndarray]
-Metrics = dict[str, float | int | None]
 HELD_OUT = 0.15
 """Share of a window's rows in its eval part, and of the file's rows in the test part of the random split."""
 FEWEST_ROWS = 100
-"""In the first part and in each span; of fewer, figures say nothing."""
+"""In the first part and in each span; figures on fewer rows are noise."""
+LOG = "backtest.log"
 
 EPILOG = """\
-A random split asks how well the model ranks calls of days it has learned from. A backtest asks what a marketing team
-needs to know: how well it ranks the calls of the weeks to come. Where customers or campaigns change, the second figure
-is lower, and it says whether to train anew often (static against the others) and whether to forget old calls
-(expanding against rolling).
+A random split measures how well the model ranks calls of days it has learned from. A backtest measures how well it
+ranks the calls of the weeks to come, which is what a campaign needs. Where customers or campaigns change, the second
+figure is lower. It also shows whether retraining pays (static against the others) and whether old calls should be
+forgotten (expanding against rolling).
 
 examples:
   python -m pipeline.backtest                             on the synthetic sample (offline)
   python -m pipeline.backtest --data bank-full.csv        five spans over the newer half of a file of yours
-  python -m pipeline.backtest --data calls/ --spans 10    finer, and twice as long: two trainings a span
-  python -m pipeline.backtest --first 0.2 --spans 4       begin with the oldest fifth
+  python -m pipeline.backtest --data calls/ --spans 10    shorter spans; takes twice as long
+  python -m pipeline.backtest --first 0.2 --spans 4       start from the oldest fifth of the rows
 
-The rows must lie in the order of the calls, and their contract must say so (row_order: date). The table is also
+The rows must be in the order of the calls, and their contract must say so (row_order: date). The result is also
 written to artifacts/backtests/<contract>/backtest.json.
 
-exit codes: 0 done, 2 bad input, 1 anything else (the log says what)
+exit codes: 0 done, 2 bad input, 1 anything else (details in the log)
 """
 
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive rows, scored by models of earlier rows; row numbers are from 0 and ends exclusive."""
+    """Consecutive rows, scored by models of earlier rows.
+
+    Attributes:
+      number: from 1.
+      start, stop: the rows, numbered from 0; the end is exclusive.
+      windows: start and stop of the training rows of each of MODELS.
+    """
 
     number: int
-    """From 1."""
     start: int
     stop: int
     windows: dict[str, tuple[int, int]]
-    """The training rows of each of MODELS."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return guarded(lambda: _prepare(options))
+
+
+def _prepare(options: argparse.Namespace) -> int:
     from data import sample
 
-    options = _parser().parse_args(arguments)
+    path, contract = resolve(options.data, options.contract)
+    if contract.row_order != "date":
+        raise BadOptionError(
+            f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"
+        )
+    synthetic = sample.is_synthetic(path)
+    folder = backtest_folder(options.artifacts.resolve(), contract.name, synthetic, options.with_after_call)
     try:
-        path, contract = resolve(options.data, options.contract)
-        if contract.row_order != "date":
-            raise BadOptionError(
-                f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"
-            )
-        synthetic = sample.is_synthetic(path)
-        parts = [contract.name, "synthetic" * synthetic, "with-duration" * options.with_duration]
-        folder = options.artifacts.resolve() / "backtests" / "-".join(filter(None, parts))
         folder.mkdir(parents=True, exist_ok=True)
-    except (UserError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-        return FAILED
-    from data import columns as tables
-    from data.command import captured, one_line
-    from pipeline.screen import SYNTHETIC, Screen
+    except OSError as error:
+        raise BadOptionError(str(error)) from error
+    from pipeline.screen import Screen
 
-    log = folder / "backtest.log"
-    with captured(log) as stream:
+    with captured(folder / LOG) as stream:
         screen = Screen(stream)
-        screen.say(f"backtest of {path} ({contract.title})")
-        if synthetic:
-            screen.say(SYNTHETIC, style="yellow")
-        try:
-            started = time.monotonic()
-            columns = tables.read(path, contract)
-            spans = plan(len(columns[contract.required_label.name]), options.spans, options.first)
-            with screen.steps(2 * len(spans)) as begin:
-                result = backtest(columns, contract, options.with_duration, spans, options.seed, begin)
-        except UserError as error:
-            screen.say(str(error), style="red")
-            return BAD_INPUT
-        except KeyboardInterrupt:
-            screen.say("stopped; nothing was written", style="bold yellow")
-            return FAILED
-        except Exception as error:
-            sys.excepthook(type(error), error, error.__traceback__)
-            screen.say(f"failed: {one_line(error)}", style="bold red")
-            screen.say(f"the whole story is in {log}")
-            return FAILED
-        source = {"source": str(path.resolve()), "synthetic": synthetic}
-        _write(folder / "backtest.json", {**source, **result})
-        screen.backtest(result)
-        screen.say(f"{time.monotonic() - started:.0f} s; {folder / 'backtest.json'}")
-        return DONE
+        return guarded(
+            lambda: _run(options, path, contract, synthetic, folder, screen),
+            lambda text: screen.say(text, style="red"),
+            folder / LOG,
+        )
+
+
+def _run(
+    options: argparse.Namespace, path: Path, contract: Contract, synthetic: bool, folder: Path, screen: Screen
+) -> int:
+    from data import columns as tables
+    from pipeline.screen import SYNTHETIC
+
+    started = time.monotonic()
+    screen.say(f"backtest of {path} ({contract.title})")
+    if synthetic:
+        screen.say(SYNTHETIC, style="yellow")
+    columns = tables.read(path, contract)
+    spans = plan(len(columns[contract.required_label.name]), options.spans, options.first)
+    try:
+        with screen.steps(2 * len(spans)) as begin:
+            result = backtest(columns, contract, options.with_after_call, spans, options.seed, begin)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was written") from None
+    result = dataclasses.replace(result, source=str(path.resolve()), synthetic=synthetic)
+    fresh = folder / f".{FILE}"
+    fresh.write_text(result.to_json(), encoding="utf-8")
+    fresh.replace(folder / FILE)
+    screen.backtest(result)
+    screen.say(f"{time.monotonic() - started:.0f} s; {folder / FILE}")
+    return DONE
 
 
 def plan(rows: int, spans: int, first: float) -> list[Span]:
-    """Cuts what follows the first part into spans of equal length.
+    """Cuts the rows after the first part into spans of equal length.
 
     Args:
       rows: in the file.
@@ -164,18 +174,18 @@ def walk(
     seed: int,
     begin: Callable[[str], None],
 ) -> tuple[dict[int, dict[str, Metrics]], Metrics]:
-    """Fits every window once and measures each span with the models that end before it.
+    """Fits a model on every window, once, and measures each span with the models of the rows before it.
 
     Args:
-      columns: the whole file, as from `data.columns.read`.
-      contract: what the columns mean.
+      columns: the whole file, from `data.columns.read`.
+      contract: describes the columns.
       with_after_call: whether columns known only after the call are features.
       spans: from :func:`plan`.
-      seed: of the fits, the rows held out and the random split.
-      begin: called with what is about to be fitted.
+      seed: of the fits, the held-out rows and the random split.
+      begin: called with the name of the next step.
 
     Returns:
-      Metrics by span number and model, and those of the random split, as from `analysis.metrics.evaluate`.
+      Metrics by span number and model, and the metrics of the random split.
     """
     from analysis.metrics import evaluate
     from modules.purchase import estimator
@@ -183,7 +193,7 @@ def walk(
     labels = columns[contract.required_label.name]
 
     def fit(rows: np.ndarray) -> estimator.Estimator:
-        """On rows in random order, the first HELD_OUT of them being the eval part."""
+        """Fits a model on rows in random order; the first HELD_OUT of them are the eval part."""
         evaluation, train = np.split(rows, [max(1, round(len(rows) * HELD_OUT))])
         return estimator.fit(_take(columns, train), _take(columns, evaluation), contract, with_after_call, seed=seed)
 
@@ -214,91 +224,83 @@ def backtest(
     spans: Sequence[Span],
     seed: int,
     begin: Callable[[str], None],
-) -> dict[str, Any]:
-    """What `backtest.json` says of the figures; rows are numbered from 1 and both ends belong to a span.
+) -> BacktestResult:
+    """The result of a backtest, without the source of the rows.
 
     Args: as for :func:`walk`.
     """
     by_span, random_split = walk(columns, contract, with_after_call, spans, seed, begin)
-    labels = columns[contract.required_label.name]
+    label = contract.required_label
+    labels = columns[label.name]
     mean = {name: _mean([by_span[span.number][name] for span in spans]) for name in MODELS}
-    return {
-        "contract": contract.name,
-        "with_duration": with_after_call,
-        "seed": seed,
-        "rows": len(labels),
-        "spans": [
-            {
-                "number": span.number,
-                "first_row": span.start + 1,
-                "last_row": span.stop,
-                "train_rows": {name: stop - start for name, (start, stop) in span.windows.items()},
-                "rows": span.stop - span.start,
-                "label_rate": float(labels[span.start : span.stop].mean()),
+    return BacktestResult(
+        source="",
+        synthetic=False,
+        contract=contract.name,
+        with_duration=with_after_call,
+        seed=seed,
+        rows=len(labels),
+        spans=tuple(
+            SpanResult(
+                number=span.number,
+                first_row=span.start + 1,
+                last_row=span.stop,
+                train_rows={name: stop - start for name, (start, stop) in span.windows.items()},
+                rows=span.stop - span.start,
+                label_rate=float(labels[span.start : span.stop].mean()),
                 **by_span[span.number],
-            }
+            )
             for span in spans
-        ],
-        "mean": mean,
-        "random_split": random_split,
-        "verdict": verdict(mean, random_split),
-    }
+        ),
+        mean=mean,
+        random_split=random_split,
+        verdict=verdict(mean, random_split),
+        words=LabelWords(label.one, label.many),
+    )
 
 
 def verdict(mean: Mapping[str, Metrics], random_split: Metrics) -> str:
-    """Which figure to believe, in words.
+    """Which figure to rely on, in words.
 
     Args:
-      mean: of each of MODELS, the mean of its metrics over the spans.
+      mean: for each of MODELS, the mean of its metrics over the spans.
       random_split: metrics of the random split.
     """
-    if None in (random_split["auc"], *(metrics["auc"] for metrics in mean.values())):
-        return "No span has rows of both labels, so nothing can be said about ranking."
-    figures = ", ".join(f"{mean[name]['auc']:.3f} {name}" for name in MODELS)
+    means = {name: mean[name].auc for name in MODELS}
+    if random_split.auc is None or None in means.values():
+        return "No span has rows of both labels, so the ranking cannot be measured."
+    figures = ", ".join(f"{auc:.3f} {name}" for name, auc in means.items())
     return (
-        f"AUC is {random_split['auc']:.3f} on calls held out at random and {figures} on the calls that came next (mean "
-        "over spans). Believe the latter: a calling list is always of calls to come, and a random split lets the model "
-        "learn from calls of the same days."
+        f"AUC is {random_split.auc:.3f} on calls held out at random and {figures} on the calls that came next (mean "
+        "over spans). Rely on the second kind: a campaign calls customers of the weeks to come, while a random split "
+        "lets the model learn from calls of the same days."
     )
 
 
 def _mean(metrics: Sequence[Metrics]) -> Metrics:
-    """Mean of each metric over the spans that have it; None where none has."""
-    return {
-        key: statistics.fmean(values) if (values := [m[key] for m in metrics if m[key] is not None]) else None
-        for key in metrics[0]
+    """Mean of each figure over the spans that have it; None where no span has it."""
+    columns = {
+        field.name: [value for split in metrics if (value := getattr(split, field.name)) is not None]
+        for field in dataclasses.fields(Metrics)
     }
+    means: dict[str, Any] = {name: statistics.fmean(values) if values else None for name, values in columns.items()}
+    return Metrics(**means)
 
 
 def _take(columns: Columns, rows: np.ndarray) -> dict[str, np.ndarray]:
     return {name: column[rows] for name, column in columns.items()}
 
 
-def _write(file: Path, content: Mapping[str, Any]) -> None:
-    fresh = file.with_name(f".{file.name}")
-    fresh.write_text(json.dumps(content, indent=1))
-    fresh.replace(file)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.backtest",
-        description="How the model would have done in the past: trained on the calls so far, tested on those that came "
-        "next.",
+        description="Measures how models of the past ranked the calls that came next.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_data_options(parser)
     parser.add_argument(
-        "--data",
-        metavar="FILE|FOLDER|NAME",
-        help="a CSV file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
-    )
-    parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
-    parser.add_argument(
-        "--with-duration", action="store_true", help="also use columns known only after the call; for comparison only"
-    )
-    parser.add_argument(
-        "--spans", type=_positive, default=5, metavar="N", help="stretches of rows to test on (default: %(default)s)"
+        "--spans", type=positive, default=5, metavar="N", help="number of spans to test on (default: %(default)s)"
     )
     parser.add_argument(
         "--first",
@@ -307,24 +309,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="share of the rows to start from, and length of the rolling window (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=Settings.seed, metavar="N", help="of everything random (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--artifacts",
-        type=Path,
-        default=ARTIFACTS,
-        metavar="FOLDER",
-        help="where the result is written (default: artifacts/)",
-    )
+    add_common_options(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _share(text: str) -> float:

@@ -1,7 +1,7 @@
-"""Writes the rows of CSV files as tf.Examples into splits: which split a row belongs to, and one file's part of each.
+"""Writes the rows of CSV files as tf.Examples, and decides which split each row belongs to.
 
-A file is streamed block by block: Arrow reads the next block in a second thread while tfx_bsl's C++ coder encodes the
-last one, so memory stays flat whatever the file's size.
+A file is streamed block by block. Arrow reads the next block in a second thread while tfx_bsl's C++ coder encodes the
+last one. Memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -9,27 +9,47 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from data import reader
 from data.contract import Contract
 from data.errors import UserError
+from modules.artifacts import join, write_json
 from modules.examples import SPLITS
 
 HELD_OUT_PERCENT = 15
 """Rows in eval, and again in test."""
-LISTED = 20
+MOST_MESSAGES = 20
 """Bad rows named in an error message."""
+
+
+@dataclass
+class Outcome:
+    """What came of the rows of one file.
+
+    Attributes:
+      read, quarantined: rows.
+      messages: the first bad rows.
+      error: why the file cannot be read at all; empty where it can.
+      rows, positives: per split, in the order of SPLITS.
+    """
+
+    read: int = 0
+    quarantined: int = 0
+    messages: list[str] = field(default_factory=list)
+    error: str = ""
+    rows: list[int] = field(default_factory=lambda: [0] * len(SPLITS))
+    positives: list[int] = field(default_factory=lambda: [0] * len(SPLITS))
 
 
 @dataclass(frozen=True)
@@ -48,18 +68,18 @@ class Shard:
     quarantine: bool
 
     @property
-    def outcome(self) -> Path:
-        """What :func:`ingest` found, as JSON."""
-        return Path(self.folder, f"outcome-{self.index:05d}.json")
+    def outcome(self) -> str:
+        """The file of the Outcome, as JSON."""
+        return join(self.folder, f"outcome-{self.index:05d}.json")
 
     @property
-    def set_aside(self) -> Path:
-        """The bad rows, as CSV without header; empty unless quarantined."""
-        return Path(self.folder, f"quarantine-{self.index:05d}.csv")
+    def set_aside(self) -> str:
+        """The file of the bad rows, as CSV without header; empty unless quarantined."""
+        return join(self.folder, f"quarantine-{self.index:05d}.csv")
 
-    def examples(self, split: str) -> Path:
+    def examples(self, split: str) -> str:
         """The TFRecord file of this shard, named as TFX's own components name theirs."""
-        return Path(self.folder, f"Split-{split}", f"data_tfrecord-{self.index:05d}-of-{self.count:05d}.gz")
+        return join(self.folder, f"Split-{split}", f"data_tfrecord-{self.index:05d}-of-{self.count:05d}.gz")
 
 
 def random_splits(batch: pa.RecordBatch) -> np.ndarray:
@@ -101,30 +121,31 @@ def time_bounds(files: list[Path], contract: Contract) -> list[tuple[int, int]]:
 
 
 def ingest(shard: Shard) -> None:
-    """Writes one file's rows into its shard of each split, and what came of it into `shard.outcome`.
+    """Writes the rows of one file into its shard of each split, and an Outcome as JSON into `shard.outcome`.
 
-    The outcome has the rows read and quarantined, the first bad rows as messages, rows and positives per split, and
-    the reader's error if it gave up: as data, since Beam would wrap an exception in a story of its own.
+    An error of the reader is part of the outcome, since Beam would wrap an exception.
     """
     contract = Contract.model_validate_json(shard.contract)
-    outcome = {"read": 0, "quarantined": 0, "listed": [], "error": "", "rows": [0, 0, 0], "positives": [0, 0, 0]}
+    outcome = Outcome()
     try:
         with ExitStack() as stack:
             files = _SplitFiles(shard, contract, stack)
-            set_aside = csv.writer(stack.enter_context(shard.set_aside.open("w", encoding="utf-8", newline="")))
+            stream = stack.enter_context(fileio.open(shard.set_aside, "w"))
+            stream.write("")  # creates the file
+            set_aside = csv.writer(stream)
             for block in _read_ahead(reader.read(shard.file, contract)):
-                outcome["read"] += block.batch.num_rows + len(block.bad)
-                outcome["quarantined"] += len(block.bad)
-                outcome["listed"] += map(str, block.bad[: LISTED - len(outcome["listed"])])
+                outcome.read += block.batch.num_rows + len(block.bad)
+                outcome.quarantined += len(block.bad)
+                outcome.messages += map(str, block.bad[: MOST_MESSAGES - len(outcome.messages)])
                 if shard.quarantine:
                     set_aside.writerows(map(astuple, block.bad))
-                elif outcome["quarantined"]:
+                elif outcome.quarantined:
                     continue  # the input will be refused; only the count is still wanted
                 files.write(block.batch)
-            outcome.update(rows=files.rows, positives=files.positives)
+            outcome.rows, outcome.positives = files.rows, files.positives
     except UserError as error:
-        outcome["error"] = str(error)
-    shard.outcome.write_text(json.dumps(outcome), encoding="utf-8")
+        outcome.error = str(error)
+    write_json(asdict(outcome), shard.outcome)
 
 
 class _SplitFiles:
@@ -135,9 +156,7 @@ class _SplitFiles:
         self.label = contract.label and contract.label.name
         self.encoder = RecordBatchToExamplesEncoder()
         options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
-        self.writers = [
-            stack.enter_context(tf.io.TFRecordWriter(str(shard.examples(split)), options)) for split in SPLITS
-        ]
+        self.writers = [stack.enter_context(tf.io.TFRecordWriter(shard.examples(split), options)) for split in SPLITS]
         self.rows = [0] * len(SPLITS)
         self.positives = [0] * len(SPLITS)
 

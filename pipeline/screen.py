@@ -1,11 +1,11 @@
-"""What a run shows on the terminal: a line per component while it works, and a table at the end."""
+"""What a run shows on the terminal: a line for each component while it works, and tables at the end."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console
@@ -14,14 +14,19 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 
+from runs.backtest_result import MODELS
+
 if TYPE_CHECKING:
-    from runs.summary import Stage
+    from analysis.figures import Metrics
+    from runs.backtest_result import BacktestResult
+    from runs.summary import ComparedModel, RunSummary, Stage
 
 SYNTHETIC = "synthetic sample: the figures show that the pipeline works, not what a bank would see"
 
@@ -31,13 +36,6 @@ class Screen:
 
     def __init__(self, stream: TextIO):
         self._console = Console(file=stream, highlight=False)
-        # Not redirected: what libraries write belongs in the log.
-        self._shown = {
-            "console": self._console,
-            "transient": True,
-            "redirect_stdout": False,
-            "redirect_stderr": False,
-        }
 
     def say(self, text: str, style: str = "") -> None:
         """One message."""
@@ -47,7 +45,7 @@ class Screen:
         """Shows each component while it runs and its time when it is done; returns the finished ones."""
         stages = []
         columns = (SpinnerColumn(), "{task.description}", TimeElapsedColumn())
-        with Progress(*columns, disable=not self._console.is_terminal, **self._shown) as progress:
+        with self._progress(*columns, disable=not self._console.is_terminal) as progress:
             task = progress.add_task("starting", total=None)
             for event in events:
                 if isinstance(event, str):
@@ -60,14 +58,14 @@ class Screen:
 
     @contextmanager
     def steps(self, total: int) -> Iterator[Callable[[str], None]]:
-        """A bar over a known number of steps, or a line for each; what it yields is told the next step's name."""
+        """Shows a bar over a known number of steps, or a line for each; yields a function that begins the next one."""
         columns = (
             "{task.description}",
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
         )
-        with Progress(*columns, **self._shown) as progress:
+        with self._progress(*columns) as progress:
             task = progress.add_task("starting", total=total)
             begun = itertools.count()
 
@@ -79,62 +77,72 @@ class Screen:
 
             yield begin
 
-    def backtest(self, result: Mapping[str, Any]) -> None:
+    def backtest(self, result: BacktestResult) -> None:
         """The table and the sentence that end a backtest."""
-        spans = result["spans"]
-        self.say(f"\n{result['contract']}: {result['rows']:,} rows; {len(spans)} spans of {spans[0]['rows']:,} rows")
-        table = _table("span", "buyers", "model", "trained on", "AUC", "log loss", "ECE", "lift")
-        models = [*spans[0]["train_rows"]]
+        spans = result.spans
+        self.say(f"\n{result.contract}: {result.rows:,} rows; {len(spans)} spans of {spans[0].rows:,} rows")
+        table = _table("span", result.words.many, "model", "trained on", "AUC", "log loss", "ECE", "lift")
         for span in spans:
-            rate = f"{span['label_rate']:.1%}"
-            # Of the first span the three are one model.
-            shown = {"all": models[0]} if span is spans[0] else {name: name for name in models}
-            for line, (title, name) in enumerate(shown.items()):
-                place = (str(span["number"]), rate) if line == 0 else ("", "")
-                table.add_row(*place, title, f"{span['train_rows'][name]:,}", *_qualities(span[name]))
-        for name in models:
-            table.add_row("mean", "", name, "", *_qualities(result["mean"][name]))
-        table.add_row("random", "", "", "", *_qualities(result["random_split"]))
+            # In the first span all models are the same.
+            names = {"all": MODELS[0]} if span is spans[0] else {name: name for name in MODELS}
+            for line, (title, name) in enumerate(names.items()):
+                place = ("", "") if line else (str(span.number), f"{span.label_rate:.1%}")
+                table.add_row(*place, title, f"{span.train_rows[name]:,}", *_qualities(span.metrics[name]))
+        for name in MODELS:
+            table.add_row("mean", "", name, "", *_qualities(result.mean[name]))
+        table.add_row("random", "", "", "", *_qualities(result.random_split))
         self._console.print(table)
-        self.say(result["verdict"], style="bold")
+        self.say(result.verdict, style="bold")
 
-    def summary(self, summary: Mapping[str, Any]) -> None:
+    def summary(self, summary: RunSummary) -> None:
         """The tables that end a run."""
-        data = summary["dataset"]
-        if data["synthetic"]:
+        data = summary.dataset
+        if data.synthetic:
             self.say(f"\n{SYNTHETIC}", style="bold yellow")
-        rows = f"{data['rows']:,} rows kept of {data['read']:,} read, {data['quarantined']:,} quarantined"
-        self.say(f"\n{data['contract']}: {rows}; {len(summary['features'])} features; split {data['split']}")
-        table = _table("split", "rows", "buyers", "accuracy", "majority", "AUC", "log loss", "ECE", "lift")
-        for name, split in summary["splits"].items():
-            m = summary["metrics"][name]
+        rows = f"{data.rows:,} rows kept of {data.read:,} read, {data.quarantined:,} quarantined"
+        self.say(f"\n{data.contract}: {rows}; {len(summary.features)} features; split {data.split}")
+        table = _table("split", "rows", data.words.many, "accuracy", "majority", "AUC", "log loss", "ECE", "lift")
+        for name, split in summary.splits.items():
+            metrics = summary.metrics[name]
             table.add_row(
                 name,
-                f"{split['rows']:,}",
-                f"{split['label_rate']:.1%}",
-                *(_figure(m[key]) for key in ("accuracy", "majority_accuracy", "auc", "log_loss", "ece")),
-                _figure(m["lift_top_decile"], digits=2),
+                f"{split.rows:,}",
+                f"{split.label_rate:.1%}",
+                _figure(metrics.accuracy),
+                _figure(metrics.majority_accuracy),
+                *_qualities(metrics),
             )
         self._console.print(table)
-        if summary["comparison"]:
-            self._console.print(_comparison(summary["comparison"]))
+        if summary.comparison:
+            self._console.print(_comparison(summary.comparison))
         gate = _table("gate", "value", "bound", "")
-        for check in summary["gate"]["checks"]:
-            verdict = "[green]passed[/]" if check["passed"] else "[bold red]failed[/]"
-            gate.add_row(check["metric"], _figure(check["value"]), f">= {_figure(check['bound'])}", verdict)
+        for check in summary.gate.checks:
+            verdict = "[green]passed[/]" if check.passed else "[bold red]failed[/]"
+            gate.add_row(check.metric, _figure(check.value), f">= {_figure(check.bound)}", verdict)
         self._console.print(gate)
 
+    def _progress(self, *columns: ProgressColumn | str, disable: bool = False) -> Progress:
+        # Not redirected: the output of libraries belongs in the log.
+        return Progress(
+            *columns,
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=disable,
+        )
 
-def _comparison(models: Sequence[Mapping[str, Any]]) -> Table:
+
+def _comparison(models: Sequence[ComparedModel]) -> Table:
     table = _table("on test", "AUC", "log loss", "F1@0.5", "best F1", "lift", "fit s", "µs/row")
     for model in models:
-        m = model["metrics"]
+        metrics = model.metrics
         table.add_row(
-            model["name"],
-            *(_figure(m[key]) for key in ("auc", "log_loss", "f1", "f1_at_threshold")),
-            _figure(m["lift_top_decile"], digits=2),
-            _figure(model["train_seconds"], digits=1),
-            _figure(model["score_microseconds"], digits=0),
+            model.name,
+            *map(_figure, (metrics.auc, metrics.log_loss, metrics.f1, metrics.f1_at_threshold)),
+            _figure(metrics.lift_top_decile, digits=2),
+            _figure(model.train_seconds, digits=1),
+            _figure(model.score_microseconds, digits=0),
         )
     return table
 
@@ -147,9 +155,9 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _qualities(metrics: Mapping[str, float | None]) -> list[str]:
-    figures = [_figure(metrics[key]) for key in ("auc", "log_loss", "ece")]
-    return [*figures, _figure(metrics["lift_top_decile"], digits=2)]
+def _qualities(metrics: Metrics) -> list[str]:
+    figures = [_figure(value) for value in (metrics.auc, metrics.log_loss, metrics.ece)]
+    return [*figures, _figure(metrics.lift_top_decile, digits=2)]
 
 
 def _figure(value: float | bool | None, digits: int = 4) -> str:

@@ -1,4 +1,4 @@
-"""What a run is asked to do, typed and frozen."""
+"""What a run is asked to do, typed and frozen: on which rows, for which model, and where."""
 
 from __future__ import annotations
 
@@ -11,59 +11,99 @@ from typing import Literal
 
 from analysis.figures import COST, MARGIN
 from data.contract import Contract
-from data.model_spec import PURCHASE_MODEL
-from data.paths import ARTIFACTS, ROOT, serving_folder
+from data.model_spec import PURCHASE_MODEL, ModelSpec
+from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
+from pipeline.options import SEED
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The rows that a run learns from.
+
+    Attributes:
+      path: a CSV file, or a folder of them.
+      contract: what the columns mean.
+      synthetic: whether the rows are the synthetic sample; every screen and summary then says so.
+      split: 70/15/15 at random by a hash of the row, or by file order with the newest rows as test.
+      quarantine: whether bad rows are set aside while they are below 1 %.
+    """
+
+    path: Path
+    contract: Contract
+    synthetic: bool = False
+    split: Literal["random", "time"] = "random"
+    quarantine: bool = False
+
+
+@dataclass(frozen=True)
+class PurchaseSettings:
+    """How the purchase model is trained, judged and pushed.
+
+    Attributes:
+      model: its name and outputs.
+      with_after_call: whether columns known only after the call are features too.
+      trials: hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's.
+      members: nets in the ensemble; None leaves it to the contract.
+      seed: of everything random.
+      benchmark: whether the baselines are trained and measured beside the network.
+      gate: the bounds for a blessing.
+      push: whether a blessed model is pushed.
+      replace_inputs: whether it is pushed although its inputs differ from those of the newest version.
+      keep: pushed versions to leave on disk, the new one included.
+    """
+
+    model: ModelSpec = PURCHASE_MODEL
+    with_after_call: bool = False
+    trials: int = 8
+    members: int | None = None
+    seed: int = SEED
+    benchmark: bool = True
+    gate: Gate = field(default_factory=Gate)
+    push: bool = True
+    replace_inputs: bool = False
+    keep: int = 5
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run of the pipeline."""
+    """One run of the pipeline on this machine.
 
-    data: Path
-    """A CSV file, or a folder of them."""
-    contract: Contract
+    Attributes:
+      data: the rows.
+      spec: the model.
+      run_id: names the run.
+      artifacts: the folder that everything is written to.
+      cache: whether unchanged stages are taken from the cache.
+      cost, margin: of a call, and of a positive row before the cost of the call, in euros, for the report.
+      commit: the code's git commit, see :func:`code_commit`.
+      tracking: the MLflow server or folder that the run is logged to; None logs it nowhere.
+    """
+
+    data: TrainingData
     run_id: str
-    synthetic: bool = False
-    """Whether the rows are the synthetic sample; every screen and summary then says so."""
-    split: Literal["random", "time"] = "random"
-    quarantine: bool = False
-    with_duration: bool = False
-    """Whether columns known only after the call are features too."""
-    trials: int = 8
-    """Hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's."""
-    members: int | None = None
-    """Nets in the average; None leaves it to the contract."""
-    seed: int = 42
-    benchmark: bool = True
-    """Whether the usual models are trained and measured beside the network."""
-    cache: bool = True
-    keep: int = 5
-    """Pushed versions to leave on disk, the new one included."""
-    gate: Gate = field(default_factory=Gate)
-    cost: float = COST
-    """Of a call, in euros, for the report's profit curve; a call pays from a score of cost / margin on."""
-    margin: float = MARGIN
-    """Of a deposit before the cost of the call, likewise."""
+    spec: PurchaseSettings = PurchaseSettings()
     artifacts: Path = ARTIFACTS
+    cache: bool = True
+    cost: float = COST
+    margin: float = MARGIN
     commit: str | None = None
-    """The code's git commit, see :func:`code_commit`."""
     tracking: str | None = None
-    """The MLflow server or folder that the run is logged to; None logs it nowhere."""
 
     @property
     def pipeline_name(self) -> str:
-        """Runs of the same name share caches, hyperparameters and the baseline that a new model has to hold.
+        """Runs of the same name share caches, hyperparameters and the baseline that a new model is compared with.
 
-        Another split or another set of columns makes another name: a baseline trained on rows of today's test split,
-        or one that reads other columns, cannot be compared.
+        Another split or other columns make another name: a baseline that was trained on rows of today's test split, or
+        that reads other columns, cannot be compared.
         """
         columns = sorted(self.features)
         parts = [
-            self.contract.name,
-            "synthetic" if self.synthetic else "",
-            "with-duration" if self.with_duration else "",
-            self.split,
+            self.spec.model.name if self.spec.model != PURCHASE_MODEL else "",
+            self.data.contract.name,
+            "synthetic" if self.data.synthetic else "",
+            "with-after-call" if self.spec.with_after_call else "",
+            self.data.split,
             hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:6],
         ]
         return "-".join(part for part in parts if part)
@@ -71,7 +111,7 @@ class Settings:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the model's inputs."""
-        return self.contract.features(with_after_call=self.with_duration)
+        return self.data.contract.features(with_after_call=self.spec.with_after_call)
 
     @property
     def metadata(self) -> Path:
@@ -80,27 +120,13 @@ class Settings:
 
     @property
     def serving(self) -> Path:
-        """The folder that a model server polls for versions."""
-        return serving_folder(self.artifacts, PURCHASE_MODEL.name)
+        """The model's folder that servers watch."""
+        return serving_folder(self.artifacts, self.spec.model.name)
 
     @property
     def run_folder(self) -> Path:
-        """Where this run's summary, log and quarantined rows go."""
-        return self.artifacts / "runs" / self.run_id
-
-
-def code_fingerprint(*parts: str) -> str:
-    """sha256 over the named Python files and folders of this project, so that TFX's cache notices changed code.
-
-    TFX compares a component's parameters, not the code behind an import path.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        path = ROOT / part
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            digest.update(f"{file.relative_to(ROOT)}\0".encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+        """Where this run's summary, log, report and quarantined rows go."""
+        return runs_folder(self.artifacts, self.spec.model.name) / self.run_id
 
 
 def code_commit() -> str | None:

@@ -6,47 +6,46 @@ import argparse
 from pathlib import Path
 
 from analysis.figures import COST, MARGIN
-
-REPORT = "report.html"
+from runs.folder import REPORT
 
 
 def build(run_folder: Path, cost: float | None = None, margin: float | None = None) -> Path:
-    """Writes `report.html` beside a run's summary.
+    """Writes `report.html` into a run's folder.
 
     Args:
-      run_folder: `artifacts/runs/<id>`.
-      cost: of a call, in euros, above 0; None for what the run was given.
-      margin: of a buyer before the cost of the call, likewise.
+      run_folder: the folder of a complete run.
+      cost: of a call, in euros, above 0; None for the run's own setting.
+      margin: of a positive row before the cost of the call, in euros, above 0; None for the run's own setting.
 
     Returns:
       The page's path.
 
     Raises:
-      UserError: there is no such run, it has no summary, or its artifacts have been pruned.
+      UserError: the run has no summary, or its artifacts have been pruned.
     """
     from report.gather import gather
     from report.page import render
 
-    path, material = run_folder / REPORT, gather(run_folder.resolve())
-    given = material.summary.get("settings", {})
-    page = render(material, cost or given.get("cost", COST), margin or given.get("margin", MARGIN))
+    path, report = run_folder / REPORT, gather(run_folder.resolve())
+    settings = report.summary.settings
+    page = render(report, cost or settings.cost or COST, margin or settings.margin or MARGIN)
     path.write_text(page, encoding="utf-8")
     return path
 
 
 def add_money(parser: argparse.ArgumentParser) -> None:
-    """The options that the profit curve is drawn with."""
+    """The options for the profit curve."""
     parser.add_argument(
         "--cost",
         type=_euros,
         metavar="EUROS",
-        help=f"of a call, for the report's profit curve (default: what the run was given, else {COST:g})",
+        help=f"cost of a call, for the report's profit curve (default: the run's setting, else {COST:g})",
     )
     parser.add_argument(
         "--margin",
         type=_euros,
         metavar="EUROS",
-        help=f"of a buyer before the cost of the call (default: likewise, else {MARGIN:g})",
+        help=f"margin of a positive row before the cost of its call (default: the run's setting, else {MARGIN:g})",
     )
 
 

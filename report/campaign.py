@@ -1,279 +1,303 @@
-"""For who plans a campaign: whom to call, what it earns, and which figure to believe."""
+"""For planning a campaign: whom to call, what it earns, and what to expect of the next campaign."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
-from analysis import economics as curves
-from analysis.economics import DECILES, SHARES, perfect_gain, wilson
+import numpy as np
+
+from analysis import economics
+from analysis.economics import DECILES, SHARES, Decile, Profit, perfect_gain, wilson
 from analysis.metrics import gains
 from data.contract import CONTRACTS
-from pages.blocks import Block, Command, Figure, Section, Table
-from pages.charts import Axis, Row, Series, around, rows
-from pages.charts import curves as draw
+from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
+from pages.charts import Axis, Chart, Row, Series, around, curves, rows
 from pages.formatting import euro, number, percent, percents, plain_euro, short_euro
-from report.gather import Material
+from report.gather import ReportData
+from runs.backtest_result import MODELS, BacktestResult
+from runs.summary import LabelWords, RunSummary
 
 CALLED = "customers called, best-scored first"
-MODELS = {"static": "trained once", "expanding": "retrained on all calls so far", "rolling": "retrained on the newest"}
-"""What `pipeline.backtest` compares."""
+TRAINED = dict(zip(MODELS, ("trained once", "retrained on all calls so far", "retrained on the newest"), strict=True))
+"""The models of a backtest in words."""
 
 
-def whom_to_call(material: Material) -> Section:
-    """Gain and lift with the decile table."""
-    labels, probabilities = material.scores["test"]
-    table = curves.deciles(labels, probabilities)
-    reached = gains(labels, probabilities, SHARES)
-    share = Axis(CALLED, 0.0, 1.0, percent)
-    gain = draw(
+def whom_to_call(report: ReportData) -> Section:
+    """Gain, share of positive rows and lift by tenths of the customers."""
+    labels, probabilities = report.scores["test"]
+    words = report.summary.dataset.words
+    table = economics.deciles(labels, probabilities)
+    text = (
+        f"The {number(len(labels))} test customers are sorted by score; the model has not learned from them. The "
+        "steeper the gain curve rises, the fewer calls a campaign needs."
+    )
+    blocks: list[Block] = [
+        Paragraph("how-to-read", text),
+        _gain(table, labels, gains(labels, probabilities, SHARES), words),
+        _rates(table, words),
+        _lift(table, float(labels.mean()), words),
+    ]
+    return Section("call", "Whom to call", blocks)
+
+
+def _gain(table: Sequence[Decile], labels: np.ndarray, reached: np.ndarray, words: LabelWords) -> Figure:
+    many, rate = words.many, float(labels.mean())
+    chart = curves(
         "gain",
-        "Buyers reached by the share of customers called",
-        f"The model's curve rises to {percent(table[0].gain)} of buyers at 10 % of customers, "
-        f"{percent(table[1].gain)} at 20 % and {percent(table[4].gain)} at half. Calling at random is the diagonal.",
-        share,
-        Axis("buyers reached", 0.0, 1.0, percent),
+        f"{many.capitalize()} reached by the share of customers called",
+        f"This model reaches {percent(table[0].gain)} of {many} with 10 % of customers, {percent(table[1].gain)} with "
+        f"20 % and {percent(table[4].gain)} with half. Random calls reach as large a share as is called.",
+        Axis(CALLED, 0.0, 1.0, percent),
+        Axis(f"{many} reached", 0.0, 1.0, percent),
         [
-            Series("knowing every buyer", SHARES, perfect_gain(labels.mean(), SHARES), style=2, dashed=True),
-            Series("calling at random", [0.0, 1.0], [0.0, 1.0], style=3, dashed=True),
+            Series("perfect ranking", SHARES, perfect_gain(rate, SHARES), style=2, dashed=True),
+            Series("random calls", [0.0, 1.0], [0.0, 1.0], style=3, dashed=True),
             Series("this model", SHARES, reached),
         ],
     )
-    rates = rows(
+    cells = [
+        (percent(d.number / 10), percent(d.gain, 1), percent(d.number / 10), percent(min(1.0, d.number / 10 / rate), 1))
+        for d in table
+    ]
+    head = ("Customers called", "This model", "Random calls", "Perfect ranking")
+    says = f"The share of all {many} that is reached when only some customers are called."
+    return Figure(chart, says, Table("gain", f"{many.capitalize()} reached", head, cells))
+
+
+def _rates(table: Sequence[Decile], words: LabelWords) -> Figure:
+    many = words.many
+    limits = [wilson(d.positives, d.rows) for d in table]
+    chart = rows(
         "rates",
-        "Buyers in each tenth of the customers",
-        f"Of the best-scored tenth {percent(table[0].rate, 1)} bought, of the worst "
-        f"{percent(table[-1].rate, 1)}; the line across each bar is the 95 % interval.",
-        around("share of buyers", [wilson(d.buyers, d.rows)[1] for d in table], percent, zero=True),
-        [Row(_tenth(d.number), d.rate, wilson(d.buyers, d.rows)) for d in table],
+        f"{many.capitalize()} in each tenth of the customers",
+        f"{percent(table[0].rate, 1)} of the best-scored tenth are {many}, and {percent(table[-1].rate, 1)} of the "
+        "worst-scored tenth. The line across each bar is the 95 % interval.",
+        around(f"share of {many}", [high for _, high in limits], percent, zero=True),
+        [Row(_tenth(d.number), d.rate, limit) for d, limit in zip(table, limits, strict=True)],
     )
-    lift = draw(
+    cells = [
+        (
+            _tenth(d.number),
+            number(d.rows),
+            number(d.positives),
+            percent(d.rate, 1),
+            percents(*limit, 1),
+            percent(d.predicted, 1),
+        )
+        for d, limit in zip(table, limits, strict=True)
+    ]
+    head = ("Tenth", "Customers", many.capitalize(), f"Share of {many}", "95 % interval", "Predicted share")
+    says = f"If the ranking is good, the share of {many} falls from tenth to tenth."
+    return Figure(chart, says, Table("tenths", "Tenths of the test customers, best-scored first", head, cells))
+
+
+def _lift(table: Sequence[Decile], rate: float, words: LabelWords) -> Figure:
+    many = words.many
+    chart = curves(
         "lift",
         "Lift by the share of customers called",
-        f"Lift falls from {number(table[0].lift, 1)} in the best tenth to 1 when everyone is called. A model that knew "
-        f"every buyer would begin at {number(table[0].most_lift, 1)}.",
-        share,
-        around("times as many buyers as at random", [d.most_lift for d in table], lambda v: f"{v:g}", zero=True),
+        f"Lift falls from {number(table[0].lift, 1)} in the best-scored tenth to 1 when everyone is called. A perfect "
+        f"ranking starts at {number(table[0].most_lift, 1)}.",
+        Axis(CALLED, 0.0, 1.0, percent),
+        around("lift", [d.most_lift for d in table], _plain, zero=True),
         [
-            Series("knowing every buyer", DECILES, [d.most_lift for d in table], style=2, dashed=True),
-            Series("calling at random", [0.1, 1.0], [1.0, 1.0], style=3, dashed=True),
+            Series("perfect ranking", DECILES, [d.most_lift for d in table], style=2, dashed=True),
+            Series("random calls", [0.1, 1.0], [1.0, 1.0], style=3, dashed=True),
             Series("this model", DECILES, [d.lift for d in table]),
         ],
     )
-    return Section(
-        "call",
-        "Whom to call",
-        [
-            f"The {number(len(labels))} test customers, whom the model has not learned from, are sorted by score. The "
-            "steeper the curve begins, the fewer calls a campaign needs.",
-            Figure(
-                gain,
-                "How many of the buyers are reached when only some customers are called.",
-                Table(
-                    "Buyers reached",
-                    ("Customers called", "This model", "At random", "Knowing every buyer"),
-                    [
-                        (percent(s), percent(g, 1), percent(s), percent(min(1.0, s / labels.mean()), 1))
-                        for s, g in zip(DECILES, (d.gain for d in table), strict=True)
-                    ],
-                ),
-            ),
-            Figure(
-                rates,
-                "The share of buyers falls from tenth to tenth, if the score sorts well.",
-                Table(
-                    "Tenths of the test customers, the best-scored first",
-                    ("Tenth", "Customers", "Buyers", "Buy rate", "95 % interval", "Predicted"),
-                    [
-                        (
-                            _tenth(d.number),
-                            number(d.rows),
-                            number(d.buyers),
-                            percent(d.rate, 1),
-                            percents(*wilson(d.buyers, d.rows), 1),
-                            percent(d.predicted, 1),
-                        )
-                        for d in table
-                    ],
-                ),
-            ),
-            Figure(
-                lift,
-                "How many times as many buyers as the same number of random calls.",
-                Table(
-                    "Lift",
-                    ("Customers called", "Buyers per call", "Lift", "Highest possible"),
-                    [
-                        (
-                            percent(d.number / 10),
-                            percent(d.lift * labels.mean(), 1),
-                            number(d.lift, 2),
-                            number(d.most_lift, 2),
-                        )
-                        for d in table
-                    ],
-                ),
-            ),
-        ],
-    )
+    cells = [
+        (percent(d.number / 10), percent(d.lift * rate, 1), number(d.lift, 2), number(d.most_lift, 2)) for d in table
+    ]
+    head = ("Customers called", f"Share of {many} among them", "Lift", "Perfect ranking")
+    says = f"How many times as many {many} are reached as with the same number of random calls."
+    return Figure(chart, says, Table("lift", "Lift", head, cells))
 
 
-def what_it_earns(material: Material, cost: float, margin: float) -> Section:
-    """The profit curve with the best share to call; cost of a call and margin of a buyer in euros."""
-    found = curves.profit(material.scores["eval"], material.scores["test"], cost, margin)
-    if found.best_share and found.interval[1] < max(found.everyone, 0.0):
-        advice = (
-            f"Calling the best-scored {percent(found.best_share)} earned most on the eval customers, but not on the "
-            f"test customers: {euro(found.best)} per 1,000 customers, clearly less than {euro(found.everyone)} for "
-            "calling everyone or nothing for calling nobody. Do not plan with this share."
-        )
-    elif found.best_share:
-        advice = (
-            f"Call the best-scored {percent(found.best_share)}: {euro(found.best)} per 1,000 customers, between "
-            f"{euro(found.interval[0])} and {euro(found.interval[1])} with 95 % confidence. Calling everyone brings "
-            f"{euro(found.everyone)}."
-        )
-    else:
-        advice = f"At this price no call pays. Calling everyone brings {euro(found.everyone)} per 1,000 customers."
-    chart = draw(
-        "profit",
-        "Profit per 1,000 customers by the share of customers called",
-        advice,
-        Axis(CALLED, 0.0, 1.0, percent),
-        around("euro per 1,000 customers", [*found.curve, *found.interval], short_euro, zero=True),
-        [
-            Series("calling at random", [0.0, 1.0], [0.0, found.everyone], style=3, dashed=True),
-            Series("this model", SHARES, found.curve),
-            Series(
-                "best share to call, with 95 % interval",
-                [found.best_share],
-                [found.best],
-                style=1,
-                points=True,
-                bars=[found.interval],
-            ),
-        ],
+def what_it_earns(report: ReportData, cost: float, margin: float) -> Section:
+    """The profit curve and the best share of customers to call; both amounts are in euros."""
+    words = report.summary.dataset.words
+    profit = economics.profit(report.scores["eval"], report.scores["test"], cost, margin)
+    advice = _advice(profit)
+    price = (
+        f"At {plain_euro(cost)} per call and {plain_euro(margin)} margin per {words.one}, a call pays for customers "
+        f"with a score of at least {_exact(cost / margin)}."
     )
-    every = range(0, len(SHARES), 10)
+    note = (
+        "The share to call is chosen on the eval customers and its profit is measured on the test customers, so the "
+        "profit is not biased by the choice. Cost and margin are assumptions. To draw the curve with your amounts:"
+    )
     return Section(
         "profit",
         "What it earns",
         [
-            f"At {plain_euro(cost)} a call and {plain_euro(margin)} margin a buyer, a call pays from a score of "
-            f"{_exact(cost / margin)} on. {advice}",
+            Paragraph("price", price),
+            advice,
             Figure(
-                chart,
-                "Margin of the buyers reached less the cost of the calls.",
-                Table(
-                    "Profit per 1,000 customers",
-                    ("Customers called", "This model", "At random"),
-                    [(percent(SHARES[i]), euro(found.curve[i]), euro(found.everyone * SHARES[i])) for i in every],
-                ),
+                _profit_chart(profit, advice.text),
+                f"The margin of the {words.many} reached, less the cost of the calls.",
+                _profit_table(profit),
             ),
-            "The share was chosen on the eval customers and its profit is of the test customers, so the choice "
-            "does not "
-            "flatter it. Both amounts are assumptions; with yours the curve is another:",
-            Command(f".venv/bin/python -m report {material.summary['run_id']} --cost 8 --margin 120"),
+            Paragraph("assumptions", note),
+            Command("other-amounts", _report_command(report.summary)),
         ],
     )
 
 
-def which_to_believe(material: Material) -> Section:
-    """The random split against the calls that came next."""
-    title, found = "Which figure to believe", material.backtest
-    data = material.summary["dataset"]
-    blocks: list[Block] = [
-        "A random split asks how well the model ranks customers from weeks it has learned from; it serves to compare "
-        "models. A campaign calls customers of weeks to come. For a plan, believe the walk forward through time.",
-    ]
-    if data["split"] == "time":
-        blocks.append("This run was split by time: its test customers are the newest of the file.")
-    if found is None and data.get("row_order") == "none":
-        blocks.append("The rows of this data are in no order of dates, so it cannot be walked through.")
-        return Section("believe", title, blocks)
-    if found is None:
-        blocks += ["This data has not been walked through yet. It takes minutes:", Command(_backtest(material))]
-        return Section("believe", title, blocks)
-    spans, random = found["spans"], found["random_split"]
-    numbers = [span["number"] for span in spans]
-    across = Axis(
-        "span of calls, oldest first", 0.5, len(spans) + 0.5, lambda v: f"{v:g}" if float(v).is_integer() else ""
+def _advice(profit: Profit) -> Paragraph:
+    everyone = f"Calling everyone earns {euro(profit.everyone)} per 1,000 customers."
+    if not profit.best_share:
+        return Paragraph("advice-call-nobody", f"At this price no call pays. {everyone}")
+    if profit.interval[1] < max(profit.everyone, 0.0):
+        text = (
+            f"Do not plan with this model: calling the best-scored {percent(profit.best_share)} earned most on the "
+            f"eval customers, but only {euro(profit.best)} per 1,000 customers on the test customers. {everyone}"
+        )
+        return Paragraph("advice-unreliable", text)
+    text = (
+        f"Call the best-scored {percent(profit.best_share)}. This earns {euro(profit.best)} per 1,000 customers (95 % "
+        f"interval: {euro(profit.interval[0])} to {euro(profit.interval[1])}). {everyone}"
     )
+    return Paragraph("advice-call", text)
+
+
+def _profit_chart(profit: Profit, description: str) -> Chart:
+    best = Series(
+        "best share to call, with 95 % interval",
+        [profit.best_share],
+        [profit.best],
+        style=1,
+        points=True,
+        bars=[profit.interval],
+    )
+    return curves(
+        "profit",
+        "Profit per 1,000 customers by the share of customers called",
+        description,
+        Axis(CALLED, 0.0, 1.0, percent),
+        around("euro per 1,000 customers", [*profit.curve, *profit.interval], short_euro, zero=True),
+        [
+            Series("random calls", [0.0, 1.0], [0.0, profit.everyone], style=3, dashed=True),
+            Series("this model", SHARES, profit.curve),
+            best,
+        ],
+    )
+
+
+def _profit_table(profit: Profit) -> Table:
+    cells = [
+        (percent(SHARES[i]), euro(profit.curve[i]), euro(profit.everyone * SHARES[i]))
+        for i in range(0, len(SHARES), 10)
+    ]
+    return Table("profit", "Profit per 1,000 customers", ("Customers called", "This model", "Random calls"), cells)
+
+
+def forecast(report: ReportData) -> Section:
+    """The random split beside the backtest, whose spans are the calls that came next."""
+    data, backtest = report.summary.dataset, report.backtest
+    text = (
+        "A random split measures how well the model ranks customers of weeks that it has learned from. It is good for "
+        "comparing models. A campaign calls customers of the weeks to come, so plan with the figures of the backtest."
+    )
+    blocks: list[Block] = [Paragraph("two-kinds-of-figures", text)]
+    if data.split == "time":
+        text = "This run was split by time: its test customers are the newest of the file."
+        blocks.append(Paragraph("split-by-time", text))
+    if backtest is not None:
+        blocks += _backtest(backtest)
+    elif data.row_order == "none":
+        text = "The rows of this data are not in the order of their dates, so there can be no backtest."
+        blocks.append(Paragraph("no-dates", text))
+    else:
+        blocks.append(Paragraph("no-backtest", "There is no backtest on this data yet. It takes some minutes:"))
+        blocks.append(Command("backtest", _backtest_command(report.summary)))
+    return Section("forecast", "What to expect of the next campaign", blocks)
+
+
+def _backtest(backtest: BacktestResult) -> list[Block]:
+    source = f"{number(backtest.rows)} calls of {Path(backtest.source).name}"
+    return [Paragraph("verdict", f"{backtest.verdict} ({source}.)"), _auc_by_span(backtest), _rate_by_span(backtest)]
+
+
+def _auc_by_span(backtest: BacktestResult) -> Figure:
+    spans, random = backtest.spans, backtest.random_split.auc
+    ends = (0.5, len(spans) + 0.5)
     series = [
-        Series(name, numbers, [(span[key] or {}).get("auc") for span in spans], style=style, dashed=key != "expanding")
-        for style, (key, name) in zip((2, 0, 1), MODELS.items(), strict=True)
+        Series(
+            TRAINED[name],
+            [span.number for span in spans],
+            [span.metrics[name].auc for span in spans],
+            style=style,
+            dashed=name != "expanding",
+        )
+        for style, name in zip((2, 0, 1), MODELS, strict=True)
     ]
-    level = Series("random split", [0.5, len(spans) + 0.5], [random["auc"]] * 2, style=3, dashed=True)
-    aucs = [y for one in (*series, level) for y in one.ys]
-    blocks.append(f"{found['verdict']} ({number(found['rows'])} calls of {Path(found['source']).name}.)")
-    blocks += [
-        Figure(
-            draw(
-                "time-auc",
-                "AUC of each span of calls, by models of earlier calls",
-                f"AUC on a random split is {number(random['auc'], 3)}; over the spans a model retrained on all "
-                "calls so far "
-                f"has {', '.join(number(y, 3) for y in series[1].ys)}.",
-                across,
-                around("AUC", [*aucs, 0.5], lambda v: f"{v:.2f}"),
-                [level, *series],
-            ),
-            "Each span is ranked by models that have seen earlier calls only. 0.5 is chance.",
-            Table(
-                "AUC",
-                ("Span", "Calls", *map(str.capitalize, MODELS.values())),
-                [
-                    (str(s["number"]), number(s["rows"]), *(number((s[k] or {}).get("auc"), 3) for k in MODELS))
-                    for s in spans
-                ]
-                + [("Random split", "", *[number(random["auc"], 3)] * len(MODELS))],
-            ),
-        ),
-        Figure(
-            rows(
-                "time-rate",
-                "Share of buyers in each span of calls",
-                f"The share of buyers goes from {percent(spans[0]['label_rate'], 1)} to "
-                f"{percent(spans[-1]['label_rate'], 1)}.",
-                around("share of buyers", [s["label_rate"] for s in spans], percent, zero=True),
-                [Row(f"span {s['number']}", s["label_rate"]) for s in spans],
-            ),
-            "Customers change. Where the share of buyers moves, yesterday's probabilities are off.",
-            Table(
-                "Buyers, calibration error and lift",
-                ("Span", "Buyers", *(f"{what}, {name}" for what in ("ECE", "Lift") for name in MODELS.values())),
-                [
-                    (
-                        str(s["number"]),
-                        percent(s["label_rate"], 1),
-                        *(
-                            number((s[k] or {}).get(f), d)
-                            for f, d in (("ece", 3), ("lift_top_decile", 2))
-                            for k in MODELS
-                        ),
-                    )
-                    for s in spans
-                ],
-            ),
-        ),
-    ]
-    return Section("believe", title, blocks)
+    retrained = ", ".join(number(span.expanding.auc, 3) for span in spans)
+    aucs = [span.metrics[name].auc for span in spans for name in MODELS]
+    chart = curves(
+        "auc-by-span",
+        "AUC on each span of calls, of models trained on earlier calls",
+        f"On a random split AUC is {number(random, 3)}. A model retrained on all calls so far has {retrained}.",
+        Axis("span of calls, oldest first", *ends, lambda v: _plain(v) if float(v).is_integer() else ""),
+        around("AUC", [*aucs, random, 0.5], lambda v: f"{v:.2f}"),
+        [Series("random split", ends, [random] * 2, style=3, dashed=True), *series],
+    )
+    cells = [(str(s.number), number(s.rows), *(number(s.metrics[name].auc, 3) for name in MODELS)) for s in spans]
+    cells.append(("Random split", "", *[number(random, 3)] * len(MODELS)))
+    head = ("Span", "Calls", *map(str.capitalize, TRAINED.values()))
+    says = "Every model has learned from earlier calls only. Random order has an AUC of 0.5."
+    return Figure(chart, says, Table("auc-by-span", "AUC by span", head, cells))
 
 
-def _backtest(material: Material) -> str:
-    """The command that walks through a run's data, with its columns."""
-    data = material.summary["dataset"]
+def _rate_by_span(backtest: BacktestResult) -> Figure:
+    spans, many = backtest.spans, backtest.words.many
+    chart = rows(
+        "rate-by-span",
+        f"Share of {many} in each span of calls",
+        f"The share of {many} goes from {percent(spans[0].label_rate, 1)} to {percent(spans[-1].label_rate, 1)}.",
+        around(f"share of {many}", [s.label_rate for s in spans], percent, zero=True),
+        [Row(f"span {s.number}", s.label_rate) for s in spans],
+    )
+    cells = [
+        (
+            str(s.number),
+            percent(s.label_rate, 1),
+            *(number(s.metrics[name].ece, 3) for name in MODELS),
+            *(number(s.metrics[name].lift_top_decile, 2) for name in MODELS),
+        )
+        for s in spans
+    ]
+    figures = [f"{figure}, {name}" for figure in ("ECE", "Lift") for name in TRAINED.values()]
+    head = ("Span", many.capitalize(), *figures)
+    says = f"Customers change. Where the share of {many} changes, probabilities learned earlier are off."
+    table = Table("rate-by-span", f"{many.capitalize()}, calibration error and lift by span", head, cells)
+    return Figure(chart, says, table)
+
+
+def _report_command(summary: RunSummary) -> str:
+    return f".venv/bin/python -m report {summary.run_id} --cost 8 --margin 120"
+
+
+def _backtest_command(summary: RunSummary) -> str:
+    """The command for a backtest on the run's data and columns."""
+    data = summary.dataset
     command = [".venv/bin/python", "-m", "pipeline.backtest"]
-    command += [] if data["synthetic"] else ["--data", data["source"]]
-    if not (CONTRACTS / f"{data['contract']}.yaml").is_file():
-        command += ["--contract", f"{data['contract']}.yaml"]
-    command += ["--with-duration"] if material.summary.get("settings", {}).get("with_duration") else []
+    command += [] if data.synthetic else ["--data", data.source]
+    if not (CONTRACTS / f"{data.contract}.yaml").is_file():
+        command += ["--contract", f"{data.contract}.yaml"]
+    command += ["--with-after-call"] if summary.settings.with_duration else []
     return shlex.join(command)
 
 
 def _exact(share: float) -> str:
-    """A share with a digit behind the point only where it has one."""
+    """A share with one decimal, or none where it is a whole number of percent."""
     return percent(share, 0 if round(100 * share, 6).is_integer() else 1)
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"
 
 
 def _tenth(number: int) -> str:

@@ -1,8 +1,7 @@
-"""Reads what a report shows from a run's folder and from the artifacts that the run made."""
+"""Reads what a report shows, from a run's folder and from the run's artifacts."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,203 +10,230 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.errors import NotReadyError, UserError
+from analysis.importance import ImportanceResult
+from data.errors import NotReadyError
+from runs.backtest_result import FILE, BacktestResult, backtest_folder
+from runs.folder import QUARANTINE, artifacts_folder
+from runs.summary import RunSummary, read
 
 if TYPE_CHECKING:
-    from ml_metadata.proto.metadata_store_pb2 import Artifact
-
+    from analysis.drift import Drift
     from analysis.economics import Scores
-    from monitoring.drift import Drift
-
-SPLITS = ("train", "eval", "test")
+    from runs.outputs import RunOutputs
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One group of test customers, with the Evaluator's figures by name."""
+    """One group of test customers, as the Evaluator measured it.
+
+    Attributes:
+      column, value: which group.
+      rows: customers in it.
+      positives: positive rows among them.
+      auc: NaN where all rows have one label.
+      calibration: sum of the probabilities over the number of positive rows.
+    """
 
     column: str
     value: str
-    figures: Mapping[str, float]
+    rows: float
+    positives: float
+    auc: float
+    calibration: float
 
 
 @dataclass(frozen=True)
-class Made:
-    """An artifact, for the lineage."""
+class Trial:
+    """A set of hyperparameters that the Tuner tried; the score is the log loss on eval after a short fit."""
 
-    name: str
+    number: str
+    score: float
+    hyperparameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """An artifact in ML Metadata: the output it is, its id and its folder."""
+
+    output: str
     number: int
-    path: str
+    folder: str
 
 
 @dataclass(frozen=True)
-class Material:
-    """All that the page shows; what a run did not make is None or empty."""
+class ReportData:
+    """All that the page shows; what a run did not produce is None or empty.
 
-    summary: Mapping[str, Any]
+    Attributes:
+      summary: of the run.
+      scores: labels and probabilities by split.
+      previous: summary of the run of the last blessed model, which the Evaluator compared with.
+      history: metrics by name and epoch.
+      best_epoch: the epoch, from 0, whose weights were kept.
+      trials: of the Tuner, the best first.
+      importance: of the columns.
+      slices: groups of test customers, by column.
+      drift: of the other splits against train.
+      anomalies: one line each.
+      quarantine: the file with the quarantined rows.
+      backtest: on the same data and columns.
+      artifacts: of the run.
+      model_run: where the TensorBoard logs are.
+    """
+
+    summary: RunSummary
     scores: Mapping[str, Scores]
-    """By split."""
-    previous: Mapping[str, Any] | None = None
-    """Summary of the newest earlier run on the same kind of data that was blessed."""
-    card: Mapping[str, Any] = field(default_factory=dict)
-    """What the Trainer noted about the model."""
+    previous: RunSummary | None = None
     history: Mapping[str, list[float]] | None = None
-    trials: list[Mapping[str, Any]] | None = None
-    importance: Mapping[str, Any] | None = None
+    best_epoch: int | None = None
+    trials: list[Trial] = field(default_factory=list)
+    importance: ImportanceResult | None = None
     slices: list[Slice] = field(default_factory=list)
     drift: Mapping[str, Drift] = field(default_factory=dict)
-    """Of eval and test against train."""
     anomalies: list[str] = field(default_factory=list)
     quarantine: Path | None = None
-    """The rows set aside, each with its reason."""
-    backtest: Mapping[str, Any] | None = None
-    artifacts: list[Made] = field(default_factory=list)
-    model_run: Path | None = None
-    """Where the TensorBoard logs are."""
+    backtest: BacktestResult | None = None
+    artifacts: list[ArtifactRecord] = field(default_factory=list)
+    model_run: str | None = None
 
 
-def gather(run_folder: Path) -> Material:
+def gather(run_folder: Path) -> ReportData:
     """Everything a report needs.
 
     Args:
-      run_folder: `artifacts/runs/<id>` of a run that has a summary.
+      run_folder: the folder of a run that has a summary.
 
     Raises:
-      NotReadyError: there is no such run, it did not get to its summary, or its artifacts have been pruned.
+      NotReadyError: the run has no summary, or its artifacts have been pruned.
     """
-    summary = read_summary(run_folder)
-    artifacts = run_folder.parents[1]
+    summary = read(run_folder)
+    artifacts = artifacts_folder(run_folder)
     metadata = artifacts / "metadata.sqlite"
     if not metadata.is_file():
-        raise NotReadyError(f"run {summary['run_id']}: there is no {metadata}, which knows where its artifacts are")
-    from modules import artifacts as artifact_files
+        raise NotReadyError(f"run {summary.run_id}: there is no {metadata}, which says where its artifacts are")
+    from modules import artifacts as files
     from modules.anomalies import describe
-    from runs.outputs import connect, outputs
+    from runs import outputs as of_run
 
-    made = outputs(connect(metadata), summary["run_id"])
-    uris = {name: Path(artifact.uri) for name, artifact in made.items()}
-    scores = uris["Scorer.scores"]
-    if not (scores / "test.npz").is_file():
-        raise NotReadyError(f"run {summary['run_id']}: its artifacts are gone from {scores}")
-    model = made["Trainer.model"].uri
-    quarantine = run_folder / "quarantine.csv"
-    return Material(
+    outputs = of_run.outputs(of_run.connect(metadata), summary.run_id)
+    scores, model = outputs.uri(of_run.SCORES), outputs.uri(of_run.MODEL)
+    if not all(files.exists(scores, f"{split}.npz") for split in summary.splits):
+        raise NotReadyError(f"run {summary.run_id}: its artifacts are gone from {scores}")
+    importance = _optional(outputs, of_run.IMPORTANCE, files.IMPORTANCE)
+    quarantine = run_folder / QUARANTINE
+    return ReportData(
         summary=summary,
-        scores={split: _scores(scores / f"{split}.npz") for split in SPLITS},
-        previous=last_blessed(run_folder, summary),
-        card=dataclasses.asdict(artifact_files.model_card(model)),
-        history=_optional(uris["Trainer.model_run"], "history.json"),
-        trials=_optional(uris.get("Tuner.tuner_results"), "tuner_results.json"),
-        importance=_optional(uris.get("Importance.importance"), "importance.json"),
-        slices=_slices(str(uris["Evaluator.evaluation"])),
-        drift=_drift(model, uris["ContractExampleGen.examples"]),
-        anomalies=describe(uris["ExampleValidator.anomalies"]),
+        scores={split: _scores(scores, split) for split in summary.splits},
+        previous=_last_blessed(run_folder, summary, outputs),
+        history=_optional(outputs, of_run.MODEL_RUN, files.HISTORY),
+        best_epoch=files.model_card(model).best_epoch,
+        trials=[_trial(**trial) for trial in _optional(outputs, of_run.TUNER_RESULTS, files.TRIALS) or ()],
+        importance=importance and ImportanceResult.from_dict(importance),
+        slices=_slices(outputs.uri(of_run.EVALUATION)),
+        drift=_drift(model, outputs.uri(of_run.EXAMPLES), [split for split in summary.splits if split != "train"]),
+        anomalies=describe(Path(outputs.uri(of_run.ANOMALIES))),
         quarantine=quarantine if quarantine.is_file() else None,
         backtest=_backtest(artifacts, summary),
-        artifacts=_lineage(made, artifacts),
-        model_run=uris["Trainer.model_run"],
+        artifacts=_records(outputs, artifacts),
+        model_run=outputs.uri(of_run.MODEL_RUN),
     )
 
 
-def read_summary(run_folder: Path) -> dict[str, Any]:
-    """The run's `summary.json`; raises NotReadyError where there is none."""
-    if not run_folder.is_dir():
-        raise NotReadyError(f"there is no run {run_folder.name} in {run_folder.parent}")
-    try:
-        return json.loads((run_folder / "summary.json").read_text())
-    except FileNotFoundError:
-        raise NotReadyError(f"run {run_folder.name} has no summary.json: it did not come to its end") from None
-    except ValueError as error:
-        raise NotReadyError(f"{run_folder / 'summary.json'}: not JSON: {error}") from error
-
-
-def last_blessed(run_folder: Path, summary: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Summary of the newest run before this one that was blessed and whose figures mean the same."""
-    for folder in sorted(run_folder.parent.glob("[0-9]*"), reverse=True):
-        if folder.name >= summary["run_id"] or not (folder / "summary.json").is_file():
-            continue
-        try:
-            other = read_summary(folder)
-        except UserError:
-            continue
-        alike = all(other["dataset"][key] == summary["dataset"][key] for key in ("contract", "synthetic", "split"))
-        if alike and set(other["features"]) == set(summary["features"]) and other["gate"]["blessed"]:
-            return other
+def _last_blessed(run_folder: Path, summary: RunSummary, outputs: RunOutputs) -> RunSummary | None:
+    """Summary of the newest earlier run with the model that the Evaluator compared with."""
+    for run in reversed(outputs.last_blessed):
+        if run < summary.run_id:
+            try:
+                return read(run_folder.parent / run)
+            except NotReadyError:
+                continue
     return None
 
 
-def _scores(file: Path) -> Scores:
-    with np.load(file) as columns:
-        return columns["label"].astype(np.float64), columns["probability"].astype(np.float64)
+def _scores(folder: str, split: str) -> Scores:
+    from modules.artifacts import read_arrays
+
+    columns = read_arrays(folder, f"{split}.npz")
+    return columns["label"].astype(np.float64), columns["probability"].astype(np.float64)
 
 
-def _optional(folder: Path | None, name: str) -> Any:
-    """The content of a JSON file that a run need not have made."""
-    if folder is None or not (folder / name).is_file():
+def _optional(outputs: RunOutputs, output: Any, file: str) -> Any:
+    """The content of a JSON file in an artifact that not every run has."""
+    from modules.artifacts import exists, read_json
+
+    if output not in outputs or not exists(outputs.uri(output), file):
         return None
-    return json.loads((folder / name).read_text())
+    return read_json(outputs.uri(output), file)
 
 
-def _backtest(artifacts: Path, summary: Mapping[str, Any]) -> Any:
-    """The walk through the run's data, if there is one; that of another file of the same contract is none."""
-    found = _optional(artifacts / "backtests" / _backtest_name(summary), "backtest.json")
-    return found if found and found["source"] == summary["dataset"]["source"] else None
+def _trial(trial_id: str, score: float, **hyperparameters: Any) -> Trial:
+    return Trial(trial_id, score, hyperparameters)
 
 
-def _backtest_name(summary: Mapping[str, Any]) -> str:
-    data = summary["dataset"]
-    with_duration = summary.get("settings", {}).get("with_duration", "duration" in summary["features"])
-    return "-".join(filter(None, (data["contract"], "synthetic" * data["synthetic"], "with-duration" * with_duration)))
+def _backtest(artifacts: Path, summary: RunSummary) -> BacktestResult | None:
+    """The backtest with the same contract and columns, if it was made on the same file."""
+    data = summary.dataset
+    file = backtest_folder(artifacts, data.contract, data.synthetic, summary.settings.with_duration) / FILE
+    try:
+        result = BacktestResult.from_json(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return result if result.source == data.source else None
 
 
 def _slices(evaluation: str) -> list[Slice]:
-    """The groups of the test split, by column and value."""
-    import tensorflow_model_analysis as tfma
-
+    """The groups of the test split, by column and in the order of bands and values."""
+    from modules.evaluation_result import slice_figures
     from modules.purchase.evaluation import band_labels
 
-    candidate = next(spec for spec in tfma.load_eval_result(evaluation).config.model_specs if not spec.is_baseline)
-    result = tfma.load_eval_result(evaluation, model_name=candidate.name)
-    found = []
-    for key, metrics in result.slicing_metrics:
+    slices = []
+    for key, figures in slice_figures(evaluation).items():
         if key:
             ((column, value),) = key
-            # What cannot be computed is the text NaN.
-            figures = {name: float(figure["doubleValue"]) for name, figure in metrics[""][""].items()}
-            # The key of a banded number carries its edges, see modules.purchase.evaluation.slice_key.
+            # The key of a banded number contains its edges, see modules.purchase.evaluation.slice_key.
             name, _, edges = column.partition(" ")
             bands = band_labels(json.loads(edges)) if edges else [value]
-            found.append(((name, bands.index(value), value), Slice(name, str(value), figures)))
-    return [group for _, group in sorted(found, key=lambda entry: entry[0])]
+            group = Slice(
+                name,
+                str(value),
+                rows=figures["example_count"],
+                positives=figures["true_positives"] + figures["false_negatives"],
+                auc=figures["auc"],
+                calibration=figures["calibration"],
+            )
+            slices.append(((name, bands.index(value), value), group))
+    return [group for _, group in sorted(slices, key=lambda entry: entry[0])]
 
 
-def _drift(model: str, examples: Path) -> dict[str, Drift]:
-    """The raw rows of eval and test against the reference profile of train, bin by bin."""
+def _drift(model: str, examples: str, splits: list[str]) -> dict[str, Drift]:
+    """The raw rows of some splits against the reference profile of train, bin by bin."""
     import tensorflow as tf
 
+    from analysis.drift import measure
     from analysis.profile import NumberBins, Profile
     from data.model_folder import EXTRAS, PROFILE
-    from modules.artifacts import read_bytes, saved_model
+    from modules.artifacts import join, read_bytes, saved_model
     from modules.examples import serialized
-    from monitoring.drift import measure
 
     profile = Profile.from_json(read_bytes(saved_model(model), EXTRAS, PROFILE))
     spec = {
         name: tf.io.FixedLenFeature([], *((tf.float32, np.nan) if isinstance(bins, NumberBins) else (tf.string, "")))
         for name, bins in profile.features.items()
     }
-    found = {}
-    for split in SPLITS[1:]:
+    drift = {}
+    for split in splits:
         counts = profile.counts()
-        for batch in serialized([str(examples / f"Split-{split}" / "*")]):
+        for batch in serialized([join(examples, f"Split-{split}", "*")]):
             columns = tf.io.parse_example(batch, spec)
             counts.add({name: column.numpy() for name, column in columns.items()})
-        found[split] = measure(profile, counts)
-    return found
+        drift[split] = measure(profile, counts)
+    return drift
 
 
-def _lineage(made: Mapping[str, Artifact], artifacts: Path) -> list[Made]:
+def _records(outputs: RunOutputs, artifacts: Path) -> list[ArtifactRecord]:
     def short(uri: str) -> str:
         return str(Path(uri).relative_to(artifacts)) if Path(uri).is_relative_to(artifacts) else uri
 
-    return [Made(name, artifact.id, short(artifact.uri)) for name, artifact in made.items()]
+    return [
+        ArtifactRecord(str(output), artifact.id, short(artifact.uri)) for output, artifact in outputs.artifacts.items()
+    ]

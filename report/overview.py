@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,202 +11,211 @@ from typing import Any
 import numpy as np
 
 from analysis.economics import auc_interval, profit
+from analysis.figures import Metrics
 from analysis.metrics import gains
-from pages.blocks import Block, Section, Table
-from pages.formatting import any_value, euro, interval, number, percent, plain_euro, signed
-from report.gather import Material
-from runs.compare import Run, differences, flatten, same_test_rows
+from pages.blocks import Block, Paragraph, Section, Table
+from pages.formatting import UNKNOWN, any_value, euro, interval, number, percent, plain_euro, signed
+from report.gather import ReportData
+from runs.compare import differences, same_test_rows
+from runs.summary import Check, RunSummary
 
 HEADLINE_SHARE = 0.2
-"""Share of customers called in the page's first sentence."""
+"""Share of customers called in the headline."""
 DIGEST = 12
-"""Letters of a digest that tell it from others."""
-GATE = {
-    "accuracy_gain": "Accuracy above always saying no",
+"""Characters of a digest that are shown."""
+CHECKS = {
+    "accuracy_gain": "Accuracy above the majority class",
     "auc": "AUC",
     "accuracy_against_last_blessed": "Accuracy against the last blessed model",
     "auc_against_last_blessed": "AUC against the last blessed model",
     "served_as_evaluated": "Served as evaluated",
+    "same_inputs_as_serving": "Same inputs as the version in service",
 }
-"""The bounds of the gate in words."""
-FIGURES = {
-    "auc": "AUC",
-    "pr_auc": "PR-AUC",
-    "accuracy": "Accuracy at 0.5",
-    "log_loss": "Log loss",
-    "ece": "Calibration error",
-    "f1_at_threshold": "F1 at the threshold",
-    "lift_top_decile": "Lift in the best tenth",
+"""The gate's checks in words."""
+FIGURES: dict[str, Callable[[Metrics], float | None]] = {
+    "AUC": lambda metrics: metrics.auc,
+    "PR-AUC": lambda metrics: metrics.pr_auc,
+    "Accuracy at 0.5": lambda metrics: metrics.accuracy,
+    "Log loss": lambda metrics: metrics.log_loss,
+    "Calibration error": lambda metrics: metrics.ece,
+    "F1 at the threshold": lambda metrics: metrics.f1_at_threshold,
+    "Lift in the best tenth": lambda metrics: metrics.lift_top_decile,
 }
-"""Test figures that runs are compared by."""
+"""Test figures by which runs are compared."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure, what it is, and what to hold it against."""
+    """A figure, its meaning, and a figure to compare it with; the name identifies it within the page."""
 
+    name: str
     figure: str
     what: str
-    beside: str
+    comparison: str
 
 
 @dataclass(frozen=True)
-class First:
-    """The first screen."""
+class Overview:
+    """The first screen.
+
+    Attributes:
+      headline: the gain at HEADLINE_SHARE.
+      blessed: whether the model passed the gate.
+      verdict: what became of the model.
+      synthetic: whether the rows are the synthetic sample.
+      caution: why the figures are no forecast, if they are none.
+      facts: names and values about the data.
+      tiles: the most important figures.
+    """
 
     headline: str
     blessed: bool
     verdict: str
     synthetic: bool
     caution: str | None
-    """Why the figures are not a forecast."""
-    data: list[tuple[str, str]]
+    facts: list[tuple[str, str]]
     tiles: list[Tile]
 
 
-def rankable(material: Material) -> bool:
-    """Whether eval and test have rows of both labels, without which there is no curve to draw."""
-    return all(0 < material.scores[split][0].sum() < len(material.scores[split][0]) for split in ("eval", "test"))
+def rankable(report: ReportData) -> bool:
+    """Whether eval and test have rows of both labels, which curves need."""
+    return all(0 < report.scores[split][0].sum() < len(report.scores[split][0]) for split in ("eval", "test"))
 
 
-def first(material: Material, cost: float, margin: float) -> First:
-    """The first screen of a run; cost of a call and margin of a buyer in euros."""
-    summary = material.summary
-    data = summary["dataset"]
-    split = "at random, 70/15/15" if data["split"] == "random" else "by time, the newest rows as test"
-    known = "some known only after" if summary.get("settings", {}).get("with_duration") else "all known before"
-    return First(
-        headline=_headline(material),
-        blessed=summary["gate"]["blessed"],
-        verdict=_verdict(summary),
-        synthetic=data["synthetic"],
-        caution=_caution(material),
-        data=[
-            ("Data", data["contract"] + (", synthetic sample" if data["synthetic"] else "")),
-            ("Source", Path(data["source"]).name),
-            ("Customers", f"{number(data['rows'])}, of whom {percent(data['label_rate'], 1)} bought"),
-            (
-                "Set aside",
-                f"{number(data['quarantined'])} rows that could not be read" if data["quarantined"] else "nothing",
-            ),
+def overview(report: ReportData, cost: float, margin: float) -> Overview:
+    """The first screen of a run; the cost of a call and the margin of a positive row are in euros."""
+    data = report.summary.dataset
+    split = "random, 70/15/15" if data.split == "random" else "by time, the newest rows are the test split"
+    known = "some known only after" if report.summary.settings.with_duration else "all known before"
+    return Overview(
+        headline=_headline(report),
+        blessed=report.summary.gate.blessed,
+        verdict=_verdict(report.summary),
+        synthetic=data.synthetic,
+        caution=_caution(report),
+        facts=[
+            ("Data", data.contract + (", synthetic sample" if data.synthetic else "")),
+            ("Source", Path(data.source).name),
+            ("Customers", f"{number(data.rows)}, {percent(data.label_rate, 1)} of them {data.words.many}"),
+            ("Quarantined", f"{number(data.quarantined)} rows"),
             ("Split", split),
-            ("Columns", f"{len(summary['features'])}, {known} the call"),
+            ("Columns", f"{len(report.summary.features)}, {known} the call"),
         ],
-        tiles=_tiles(material, cost, margin),
+        tiles=[*_ranking_tiles(report, cost, margin), _accuracy_tile(report)],
     )
 
 
-def changes(material: Material) -> Section:
-    """What differs from the last blessed run, settings first, and its test figures beside this run's."""
-    now, before = material.summary, material.previous
+def changes(report: ReportData) -> Section:
+    """The differences to the run of the last blessed model: settings, and figures on test."""
+    now, before = report.summary, report.previous
     title = "What changed since the last blessed run"
     if before is None:
-        return Section("changes", title, ["There is no earlier blessed run with this data, split and columns."])
-    runs = [Run(summary["run_id"], flatten(summary), None) for summary in (before, now)]
-    chosen = [(_setting(key), *(_short(value) for value in values)) for key, values in differences(runs).items()]
-    rows = []
-    for key, name in FIGURES.items():
-        a, b = before["metrics"]["test"].get(key), now["metrics"]["test"].get(key)
-        rows.append((name, number(a, 4), number(b, 4), signed(b - a) if None not in (a, b) else "–"))
+        return Section("changes", title, [Paragraph("no-previous", "There is no earlier blessed run to compare with.")])
     head = ("Last blessed", "This run")
-    figures = Table(
-        f"Test figures of run {before['run_id']} and of this one", ("Figure", *head, "Difference"), rows, narrow=True
-    )
-    blocks: list[Block] = [figures]
-    if not same_test_rows(runs):
-        blocks.insert(0, "The two were not measured on the same test customers, so a difference may be theirs.")
-    if chosen:
+    rows = []
+    for name, figure in FIGURES.items():
+        a, b = figure(before.metrics["test"]), figure(now.metrics["test"])
+        difference = UNKNOWN if a is None or b is None else signed(b - a)
+        rows.append((name, number(a, 4), number(b, 4), difference))
+    caption = f"Test figures of run {before.run_id} and of this run"
+    blocks: list[Block] = [
+        Table("changed-figures", caption, ("Figure", *head, "Difference"), rows, narrow=True),
+    ]
+    if not same_test_rows((before, now)):
+        text = "The two runs may have different test customers, so their figures may not be comparable."
+        blocks.insert(0, Paragraph("other-test-rows", text))
+    differing = [(_setting(key), *map(_short, values)) for key, values in differences((before, now)).items()]
+    if differing:
         words = frozenset({0, 1, 2})
-        blocks.append(Table("What was chosen differently", ("Setting", *head), chosen, words, narrow=True))
+        blocks.append(
+            Table(
+                "changed-settings", "Settings and data that differ", ("Setting", *head), differing, words, narrow=True
+            )
+        )
     else:
-        blocks.append("Nothing was chosen differently.")
+        blocks.append(Paragraph("same-settings", "Settings and data are the same."))
     return Section("changes", title, blocks)
 
 
-def _headline(material: Material) -> str:
-    if not rankable(material):
-        return "The eval or the test customers all gave the same answer, so nothing can be said about the ranking."
-    reached = float(gains(*material.scores["test"], np.array(HEADLINE_SHARE)))
+def _headline(report: ReportData) -> str:
+    if not rankable(report):
+        return "All eval or all test customers have the same label, so the ranking cannot be measured."
+    reached = float(gains(*report.scores["test"], np.array(HEADLINE_SHARE)))
     return (
-        f"Calling the best-scored {percent(HEADLINE_SHARE)} of customers reaches {percent(reached)} of buyers, "
-        f"{number(reached / HEADLINE_SHARE, 1)} times as many as calling at random."
+        f"Calling the best-scored {percent(HEADLINE_SHARE)} of customers reaches {percent(reached)} of all "
+        f"{report.summary.dataset.words.many}, {number(reached / HEADLINE_SHARE, 1)} times as many as random calls."
     )
 
 
-def _verdict(summary: Mapping[str, Any]) -> str:
-    failed = [check for check in summary["gate"]["checks"] if not check["passed"]]
-    if summary["pushed"]:
-        return f"It passed every bound of the gate and was pushed as version {summary['pushed']['version']}."
-    if not failed:
-        return "It passed every bound of the gate, and was not pushed."
-    reasons = [f"{GATE.get(c['metric'], c['metric'])}: {_bound(c)}" for c in failed]
-    return f"Nothing was pushed; the model that serves stays. {'. '.join(reasons)}."
+def _verdict(summary: RunSummary) -> str:
+    if summary.pushed:
+        return f"The model passed every check of the gate and was pushed as version {summary.pushed.version}."
+    if not summary.gate.failed:
+        return "The model passed every check of the gate and was not pushed."
+    reasons = ". ".join(f"{CHECKS.get(check.metric, check.metric)}: {_reason(check)}" for check in summary.gate.failed)
+    return f"Nothing was pushed; the current version stays in service. {reasons}."
 
 
-def _bound(check: Mapping[str, Any]) -> str:
-    if isinstance(check["bound"], bool):
-        return "no, and it has to be"
-    found = "cannot be computed" if check["value"] is None else number(check["value"], 4)
-    return f"{found}, at least {number(check['bound'], 4)} is asked"
+def _reason(check: Check) -> str:
+    if isinstance(check.bound, bool):
+        return "no"
+    value = "cannot be computed" if check.value is None else number(check.value, 4)
+    return f"{value}, must be at least {number(check.bound, 4)}"
 
 
-def _caution(material: Material) -> str | None:
-    if material.summary["dataset"]["split"] != "random" or material.summary["dataset"]["synthetic"]:
+def _caution(report: ReportData) -> str | None:
+    if report.summary.dataset.split != "random" or report.summary.dataset.synthetic:
         return None
-    found = material.backtest
-    figures = found and [found["random_split"]["auc"], found["mean"]["expanding"]["auc"]]
-    if not figures or None in figures:
-        return (
-            "Figures are of customers held out at random, from the same weeks the model learned from. Expect less of "
-            "the weeks to come."
-        )
-    random, ahead = figures
+    text = "The test customers were chosen at random, from the same weeks that the model learned from."
+    backtest = report.backtest
+    if backtest is None or backtest.random_split.auc is None or backtest.mean["expanding"].auc is None:
+        return f"{text} Expect lower figures for the weeks to come."
     return (
-        "Figures are of customers held out at random, from the same weeks the model learned from. On the weeks that "
-        f"came next AUC was {number(ahead, 2)}, against {number(random, 2)} at random."
+        f"{text} On the calls that came next, AUC was {number(backtest.mean['expanding'].auc, 2)}, against "
+        f"{number(backtest.random_split.auc, 2)} at random."
     )
 
 
-def _tiles(material: Material, cost: float, margin: float) -> list[Tile]:
-    test = material.summary["metrics"]["test"]
-    tiles = []
-    if rankable(material):
-        earned = profit(material.scores["eval"], material.scores["test"], cost, margin)
-        tiles.append(
-            Tile(
-                euro(earned.best),
-                f"profit per 1,000 customers when calling the best {percent(earned.best_share)}"
-                if earned.best_share
-                else "profit per 1,000 customers: no call pays at this price",
-                f"{euro(earned.everyone)} when calling all, at {plain_euro(cost)} a call and "
-                f"{plain_euro(margin)} a buyer",
-            )
-        )
-        tiles.append(
-            Tile(
-                f"{number(test['lift_top_decile'], 1)} ×",
-                "as many buyers in the best-scored tenth as in a random tenth",
-                f"{percent(test['lift_top_decile'] * material.summary['splits']['test']['label_rate'])} of them buy, "
-                f"{percent(material.summary['splits']['test']['label_rate'])} of all",
-            )
-        )
-        labels = material.scores["test"][0]
-        low, high = auc_interval(test["auc"], labels.sum(), (1 - labels).sum())
-        tiles.append(
-            Tile(
-                number(test["auc"], 3),
-                "AUC: how often a buyer is scored above a non-buyer",
-                f"0.5 is chance; 95 % interval {interval(low, high, 3)}",
-            )
-        )
-    tiles.append(
+def _ranking_tiles(report: ReportData, cost: float, margin: float) -> list[Tile]:
+    test, words = report.summary.metrics["test"], report.summary.dataset.words
+    if not rankable(report) or test.auc is None or test.lift_top_decile is None:
+        return []
+    earned = profit(report.scores["eval"], report.scores["test"], cost, margin)
+    rate = report.summary.splits["test"].label_rate
+    labels = report.scores["test"][0]
+    limits = auc_interval(test.auc, labels.sum(), (1 - labels).sum())
+    called = f"calling the best-scored {percent(earned.best_share)}" if earned.best_share else "no call pays"
+    return [
         Tile(
-            percent(test["accuracy"], 1),
-            "accuracy at 0.5",
-            f"{percent(test['majority_accuracy'], 1)} by always giving the commoner answer",
-        )
+            "profit",
+            euro(earned.best),
+            f"profit per 1,000 customers: {called}",
+            f"{euro(earned.everyone)} when calling everyone, at {plain_euro(cost)} per call and {plain_euro(margin)} "
+            f"per {words.one}",
+        ),
+        Tile(
+            "lift",
+            f"{number(test.lift_top_decile, 1)} ×",
+            f"as many {words.many} in the best-scored tenth as in a random tenth",
+            f"{percent(test.lift_top_decile * rate)} {words.many} there, {percent(rate)} among all customers",
+        ),
+        Tile(
+            "auc",
+            number(test.auc, 3),
+            f"AUC: how often a {words.one} has a higher score than another customer",
+            f"random order has 0.5; 95 % interval {interval(*limits, 3)}",
+        ),
+    ]
+
+
+def _accuracy_tile(report: ReportData) -> Tile:
+    test = report.summary.metrics["test"]
+    return Tile(
+        "accuracy",
+        percent(test.accuracy, 1),
+        "accuracy at 0.5",
+        f"{percent(test.majority_accuracy, 1)} when always predicting the majority class",
     )
-    return tiles
 
 
 def _setting(key: str) -> str:
@@ -215,6 +224,6 @@ def _setting(key: str) -> str:
 
 
 def _short(value: Any) -> str:
-    """A digest by its beginning; other values as they are."""
+    """The beginning of a digest; other values as they are."""
     text = any_value(value)
     return f"{text[:DIGEST]}…" if re.fullmatch(r"[0-9a-f]{40,64}[+]?", text) else text

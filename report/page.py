@@ -1,63 +1,45 @@
-"""The page as a whole: which sections, in which order, and the HTML of them."""
+"""The page as a whole: which sections it has and in which order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import jinja2
-from markupsafe import Markup
+from pages import html
+from pages.blocks import Section
+from report import campaign, provenance, quality, training
+from report.gather import ReportData
+from report.overview import changes, overview, rankable
 
-import pages
-from pages import blocks as parts
-from report import campaign, quality, training
-from report import provenance as origin
-from report.gather import Material
-from report.overview import changes, first, rankable
-
-TEMPLATES = Path(__file__).parent / "templates"
-STYLE = Path(pages.__file__).parent / "style.css"
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 
 
-def render(material: Material, cost: float, margin: float) -> str:
-    """The HTML of a report; cost of a call and margin of a buyer in euros."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.tests |= {
-        "figure": lambda block: isinstance(block, parts.Figure),
-        "table": lambda block: isinstance(block, parts.Table),
-        "command": lambda block: isinstance(block, parts.Command),
-    }
-    return environment.get_template("report.html.j2").render(
-        run=material.summary["run_id"],
-        first=first(material, cost, margin),
-        sections=list(_sections(material, cost, margin)),
-        style=Markup(STYLE.read_text()),
+def render(report: ReportData, cost: float, margin: float) -> str:
+    """The HTML of a report; the cost of a call and the margin of a positive row are in euros."""
+    return html.render(
+        TEMPLATE,
+        title=f"{report.summary.model_name}: report of run {report.summary.run_id}",
+        overview=overview(report, cost, margin),
+        sections=list(_sections(report, cost, margin)),
     )
 
 
-def _sections(material: Material, cost: float, margin: float) -> Iterator[Any]:
-    ranked = rankable(material)
-    yield changes(material)
+def _sections(report: ReportData, cost: float, margin: float) -> Iterator[Section]:
+    ranked = rankable(report)
+    yield changes(report)
     if ranked:
-        yield campaign.whom_to_call(material)
-        yield campaign.what_it_earns(material, cost, margin)
-    yield campaign.which_to_believe(material)
-    yield quality.calibration(material)
+        yield campaign.whom_to_call(report)
+        yield campaign.what_it_earns(report, cost, margin)
+    yield campaign.forecast(report)
+    yield quality.calibration(report)
     if ranked:
-        yield quality.ranking(material)
-    yield quality.decisions(material)
-    yield quality.groups(material)
-    yield quality.comparison(material)
-    yield training.importance(material)
-    yield training.learning(material)
-    yield origin.data(material)
-    yield origin.gate(material)
-    yield origin.timings(material)
-    yield origin.lineage(material)
+        yield quality.ranking(report)
+    yield quality.decisions(report)
+    yield quality.groups(report)
+    yield quality.comparison(report)
+    yield training.importance(report)
+    yield training.learning(report)
+    yield provenance.data(report)
+    yield provenance.gate(report)
+    yield provenance.timings(report)
+    yield provenance.lineage(report)

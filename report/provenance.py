@@ -1,4 +1,4 @@
-"""For who answers for the run: its data, the gate, its components, and where all of it came from."""
+"""For auditing the run: its data, the gate, its components, and where everything came from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import csv
 import platform
 from importlib.metadata import version
 from itertools import islice
+from pathlib import Path
 
-from monitoring.drift import RULE_OF_THUMB
-from pages.blocks import Block, Figure, Section, Table
+from analysis.drift import RULE_OF_THUMB, Drift
+from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, any_value, number, percent
-from report.gather import Material
-from report.overview import GATE
+from report.gather import ReportData
+from report.overview import CHECKS
 
 LIBRARIES = (
     "tfx",
@@ -23,181 +24,168 @@ LIBRARIES = (
     "apache-beam",
     "scikit-learn",
 )
+USES = {
+    "train": "learning",
+    "eval": "early stopping, calibration, threshold",
+    "test": "the figures of this page",
+}
+"""What each split is used for."""
 MOST_QUARANTINED = 20
-"""Rows set aside that the page lists; the file beside it has all of them."""
+"""Quarantined rows that the page lists; quarantine.csv has all of them."""
 
 
-def data(material: Material) -> Section:
-    """Splits, anomalies, rows set aside, and drift between the splits."""
-    summary = material.summary
-    found = summary["dataset"]
-    splits = Table(
-        "Splits",
-        ("Split", "Customers", "Buyers", "Used for"),
-        [
-            (name, number(split["rows"]), percent(split["label_rate"], 1), use)
-            for (name, split), use in zip(
-                summary["splits"].items(),
-                ("learning", "early stopping, calibration, threshold", "every figure of this page"),
-                strict=True,
-            )
-        ],
-        texts=frozenset({0, 3}),
+def data(report: ReportData) -> Section:
+    """Splits, anomalies, quarantined rows, and drift between the splits."""
+    dataset = report.summary.dataset
+    text = (
+        f"{number(dataset.read)} rows were read from {dataset.source}: {number(dataset.rows)} were kept and "
+        f"{number(dataset.quarantined)} quarantined."
     )
-    blocks: list[Block] = [
-        f"{number(found['read'])} rows read from {found['source']}, {number(found['rows'])} kept, "
-        f"{number(found['quarantined'])} set aside.",
-        splits,
-    ]
-    if material.anomalies:
-        blocks += ["Anomalies against the contract:", *material.anomalies]
+    blocks: list[Block] = [Paragraph("rows", text), _splits(report)]
+    if report.anomalies:
+        blocks.append(Paragraph("anomalies", "Anomalies, compared with the contract:"))
+        blocks += [Paragraph("anomaly", line) for line in report.anomalies]
     else:
-        blocks.append("No anomalies: every value lies within the contract's ranges and vocabularies.")
-    if material.quarantine:
-        blocks += _quarantined(material)
-    blocks += _drift(material)
+        text = "There are no anomalies: all values are within the ranges and vocabularies of the contract."
+        blocks.append(Paragraph("no-anomalies", text))
+    if report.quarantine:
+        blocks.append(_quarantined(report.quarantine))
+    if report.drift:
+        text = (
+            "Do the other splits look like train? The population stability index (PSI) compares the shares of a "
+            "column's bins. 0 means no difference; above 0.1 is commonly called a shift, above 0.25 a large shift."
+        )
+        blocks.append(Paragraph("drift", text))
+        blocks += [_drift(split, drift) for split, drift in report.drift.items()]
     return Section("data", "The data", blocks)
 
 
-def _quarantined(material: Material) -> list[Block]:
-    with material.quarantine.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        head = next(reader, [])
-        listed = [row for row in islice(reader, MOST_QUARANTINED) if row]
-    if not listed:
-        return ["No row had to be set aside."]
-    return [
-        Table(
-            f"Rows set aside, the first {len(listed)} of quarantine.csv",
-            [name.replace("_", " ").capitalize() for name in head],
-            listed,
-            texts=frozenset(range(len(head))),
-        )
+def _splits(report: ReportData) -> Table:
+    cells = [
+        (name, number(split.rows), percent(split.label_rate, 1), USES.get(name, UNKNOWN))
+        for name, split in report.summary.splits.items()
     ]
+    head = ("Split", "Customers", report.summary.dataset.words.many.capitalize(), "Used for")
+    return Table("splits", "Splits", head, cells, texts=frozenset({0, 3}))
 
 
-def _drift(material: Material) -> list[Block]:
-    blocks: list[Block] = []
-    for split, drift in material.drift.items():
-        shifts = sorted(drift.features.items(), key=lambda item: -item[1].psi)
-        moved = [name for name, shift in shifts if shift.alarm]
-        says = (
-            f"{', '.join(moved)} moved."
-            if moved
-            else "No column moved by more than chance and the rule of thumb allow."
-        )
-        chart = rows(
-            f"drift-{split}",
-            f"PSI of each column, {split} against train",
-            says,
-            around("PSI", [RULE_OF_THUMB, *(shift.psi for _, shift in shifts)], lambda v: f"{v:.2g}", zero=True),
-            [Row(name, shift.psi, style=1 if shift.alarm else 0) for name, shift in shifts],
-        )
-        table = Table(
-            f"{split.capitalize()} against train",
-            ("Column", "PSI", "Alarm above", "L-infinity", "Missing", "Verdict"),
-            [
-                (
-                    name,
-                    number(shift.psi, 4),
-                    number(shift.line, 3),
-                    number(shift.l_infinity, 4),
-                    percent(shift.shares.get("missing"), 1),
-                    {None: "too few rows", True: "moved", False: "as train"}[shift.alarm],
-                )
-                for name, shift in shifts
-            ],
-            texts=frozenset({0, 5}),
-        )
-        blocks.append(Figure(chart, says, table))
-    if blocks:
-        blocks.insert(
-            0,
-            "Do eval and test look like train? The population stability index compares the shares of a column's "
-            "bins; 0 is no difference, above 0.1 is commonly called a shift, 0.25 a large one.",
-        )
-    return blocks
+def _quarantined(file: Path) -> Block:
+    with file.open(encoding="utf-8", newline="") as lines:
+        reader = csv.reader(lines)
+        head = next(reader, [])
+        bad = [row for row in islice(reader, MOST_QUARANTINED) if row]
+    if not bad:
+        return Paragraph("nothing-quarantined", "No row was quarantined.")
+    caption = f"Quarantined rows, the first {len(bad)} of {file.name}"
+    columns = [name.replace("_", " ").capitalize() for name in head]
+    return Table("quarantine", caption, columns, bad, texts=frozenset(range(len(head))))
 
 
-def gate(material: Material) -> Section:
-    """Every bound of the gate."""
-    found = material.summary["gate"]
-    table = Table(
-        "Bounds on the test split",
-        ("Bound", "Value", "At least", "Verdict"),
-        [
-            (
-                GATE.get(c["metric"], c["metric"]),
-                any_value(c["value"]) if isinstance(c["value"], bool) else number(c["value"], 4),
-                any_value(c["bound"]) if isinstance(c["bound"], bool) else number(c["bound"], 4),
-                "passed" if c["passed"] else "failed",
-            )
-            for c in found["checks"]
-        ],
-        texts=frozenset({0, 3}),
+def _drift(split: str, drift: Drift) -> Figure:
+    shifts = sorted(drift.features.items(), key=lambda item: -item[1].psi)
+    moved = [name for name, shift in shifts if shift.alarm]
+    says = (
+        f"{', '.join(moved)} shifted."
+        if moved
+        else f"No column has a PSI above {RULE_OF_THUMB:g} that chance does not explain."
     )
-    text = (
-        "A model is pushed only if it passes every bound. Falling behind the last blessed model counts from "
-        "the second run on."
-    )
-    return Section("gate", "The gate", [text, table, f"Probed with: {found['probe']}."])
-
-
-def timings(material: Material) -> Section:
-    """Where the seconds went."""
-    summary = material.summary
-    stages = summary["stages"]
-    cached = [stage["name"] for stage in stages if stage["cached"]]
-    longest = max(stages, key=lambda stage: stage["seconds"])
-    says = f"{longest['name']} took longest, {number(longest['seconds'], 1)} s."
     chart = rows(
-        "timings-chart",
+        f"drift-{split}",
+        f"PSI of each column, {split} against train",
+        says,
+        around("PSI", [RULE_OF_THUMB, *(shift.psi for _, shift in shifts)], lambda v: f"{v:.2g}", zero=True),
+        [Row(name, shift.psi, style=1 if shift.alarm else 0) for name, shift in shifts],
+    )
+    cells = [
+        (
+            name,
+            number(shift.psi, 4),
+            number(shift.line, 3),
+            number(shift.l_infinity, 4),
+            percent(shift.shares.get("missing"), 1),
+            {None: "too few rows", True: "shifted", False: "like train"}[shift.alarm],
+        )
+        for name, shift in shifts
+    ]
+    head = ("Column", "PSI", "Alarm above", "L-infinity", "Missing", "Verdict")
+    caption = f"{split.capitalize()} against train"
+    return Figure(chart, says, Table(chart.name, caption, head, cells, texts=frozenset({0, 5})))
+
+
+def gate(report: ReportData) -> Section:
+    """The checks of the gate."""
+    result = report.summary.gate
+    cells = [
+        (
+            CHECKS.get(check.metric, check.metric),
+            any_value(check.value) if isinstance(check.value, bool) else number(check.value, 4),
+            any_value(check.bound) if isinstance(check.bound, bool) else number(check.bound, 4),
+            "passed" if check.passed else "failed",
+        )
+        for check in result.checks
+    ]
+    text = (
+        "A model is pushed only if it passes every check. The comparison with the last blessed model starts with the "
+        "second run."
+    )
+    head = ("Check", "Value", "At least", "Verdict")
+    table = Table("gate", "Checks on the test split", head, cells, texts=frozenset({0, 3}))
+    blocks: list[Block] = [Paragraph("gate", text), table, Paragraph("probe", f"Serving probe: {result.probe}.")]
+    return Section("gate", "The gate", blocks)
+
+
+def timings(report: ReportData) -> Section:
+    """Seconds of each component."""
+    stages = report.summary.stages
+    cached = sum(stage.cached for stage in stages)
+    longest = max(stages, key=lambda stage: stage.seconds)
+    says = f"{longest.name} took longest, {number(longest.seconds, 1)} s."
+    chart = rows(
+        "timings",
         "Seconds of each component",
         says,
-        around("seconds", [s["seconds"] for s in stages], lambda v: f"{v:g}", zero=True),
-        [Row(s["name"], s["seconds"], style=3 if s["cached"] else 0) for s in stages],
+        around("seconds", [stage.seconds for stage in stages], lambda v: f"{v:g}", zero=True),
+        [Row(stage.name, stage.seconds, style=3 if stage.cached else 0) for stage in stages],
     )
-    table = Table(
-        "Components in the order they ran",
-        ("Component", "Seconds", "From the cache"),
-        [(s["name"], number(s["seconds"], 2), any_value(s["cached"])) for s in stages],
-        texts=frozenset({0, 2}),
-    )
-    note = f" {len(cached)} came from the cache." if cached else ""
-    text = f"{number(summary['seconds'])} s in all, starting up included.{note}"
-    return Section("timings", "Where the time went", [text, Figure(chart, says, table)])
+    cells = [(stage.name, number(stage.seconds, 2), any_value(stage.cached)) for stage in stages]
+    head = ("Component", "Seconds", "From the cache")
+    table = Table("timings", "Components in the order they ran", head, cells, texts=frozenset({0, 2}))
+    note = f" {cached} results came from the cache." if cached else ""
+    text = f"The run took {number(report.summary.seconds)} s, with start-up.{note}"
+    return Section("timings", "Where the time went", [Paragraph("seconds", text), Figure(chart, says, table)])
 
 
-def lineage(material: Material) -> Section:
-    """What made this run what it is."""
-    summary = material.summary
-    settings, model = summary.get("settings", {}), summary["model"]
-    rows_ = [
-        ("Run", summary["run_id"]),
-        ("Contract", summary["dataset"]["contract"]),
-        ("Data", summary["dataset"]["source"]),
-        ("Data, sha256", settings.get("data_sha256") or UNKNOWN),
-        ("Git commit", settings.get("commit") or "not in a git checkout"),
-        ("Columns", ", ".join(summary["features"])),
-        ("Network", f"{model['members']} nets averaged, {number(model['parameters'])} parameters"),
-        ("Seed", any_value(settings.get("seed"))),
+def lineage(report: ReportData) -> Section:
+    """Data, code, settings and artifacts behind the run."""
+    summary = report.summary
+    settings, model = summary.settings, summary.model
+    cells = [
+        ("Run", summary.run_id),
+        ("Contract", summary.dataset.contract),
+        ("Data", summary.dataset.source),
+        ("Data, sha256", settings.data_sha256 or UNKNOWN),
+        ("Git commit", settings.commit or "not in a git checkout"),
+        ("Columns", ", ".join(summary.features)),
+        ("Network", f"ensemble of {model.members} nets, {number(model.parameters)} parameters"),
+        ("Seed", any_value(settings.seed)),
         ("Python", platform.python_version()),
         *((name, version(name)) for name in LIBRARIES),
     ]
-    hyperparameters = [(name, any_value(value)) for name, value in model["hyperparameters"].items()]
-    words = frozenset({0, 1})
-    return Section(
-        "lineage",
-        "Where it came from",
-        [
-            "A commit that ends in + had uncommitted changes. Versions are those of the machine that wrote this page.",
-            Table("The run", ("What", "Value"), rows_, texts=words),
-            Table("Hyperparameters", ("Name", "Value"), hyperparameters),
-            Table(
-                "Artifacts in ML Metadata",
-                ("Output", "Artifact", "Folder"),
-                [(made.name, str(made.number), made.path) for made in material.artifacts],
-                texts=frozenset({0, 2}),
-            ),
-        ],
+    hyperparameters = [(name, any_value(value)) for name, value in model.hyperparameters.items()]
+    records = [(record.output, str(record.number), record.folder) for record in report.artifacts]
+    text = (
+        "A commit that ends in + had uncommitted changes. The versions are those of the machine that wrote this page."
     )
+    blocks: list[Block] = [
+        Paragraph("versions", text),
+        Table("run", "The run", ("What", "Value"), cells, texts=frozenset({0, 1})),
+        Table("hyperparameters", "Hyperparameters", ("Name", "Value"), hyperparameters),
+        Table(
+            "artifacts",
+            "Artifacts in ML Metadata",
+            ("Output", "Artifact", "Folder"),
+            records,
+            texts=frozenset({0, 2}),
+        ),
+    ]
+    return Section("lineage", "Where it came from", blocks)

@@ -1,83 +1,77 @@
-"""For who improves the model: how it learned, what the Tuner tried, and which columns it lives on."""
+"""For improving the model: which columns it uses, how it learned, and what the Tuner tried."""
 
 from __future__ import annotations
 
-from pages.blocks import Block, Command, Figure, Section, Table
+from collections.abc import Mapping
+
+from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
 from pages.formatting import any_value, number, signed
-from report.gather import Material
+from report.gather import ReportData
 
 CURVES = {"Log loss": "average_log_loss", "Accuracy": "accuracy"}
-"""What `history.json` has for train and, with `val_` before it, for eval."""
+"""Keys of the history for train; those for eval begin with `val_`."""
 
 
-def importance(material: Material) -> Section:
-    """Permutation importance."""
-    title, found = "What the model looks at", material.importance
-    if found is None or found["auc"] is None:
-        return Section("importance", title, ["The importance of the columns was not measured in this run."])
-    features = found["features"]
-    entries = [Row(f["name"], f["auc_drop"], (f["auc_drop"] - f["std"], f["auc_drop"] + f["std"])) for f in features]
-    ends = [end for entry in entries for end in (entry.value, *entry.bar)]
-    says = f"{', '.join(f['name'] for f in features[:3])} matter most."
+def importance(report: ReportData) -> Section:
+    """Permutation importance of the columns."""
+    title, result = "Which columns matter", report.importance
+    if result is None or result.auc is None:
+        text = "The importance of the columns was not measured in this run."
+        return Section("importance", title, [Paragraph("no-importance", text)])
+    entries, cells = [], []
+    for feature in result.features:
+        drop, std = feature.auc_drop or 0.0, feature.std or 0.0
+        entries.append(Row(feature.name, drop, (drop - std, drop + std)))
+        cells.append((feature.name, signed(drop), number(std, 4)))
+    ends = [end for entry in entries for end in entry.bar or ()]
+    says = f"{', '.join(feature.name for feature in result.features[:3])} matter most."
     chart = rows(
-        "importance-chart",
-        "Fall of AUC when a column is shuffled",
+        "importance",
+        "Drop of AUC when a column is shuffled",
         says,
-        around("fall of AUC", ends, lambda v: f"{v:.2f}", zero=True),
+        around("drop of AUC", ends, lambda v: f"{v:.2f}", zero=True),
         entries,
     )
-    table = Table(
-        "Permutation importance",
-        ("Column", "Fall of AUC", "Standard deviation"),
-        [(f["name"], signed(f["auc_drop"]), number(f["std"], 4)) for f in features],
+    table = Table("importance", "Permutation importance", ("Column", "Drop of AUC", "Standard deviation"), cells)
+    text = (
+        f"The values of one column at a time are shuffled among {number(result.rows)} test customers, "
+        f"{result.repeats} times, and the customers are scored again. The more AUC drops, the more the model relies on "
+        "the column. Correlated columns substitute for each other, so both can look unimportant. Importance does not "
+        "mean that a column causes the outcome."
     )
-    return Section(
-        "importance",
-        title,
-        [
-            f"Each column in turn is shuffled among {number(found['rows'])} test customers, {found['repeats']} "
-            "times, and scored "
-            "anew: the further AUC falls, the more the model lives on that column. Columns that say the same "
-            "stand in for "
-            "one another. None of this is a cause.",
-            Figure(chart, says, table),
-        ],
-    )
+    return Section("importance", title, [Paragraph("permutation", text), Figure(chart, says, table)])
 
 
-def learning(material: Material) -> Section:
+def learning(report: ReportData) -> Section:
     """Learning curves and the Tuner's trials."""
     blocks: list[Block] = []
-    if material.history:
-        blocks += _curves(material)
-    if material.trials:
-        blocks.append(_trials(material))
+    if report.history:
+        blocks += _curves(report.history, report.best_epoch)
+    if report.trials:
+        blocks.append(_trials(report))
     else:
-        blocks.append("The Tuner did not run; hyperparameters are those of an earlier run or of the contract.")
-    if material.model_run:
-        blocks += ["The training logs open in TensorBoard:", Command(tensorboard(material.model_run))]
+        text = "The Tuner did not run. The hyperparameters are from an earlier run or from the contract."
+        blocks.append(Paragraph("no-trials", text))
+    if report.model_run:
+        command = f".venv/bin/python -m tensorboard.main --logdir {report.model_run}"
+        blocks += [Paragraph("logs", "To see the training logs in TensorBoard:"), Command("tensorboard", command)]
     return Section("learning", "How it learned", blocks)
 
 
-def tensorboard(model_run: object) -> str:
-    """The command that shows a run's training logs."""
-    return f".venv/bin/python -m tensorboard.main --logdir {model_run}"
-
-
-def _curves(material: Material) -> list[Block]:
-    history = material.history
+def _curves(history: Mapping[str, list[float]], best_epoch: int | None) -> list[Block]:
     epochs = list(range(1, len(history["loss"]) + 1))
-    kept = material.card.get("best_epoch", len(epochs) - 1) + 1
+    kept = len(epochs) if best_epoch is None else best_epoch + 1
     across = Axis("epoch", 1.0, float(max(len(epochs), 2)), lambda v: f"{v:g}" if float(v).is_integer() else "")
-    blocks: list[Block] = [
-        f"Of {len(epochs)} epochs, the weights of epoch {kept} were kept, which had the lowest log loss on eval."
-    ]
+    text = (
+        f"Training took {len(epochs)} epochs. The weights of epoch {kept} were kept, with the lowest log loss on eval."
+    )
+    blocks: list[Block] = [Paragraph("epochs", text)]
     for name, key in CURVES.items():
         train, evaluation = history[key], history[f"val_{key}"]
         says = (
-            f"On eval {name.lower()} goes from {number(evaluation[0], 4)} to {number(evaluation[kept - 1], 4)} "
-            f"in epoch {kept}."
+            f"On eval, {name.lower()} goes from {number(evaluation[0], 4)} in the first epoch to "
+            f"{number(evaluation[kept - 1], 4)} in epoch {kept}."
         )
         chart = curves(
             f"learning-{key.replace('_', '-')}",
@@ -92,31 +86,30 @@ def _curves(material: Material) -> list[Block]:
             ],
         )
         cells = [(str(e), number(t, 4), number(v, 4)) for e, t, v in zip(epochs, train, evaluation, strict=True)]
-        table = Table(name, ("Epoch", "Train", "Eval"), cells, marked=kept - 1)
+        table = Table(chart.name, name, ("Epoch", "Train", "Eval"), cells, marked=kept - 1)
         blocks.append(Figure(chart, says, table))
     return blocks
 
 
-def _trials(material: Material) -> Figure:
-    trials = material.trials
-    names = [name for name in trials[0] if name not in ("trial_id", "score")]
-    scores = [trial["score"] for trial in trials]
+def _trials(report: ReportData) -> Figure:
+    trials = report.trials
+    best, worst = trials[0], trials[-1]
+    names = list(best.hyperparameters)
     says = (
-        f"The best of {len(trials)} trials has a log loss of {number(scores[0], 4)} on eval, the worst "
-        f"{number(scores[-1], 4)}."
+        f"The best of {len(trials)} trials has a log loss of {number(best.score, 4)} on eval, the worst "
+        f"{number(worst.score, 4)}."
     )
     chart = rows(
         "trials",
         "Log loss of each trial of the Tuner on eval",
         says,
-        around("log loss after a short fit", scores, lambda v: f"{v:.4g}"),
-        [Row(f"trial {t['trial_id']}", t["score"], style=0 if t is trials[0] else 3) for t in trials],
+        around("log loss after a short fit", [trial.score for trial in trials], lambda v: f"{v:.4g}"),
+        [Row(f"trial {trial.number}", trial.score, style=0 if trial is best else 3) for trial in trials],
         dots=True,
     )
-    table = Table(
-        "Trials of the Tuner, the best first",
-        ("Trial", "Log loss, eval", *names),
-        [(str(t["trial_id"]), number(t["score"], 5), *(any_value(t.get(name)) for name in names)) for t in trials],
-        marked=0,
-    )
-    return Figure(chart, says, table)
+    cells = [
+        (trial.number, number(trial.score, 5), *(any_value(trial.hyperparameters.get(name)) for name in names))
+        for trial in trials
+    ]
+    head = ("Trial", "Log loss, eval", *names)
+    return Figure(chart, says, Table("trials", "Trials of the Tuner, best first", head, cells, marked=0))

@@ -1,67 +1,99 @@
-"""Runs side by side: `python -m runs`, and what differs between some: `python -m runs A B`."""
+"""Compares runs: `python -m runs` lists them, `python -m runs A B` shows the differences between some."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from data.errors import NotReadyError, UserError, did_you_mean
-from data.paths import ARTIFACTS
+from data.command import DONE, guarded
+from data.errors import NotReadyError
+from runs.folder import add_options, run_folder, run_folders
+from runs.summary import RunSummary
+from runs.summary import read as read_summary
 
-BAD_INPUT = 2
-LISTED = {
-    "run": "run_id",
-    "data": "dataset.contract",
-    "rows": "dataset.rows",
-    "synthetic": "dataset.synthetic",
-    "split": "dataset.split",
-    "AUC": "metrics.test.auc",
-    "accuracy": "metrics.test.accuracy",
-    "log loss": "metrics.test.log_loss",
-    "ECE": "metrics.test.ece",
-    "blessed": "gate.blessed",
-    "pushed": "pushed.version",
+TITLES = {
+    "run_id": "run",
+    "dataset.contract": "data",
+    "differs": "differs",
+    "dataset.rows": "rows",
+    "dataset.synthetic": "synthetic",
+    "dataset.split": "split",
+    "metrics.test.auc": "AUC",
+    "metrics.test.accuracy": "accuracy",
+    "metrics.test.log_loss": "log loss",
+    "metrics.test.ece": "ECE",
+    "gate.blessed": "blessed",
+    "pushed.version": "pushed",
     "seconds": "seconds",
 }
-"""Columns of the list, and the keys of `summary.json` they show; metrics are those of the test split."""
-CHOSEN = ("dataset", "settings", "features", "model.hyperparameters")
-"""What somebody decided about a run, or brought to it."""
-MEASURED = ("metrics.test", "model.threshold", "model.parameters", "gate.blessed", "pushed.version", "seconds")
-TEST_ROWS = ("dataset.contract", "dataset.split", "settings.data_sha256", "settings.quarantine")
-"""Where these are equal, metrics are of the same customers."""
+"""Columns of the list by their keys in the JSON output; metrics are those of the test split."""
+MOST_COLUMNS = 3
+"""Names of columns that the list shows for one run."""
 _DIGESTS = ("settings.data_sha256", "settings.commit")
 _SHORT = 12
-"""Letters of a digest that tell it from others."""
+"""Characters of a digest that are shown."""
 _WIDTH = 200
-"""More than the tables need: a narrow terminal wraps their lines, and no figure is cut off."""
+"""Wider than the tables need: a narrow terminal wraps the lines, and no figure is cut off."""
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A folder below `artifacts/runs`."""
+    """A run's folder, and its summary or the reason why there is none."""
 
     name: str
-    facts: Mapping[str, Any]
-    """`summary.json` by dotted key, see :func:`flatten`; empty if there is none to read."""
-    problem: str | None
-    """Why there is none."""
+    summary: RunSummary | None
+    problem: str | None = None
+
+
+def read(folder: Path) -> Run:
+    """A run, whether or not it came to its end."""
+    try:
+        return Run(folder.name, read_summary(folder))
+    except NotReadyError as error:
+        return Run(folder.name, None, str(error))
+
+
+def newest(artifacts: Path, model: str, last: int | None = None) -> list[Run]:
+    """A model's runs, newest first, at most `last` of them.
+
+    Raises:
+      NotReadyError: there are none.
+    """
+    folders = run_folders(artifacts, model)
+    if not folders:
+        raise NotReadyError(
+            f"there are no runs of {model} in {artifacts}; start one with: .venv/bin/python -m pipeline.run"
+        )
+    return [read(folder) for folder in folders[:last]]
+
+
+def named(artifacts: Path, model: str, names: Iterable[str]) -> list[RunSummary]:
+    """The summaries of some runs by their ids.
+
+    Raises:
+      NotReadyError: there is no such run, or it has no summary.
+    """
+    return [read_summary(run_folder(artifacts, model, name)) for name in names]
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, `{"a": {"b": 1}}` becoming `{"a.b": 1}`; a list of texts becomes a key for each."""
-    flat = {}
+    """Nested mappings as one: `{"a": {"b": 1}}` becomes `{"a.b": 1}`. A list of texts becomes a key for each text."""
+    flat: dict[str, Any] = {}
     for name, value in document.items():
-        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        if isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
             value = dict.fromkeys(value, True)
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{name}.")
@@ -70,149 +102,195 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read(folder: Path) -> Run:
-    """A run's summary, whether or not the run came to its end."""
-    file = folder / "summary.json"
-    try:
-        summary = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Run(folder.name, {}, f"no summary: failed, stopped or still running, see {folder / 'pipeline.log'}")
-    except (OSError, ValueError) as error:
-        return Run(folder.name, {}, f"{file} cannot be read: {error}")
-    if not isinstance(summary, dict) or "run_id" not in summary:
-        return Run(folder.name, {}, f"{file} is not the summary of a run")
-    return Run(folder.name, flatten(summary), None)
+def choices(summary: RunSummary) -> dict[str, Any]:
+    """What the user decided or provided, by dotted field of `summary.json`."""
+    return flatten(
+        {
+            "dataset": dataclasses.asdict(summary.dataset),
+            "settings": dataclasses.asdict(summary.settings),
+            "features": summary.features,
+            "model": {"hyperparameters": summary.model.hyperparameters},
+        }
+    )
 
 
-def newest(artifacts: Path, last: int | None = None) -> list[Run]:
-    """The runs in an artifacts folder, newest first, at most `last` of them.
-
-    Raises:
-      NotReadyError: there is none.
-    """
-    folders = sorted((path for path in (artifacts / "runs").glob("*") if _is_run(path)), reverse=True)
-    if not folders:
-        raise NotReadyError(f"no runs in {artifacts}; make one with: .venv/bin/python -m pipeline.run")
-    return [read(folder) for folder in folders[:last]]
-
-
-def named(artifacts: Path, names: Iterable[str]) -> list[Run]:
-    """Some runs by their ids.
-
-    Raises:
-      NotReadyError: one of them is not there, or has no summary.
-    """
-    known = [path.name for path in (artifacts / "runs").glob("*")]
-    found = []
-    for name in names:
-        if name not in known:
-            raise NotReadyError(f"no run {name!r} in {artifacts}{did_you_mean(name, known)}")
-        found.append(read((artifacts / "runs" / name).resolve()))
-        if found[-1].problem:
-            raise NotReadyError(found[-1].problem)
-    return found
+def results(summary: RunSummary) -> dict[str, Any]:
+    """What the run measured, on the test split, by dotted field of `summary.json`."""
+    return {
+        **flatten({"metrics": {"test": dataclasses.asdict(summary.metrics["test"])}}),
+        "model.threshold": summary.model.threshold,
+        "model.parameters": summary.model.parameters,
+        "gate.blessed": summary.gate.blessed,
+        "pushed.version": summary.pushed.version if summary.pushed else None,
+        "seconds": summary.seconds,
+    }
 
 
-def differences(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """What was chosen differently: the value in each run, None where a run has none."""
-    return {key: values for key, values in _side_by_side(runs, CHOSEN).items() if any(v != values[0] for v in values)}
+def differences(summaries: Sequence[RunSummary]) -> dict[str, list[Any]]:
+    """The choices that differ: the value in each run, None where a run has none."""
+    values = _side_by_side([choices(summary) for summary in summaries])
+    return {key: line for key, line in values.items() if any(value != line[0] for value in line)}
 
 
-def measurements(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """What came of it, on the test split: the value in each run, None where a run has none."""
-    return _side_by_side(runs, MEASURED)
+def measurements(summaries: Sequence[RunSummary]) -> dict[str, list[Any]]:
+    """The results: the value in each run, None where a run has none."""
+    return _side_by_side([results(summary) for summary in summaries])
 
 
-def same_test_rows(runs: Sequence[Run]) -> bool:
+def same_test_rows(summaries: Sequence[RunSummary]) -> bool:
     """Whether the test split is known to hold the same customers in all runs."""
-    customers = [[run.facts.get(key) for key in TEST_ROWS] for run in runs]
-    return None not in customers[0] and all(rows == customers[0] for rows in customers)
+    rows = [(s.dataset.contract, s.dataset.split, s.settings.data_sha256, s.settings.quarantine) for s in summaries]
+    return None not in rows[0] and all(other == rows[0] for other in rows)
+
+
+def peculiarities(summaries: Sequence[RunSummary]) -> list[list[str]]:
+    """For each run, how its columns, data and settings differ from those of the other runs on the same data set.
+
+    The usual value is the one that most of these runs have, or the oldest such value. The usual columns are those of
+    the runs without columns known only after the call, where there are any.
+
+    Args:
+      summaries: newest first.
+    """
+    return [
+        _peculiarities(
+            summary,
+            [
+                other
+                for other in reversed(summaries)
+                if (other.dataset.contract, other.dataset.synthetic)
+                == (summary.dataset.contract, summary.dataset.synthetic)
+            ],
+        )
+        for summary in summaries
+    ]
+
+
+def _peculiarities(run: RunSummary, alike: Sequence[RunSummary]) -> list[str]:
+    known_before_call = [other for other in alike if not other.settings.with_duration]
+    columns = _usual(other.features for other in known_before_call or alike)
+    more = [f"+{name}" for name in run.features if name not in columns]
+    less = [f"-{name}" for name in columns if name not in run.features]
+    marks = _shortened(more) + _shortened(less)
+    if run.settings.with_duration and not more:
+        marks.append("after-call columns")
+    if run.settings.data_sha256 != _usual(other.settings.data_sha256 for other in alike):
+        marks.append("other data")
+    if run.settings.quarantine != _usual(other.settings.quarantine for other in alike):
+        marks.append("quarantine" if run.settings.quarantine else "no quarantine")
+    if run.settings.trials != _usual(other.settings.trials for other in alike):
+        marks.append(f"{run.settings.trials} trials" if run.settings.trials else "no tuning")
+    if run.model.members != _usual(other.model.members for other in alike):
+        marks.append(f"ensemble of {run.model.members}")
+    if run.settings.seed != _usual(other.settings.seed for other in alike):
+        marks.append(f"seed {'unknown' if run.settings.seed is None else run.settings.seed}")
+    return marks
+
+
+def _usual(values: Iterable[_Value]) -> _Value:
+    """The most frequent value, the first one where several are as frequent."""
+    ((value, _),) = Counter(values).most_common(1)
+    return value
+
+
+def _shortened(names: list[str]) -> list[str]:
+    rest = len(names) - MOST_COLUMNS
+    return names if rest <= 0 else [*names[:MOST_COLUMNS], f"{names[0][0]}{rest} more columns"]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m runs",
-        description="Lists runs, newest first; or, of the runs named, what was chosen differently and what came of it.",
+        description="Lists the runs of a model, newest first. With run ids: shows how their settings and results "
+        "differ.",
     )
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="ids of two or more runs to compare; latest is one too")
-    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, metavar="FOLDER", help="default: artifacts/")
-    parser.add_argument("--last", type=int, metavar="N", help="list only the newest (default: all)")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="two or more run ids to compare, or latest")
+    add_options(parser)
+    parser.add_argument("--last", type=int, metavar="N", help="list only the newest N runs (default: all)")
     parser.add_argument("--json", action="store_true", help="write JSON instead of tables")
     options = parser.parse_args(arguments)
     if len(options.runs) == 1:
-        parser.error("one run has nothing to differ from: name two or more, or none for the list")
+        parser.error("give two or more runs to compare, or none to list them all")
     if options.last is not None and (options.runs or options.last < 1):
-        parser.error("--last takes at least 1, and no runs beside it")
-    try:
-        if options.runs:
-            runs = named(options.artifacts, options.runs)
-            show, content = _show_comparison, _comparison(runs)
-        else:
-            runs = newest(options.artifacts, options.last)
-            show, content = _show_list, [_entry(run) for run in runs]
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return BAD_INPUT
+        parser.error("--last takes a number of at least 1 and cannot be combined with run ids")
+    return guarded(lambda: _compare(options) if options.runs else _list(options))
+
+
+def _list(options: argparse.Namespace) -> int:
+    runs = newest(options.artifacts, options.model, options.last)
+    summaries = [run.summary for run in runs if run.summary]
+    marks = iter(peculiarities(summaries))
+    entries = [
+        _entry(run.summary, next(marks)) if run.summary else {"run_id": run.name, "problem": run.problem}
+        for run in runs
+    ]
     if options.json:
+        sys.stdout.write(json.dumps(entries, indent=1) + "\n")
+    else:
+        _show_list(entries)
+    return DONE
+
+
+def _compare(options: argparse.Namespace) -> int:
+    summaries = named(options.artifacts, options.model, options.runs)
+    if options.json:
+        content = {
+            "runs": [summary.run_id for summary in summaries],
+            "differences": differences(summaries),
+            "measurements": measurements(summaries),
+            "same_test_rows": same_test_rows(summaries),
+        }
         sys.stdout.write(json.dumps(content, indent=1) + "\n")
     else:
-        show(runs, Console(width=_WIDTH, highlight=False))
-    return 0
+        _show_comparison(summaries)
+    return DONE
 
 
-def _is_run(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+def _entry(summary: RunSummary, marks: list[str]) -> dict[str, Any]:
+    values = {"run_id": summary.run_id, "differs": marks, **choices(summary), **results(summary)}
+    return {key: values[key] for key in TITLES}
 
 
-def _side_by_side(runs: Sequence[Run], prefixes: Sequence[str]) -> dict[str, list[Any]]:
-    keys = dict.fromkeys(key for run in runs for key in run.facts)
-    chosen = [key for prefix in prefixes for key in keys if f"{key}.".startswith(f"{prefix}.")]
-    return {key: [run.facts.get(key) for run in runs] for key in chosen}
+def _side_by_side(documents: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    keys = dict.fromkeys(key for document in documents for key in document)
+    return {key: [document.get(key) for document in documents] for key in keys}
 
 
-def _entry(run: Run) -> dict[str, Any]:
-    if run.problem:
-        return {"run_id": run.name, "problem": run.problem}
-    return {key: run.facts.get(key) for key in LISTED.values()}
-
-
-def _comparison(runs: Sequence[Run]) -> dict[str, Any]:
-    return {
-        "runs": [run.name for run in runs],
-        "differences": differences(runs),
-        "measurements": measurements(runs),
-        "same_test_rows": same_test_rows(runs),
-    }
-
-
-def _show_list(runs: Sequence[Run], console: Console) -> None:
-    table = _table(*LISTED)
-    for run in runs:
-        if not run.problem:
-            table.add_row(*(_text(run.facts.get(key), key) for key in LISTED.values()))
+def _show_list(entries: Sequence[Mapping[str, Any]]) -> None:
+    console = _console()
+    table = _table(*TITLES.values())
+    for entry in entries:
+        if "problem" not in entry:
+            table.add_row(*(_text(entry[key], key) for key in TITLES))
     if table.row_count:
         console.print(table)
-    for run in runs:
-        if run.problem:
-            console.print(f"{run.name}  [yellow]{escape(run.problem)}[/]", soft_wrap=True)
+    for entry in entries:
+        if "problem" in entry:
+            console.print(f"{entry['run_id']}  [yellow]{escape(entry['problem'])}[/]", soft_wrap=True)
 
 
-def _show_comparison(runs: Sequence[Run], console: Console) -> None:
-    chosen = differences(runs)
-    if chosen:
-        console.print(_rows("chosen", runs, chosen))
+def _show_comparison(summaries: Sequence[RunSummary]) -> None:
+    console = _console()
+    names = [summary.run_id for summary in summaries]
+    differing = differences(summaries)
+    if differing:
+        console.print(_rows("differs", names, differing))
     else:
-        console.print("\nnothing was chosen differently")
-    console.print(_rows("on test", runs, measurements(runs)))
-    if not same_test_rows(runs):
-        console.print("[yellow]not known to be the same test rows: the figures may be of different customers[/]")
-    if any(run.facts.get("dataset.synthetic") for run in runs):
-        console.print("[yellow]figures of the synthetic sample are not what a bank would see[/]")
+        console.print("\nthe settings and the data are the same")
+    console.print(_rows("on test", names, measurements(summaries)))
+    if not same_test_rows(summaries):
+        console.print("[yellow]the runs may have different test rows, so their figures may not be comparable[/]")
+    if any(summary.dataset.synthetic for summary in summaries):
+        console.print("[yellow]the synthetic sample does not show what a bank would see[/]")
 
 
-def _rows(title: str, runs: Sequence[Run], values: Mapping[str, Sequence[Any]]) -> Table:
-    table = _table(title, *(run.name for run in runs))
+def _console() -> Console:
+    return Console(width=_WIDTH, highlight=False)
+
+
+def _rows(title: str, names: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Table:
+    table = _table(title, *names)
     for key, line in values.items():
         table.add_row(key, *(_text(value, key) for value in line))
     return table
@@ -227,18 +305,16 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _text(value: Any, key: str) -> str:
-    if value is None:
+    if value is None or value == []:
         return "-"
     if key == "seconds":
         return f"{value:.0f}"
     if key in _DIGESTS:
         return value[:_SHORT] + "+" * value.endswith("+")
+    if isinstance(value, list):
+        return escape(", ".join(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

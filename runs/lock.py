@@ -1,4 +1,4 @@
-"""One run at a time in one artifacts folder: two at once would write to the same metadata."""
+"""A lock on an artifacts folder: two runs at once would write to the same metadata."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 @contextmanager
 def exclusive(folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Holds the folder for this process; waits while another run has it.
+    """Holds the lock on a folder, and waits while another process holds it.
 
-    The operating system releases the lock with its process, so a killed run leaves nothing to clean up.
+    The operating system releases the lock when its process ends, so a killed run leaves nothing to clean up.
 
     Args:
-      folder: made if it is not there.
-      on_wait: called once, with the other run's process id, if there is something to wait for.
+      folder: created if it does not exist.
+      on_wait: called once with the id of the other process, if there is one to wait for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as file:

@@ -1,8 +1,11 @@
-"""Reads the metadata store: which artifacts a run used and made."""
+"""The artifacts of one run, from ML Metadata, by the node of the pipeline that put them out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -12,13 +15,63 @@ from data.errors import NotReadyError
 _OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 
 
+class Output(NamedTuple):
+    """An input or output of a node: the node's id in the pipeline, and the key."""
+
+    node: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.key}"
+
+
+EXAMPLES = Output("ContractExampleGen", "examples")
+ANOMALIES = Output("ExampleValidator", "anomalies")
+TUNER_RESULTS = Output("Tuner", "tuner_results")
+MODEL = Output("Trainer", "model")
+MODEL_RUN = Output("Trainer", "model_run")
+BASELINE = Output("Evaluator", "baseline_model")
+"""An input: the last blessed model, which the Evaluator compares the new one with."""
+EVALUATION = Output("Evaluator", "evaluation")
+BLESSING = Output("Evaluator", "blessing")
+SCORES = Output("Scorer", "scores")
+SERVING_BLESSING = Output("ServingProbe", "blessing")
+COMPARISON = Output("Benchmark", "comparison")
+IMPORTANCE = Output("Importance", "importance")
+PUSHED_MODEL = Output("AtomicPusher", "pushed_model")
+
+
+@dataclass(frozen=True)
+class RunOutputs:
+    """What the nodes of one run put out, with results from the cache.
+
+    Attributes:
+      artifacts: by node and key.
+      last_blessed: ids of the runs, oldest first, that put out the model which the Evaluator compared this run's model
+        with; none in a first run.
+    """
+
+    artifacts: Mapping[Output, mlmd.Artifact]
+    last_blessed: tuple[str, ...] = ()
+
+    def __contains__(self, output: Output) -> bool:
+        return output in self.artifacts
+
+    def __getitem__(self, output: Output) -> mlmd.Artifact:
+        return self.artifacts[output]
+
+    def uri(self, output: Output) -> str:
+        """Where an artifact lies."""
+        return self.artifacts[output].uri
+
+
 def connect(database: Path) -> MetadataStore:
     """The metadata store in a SQLite file."""
     return MetadataStore(mlmd.ConnectionConfig(sqlite=mlmd.SqliteMetadataSourceConfig(filename_uri=str(database))))
 
 
-def outputs(store: MetadataStore, run_id: str) -> dict[str, mlmd.Artifact]:
-    """What a run's components put out, cached results included, by component and output, as in `Trainer.model`.
+def outputs(store: MetadataStore, run_id: str) -> RunOutputs:
+    """The artifacts of a run.
 
     Raises:
       NotReadyError: the store does not know the run.
@@ -26,13 +79,28 @@ def outputs(store: MetadataStore, run_id: str) -> dict[str, mlmd.Artifact]:
     run = store.get_context_by_type_and_name("pipeline_run", run_id)
     if run is None:
         raise NotReadyError(f"run {run_id}: the metadata does not know it; it has been pruned or was moved here")
-    executions = {execution.id: execution for execution in store.get_executions_by_context(run.id)}
-    events = [event for event in store.get_events_by_execution_ids(list(executions)) if event.type in _OUTPUT]
-    artifacts = {a.id: a for a in store.get_artifacts_by_id({event.artifact_id for event in events})}
-    types = {t.id: t.name for t in store.get_execution_types()}
-    found = {}
-    for event in events:
-        node = types[executions[event.execution_id].type_id].rsplit(".", 1)[-1]
-        key = next(step.key for step in event.path.steps if step.HasField("key"))
-        found[f"{node}.{key}"] = artifacts[event.artifact_id]
-    return found
+    events = list(_events(store, run))
+    artifacts = {a.id: a for a in store.get_artifacts_by_id({event.artifact_id for _, event in events})}
+    put_out = {output: artifacts[event.artifact_id] for output, event in events if event.type in _OUTPUT}
+    baseline = [event.artifact_id for output, event in events if output == BASELINE]
+    return RunOutputs(put_out, tuple(_runs_of(store, baseline[0])) if baseline else ())
+
+
+def _events(store: MetadataStore, run: mlmd.Context) -> Iterator[tuple[Output, mlmd.Event]]:
+    """Every artifact that went into or came out of a node of the run."""
+    types = {kind.id: kind.name for kind in store.get_context_types()}
+    nodes = {}
+    for execution in store.get_executions_by_context(run.id):
+        contexts = {types[c.type_id]: c.name for c in store.get_contexts_by_execution(execution.id)}
+        nodes[execution.id] = contexts["node"].removeprefix(f"{contexts['pipeline']}.")
+    for event in store.get_events_by_execution_ids(list(nodes)):
+        key = next((step.key for step in event.path.steps if step.HasField("key")), "")
+        yield Output(nodes[event.execution_id], key), event
+
+
+def _runs_of(store: MetadataStore, artifact: int) -> list[str]:
+    """Ids of the runs that put an artifact out, oldest first."""
+    kind = store.get_context_type("pipeline_run").id
+    executions = [e.execution_id for e in store.get_events_by_artifact_ids([artifact]) if e.type in _OUTPUT]
+    contexts = (context for number in executions for context in store.get_contexts_by_execution(number))
+    return sorted({context.name for context in contexts if context.type_id == kind})

@@ -1,6 +1,7 @@
 """Removes old runs from disk and metadata together: `python -m runs.prune --keep 5`.
 
-ML Metadata has no deletion in its API, so this works on its SQLite tables; the names are those of its schema.
+ML Metadata cannot delete, so this works on its SQLite tables, whose names are those of its schema. It does not work
+with a metadata server or another database.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from data.paths import ARTIFACTS
+from data.command import DONE, guarded, to_stderr
+from data.errors import NotReadyError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
+from runs.folder import LATEST, add_options, run_folders
 from runs.lock import exclusive
 
 _NEWEST_BLESSINGS = """
@@ -26,7 +31,7 @@ _NEWEST_BLESSINGS = """
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
     GROUP BY Context.id
 """
-"""The blessing of each pipeline that the next run's baseline is found by."""
+"""The newest blessing of each pipeline; the next run is compared with its model."""
 
 _ARTIFACTS_OF_RUNS = """
     SELECT DISTINCT artifact_id FROM Event
@@ -53,32 +58,48 @@ _REMOVE = (
 )
 
 
-def prune(artifacts: Path, keep: int) -> list[str]:
-    """Removes all runs but the newest.
+def prune(artifacts: Path, keep: int, model: str) -> list[str]:
+    """Removes all runs of a model but the newest.
 
-    What a kept run used stays, whichever run made it; so do the newest complete run and, for each pipeline, the run of
-    the newest blessed model, which the next one is compared with. Pushed versions are not touched.
+    Everything that a remaining run used stays, whichever run produced it. The newest complete run stays as well and,
+    for each pipeline, the run of the newest blessed model, which the next run is compared with. Runs of other models
+    and pushed versions are not touched.
 
     Args:
       artifacts: the folder that runs write to.
       keep: number of runs to leave, at least 1.
+      model: the model's name.
 
     Returns:
       The names of the removed runs.
+
+    Raises:
+      NotReadyError: the metadata is not in a SQLite file in that folder.
     """
-    database = artifacts / "metadata.sqlite"
-    runs = artifacts / "runs"
-    folders = sorted(folder.name for folder in runs.glob("*") if not folder.is_symlink())
-    kept = {*folders[-keep:], (runs / "latest").resolve().name}
-    stale: list[Path] = []
-    if database.is_file():
-        with closing(sqlite3.connect(database)) as connection, connection:
-            kept |= _runs_of_newest_blessings(connection)
-            stale = _remove(connection, kept, artifacts / "tfx")
+    database = metadata(artifacts)
+    folders = {folder.name: folder for folder in reversed(run_folders(artifacts, model))}
+    kept = {*list(folders)[-keep:], (runs_folder(artifacts, model) / LATEST).resolve().name}
+    others = {PURCHASE_MODEL.name, *(folder.name for folder in (artifacts / "runs").glob("*"))} - {model}
+    kept |= {folder.name for other in others for folder in run_folders(artifacts, other)}
+    with closing(sqlite3.connect(database)) as connection, connection:
+        kept |= _runs_of_newest_blessings(connection)
+        stale = _remove(connection, kept, artifacts / "tfx")
     gone = [name for name in folders if name not in kept]
-    for path in (*stale, *(runs / name for name in gone)):
+    for path in (*stale, *(folders[name] for name in gone)):
         shutil.rmtree(path, ignore_errors=True)
     return gone
+
+
+def metadata(artifacts: Path) -> Path:
+    """The SQLite file with the metadata of the runs.
+
+    Raises:
+      NotReadyError: there is none.
+    """
+    database = artifacts / "metadata.sqlite"
+    if not database.is_file():
+        raise NotReadyError(f"there is no {database}; runs can be pruned only where their metadata is in SQLite")
+    return database
 
 
 def _runs_of_newest_blessings(connection: sqlite3.Connection) -> set[str]:
@@ -95,7 +116,7 @@ def _runs_of_newest_blessings(connection: sqlite3.Connection) -> set[str]:
 
 
 def _remove(connection: sqlite3.Connection, kept: Iterable[str], root: Path) -> list[Path]:
-    """Deletes from the metadata; returns the folders that have lost their meaning."""
+    """Deletes from the metadata all runs that are not kept; returns the folders that no remaining run refers to."""
     connection.execute("CREATE TEMP TABLE kept (name TEXT)")
     connection.executemany("INSERT INTO kept VALUES (?)", [(name,) for name in kept])
     connection.execute(
@@ -122,21 +143,27 @@ def _remove(connection: sqlite3.Connection, kept: Iterable[str], root: Path) -> 
     return [path for path in stale if root in path.parents] + working
 
 
-def main() -> int:
-    """Command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m runs.prune",
-        description="Removes old runs from disk and metadata together. Pushed model versions are not touched.",
+        description="Removes old runs of a model from disk and metadata together. Pushed versions are not touched. "
+        "Works only where the metadata is in SQLite (metadata.sqlite in the artifacts folder).",
     )
     parser.add_argument("--keep", type=int, default=5, metavar="N", help="runs to leave (default: %(default)s)")
-    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, metavar="FOLDER", help="default: artifacts/")
-    options = parser.parse_args()
+    add_options(parser)
+    options = parser.parse_args(arguments)
     if options.keep < 1:
         parser.error("--keep must be at least 1")
-    with exclusive(options.artifacts, lambda pid: sys.stderr.write(f"waiting for a run (process {pid}) ...\n")):
-        gone = prune(options.artifacts.resolve(), options.keep)
+    return guarded(lambda: _prune(options.artifacts.resolve(), options.keep, options.model))
+
+
+def _prune(artifacts: Path, keep: int, model: str) -> int:
+    metadata(artifacts)
+    with exclusive(artifacts, lambda pid: to_stderr(f"waiting for a run (process {pid}) ...")):
+        gone = prune(artifacts, keep, model)
     sys.stdout.write(f"removed {len(gone)} runs{': ' if gone else ''}{', '.join(gone)}\n")
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a run came to, typed: the content of `summary.json`.
+"""The result of a run, typed: the content of `summary.json`.
 
-A `RunSummary` is written once, at the end of a run, and read by the terminal, the report, `python -m runs`, MLflow and
-the exporter. It imports nothing heavy.
+A run writes its `RunSummary` once, at its end. The terminal, the report, `python -m runs`, MLflow and the exporter read
+it. This module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from analysis.figures import Metrics
 from data.errors import NotReadyError
 from data.model_spec import PURCHASE_MODEL
+from runs.folder import LOG, SUMMARY
 
 SCHEMA = 1
-"""Raised when a field changes its meaning or goes; a new field with a default leaves it as it is."""
-FILE = "summary.json"
+"""Counted up when a field changes its meaning or is removed; a new field with a default needs no new number."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Dataset:
     Attributes:
       contract: name of the data contract.
       source: the file or folder they came from.
-      read, rows, quarantined: rows read, kept and set aside.
+      read, rows, quarantined: rows read, kept and quarantined.
       synthetic: whether they are the synthetic sample.
       row_order: `date` or `none`, as in the contract.
       label_rate: share of positive rows among those kept.
@@ -59,14 +59,14 @@ class Dataset:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the user asked for, and on which data and code.
+    """The user's settings, and the data and code they were used with.
 
     Attributes:
       with_duration: whether columns known only after the call were features.
-      quarantine: whether bad rows were to be set aside.
+      quarantine: whether bad rows were quarantined instead of stopping the run.
       trials: hyperparameter sets tried by the Tuner.
       members: nets in the ensemble; None leaves it to the contract.
-      seed: of everything random.
+      seed: of all random numbers.
       benchmark: whether the baselines were measured.
       cost, margin: of a call and of a positive row, in euros.
       data_sha256: of the input.
@@ -95,7 +95,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Stage:
-    """What one component did: how long it took, and whether its result came from the cache."""
+    """One component of the run: its seconds, and whether its result came from the cache."""
 
     name: str
     seconds: float
@@ -126,7 +126,7 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Check:
-    """One bound of the gate. A value that cannot be computed is None, and passes nothing."""
+    """One bound of the gate. The value is None where it cannot be computed; then the check fails."""
 
     metric: str
     value: float | bool | None
@@ -136,7 +136,7 @@ class Check:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The verdict on a model: every bound, and how the serving probe ended."""
+    """The verdict on a model: every bound, and what the serving probe said."""
 
     blessed: bool
     checks: tuple[Check, ...]
@@ -144,12 +144,13 @@ class GateResult:
 
     @property
     def failed(self) -> tuple[Check, ...]:
+        """The checks that the model did not pass."""
         return tuple(check for check in self.checks if not check.passed)
 
 
 @dataclass(frozen=True)
 class PushedVersion:
-    """Where the model went."""
+    """The version and the folder of a pushed model."""
 
     version: str
     path: str
@@ -157,7 +158,7 @@ class PushedVersion:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to; the fields are those of `summary.json`."""
+    """The result of a run; the fields are those of `summary.json`."""
 
     run_id: str
     dataset: Dataset
@@ -167,19 +168,20 @@ class RunSummary:
     seconds: float
     model: TrainedModel
     metrics: dict[str, Metrics]
-    comparison: tuple[ComparedModel, ...] | None
     gate: GateResult
     pushed: PushedVersion | None
+    comparison: tuple[ComparedModel, ...] | None = None
     settings: RunSettings = field(default_factory=RunSettings)
     model_name: str = PURCHASE_MODEL.name
     schema: int = SCHEMA
 
     def to_json(self) -> str:
+        """The content of `summary.json`."""
         return json.dumps(dataclasses.asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RunSummary:
-        """Reads what `to_json` wrote, and files from before there was a schema, whose missing fields have defaults.
+        """Reads what `to_json` wrote. Files from before there was a schema lack some fields, which have defaults.
 
         Raises:
           ValueError: the text is not a summary, or its schema is newer than this code.
@@ -199,7 +201,7 @@ class RunSummary:
                     "stages": tuple(Stage(**stage) for stage in document["stages"]),
                     "model": TrainedModel(**document["model"]),
                     "metrics": {name: Metrics(**metrics) for name, metrics in document["metrics"].items()},
-                    "comparison": _comparison(document["comparison"]),
+                    "comparison": _comparison(document.get("comparison")),
                     "gate": _gate(document["gate"]),
                     "pushed": document["pushed"] and PushedVersion(**document["pushed"]),
                     "settings": RunSettings(**document.get("settings", {})),
@@ -213,22 +215,22 @@ def read(run_folder: Path) -> RunSummary:
     """The summary of a run.
 
     Raises:
-      NotReadyError: there is no such run, it did not come to its end, or its summary cannot be read.
+      NotReadyError: the run did not come to its end, or its summary cannot be read.
     """
-    if not run_folder.is_dir():
-        raise NotReadyError(f"there is no run {run_folder.name} in {run_folder.parent}")
-    file = run_folder / FILE
+    file = run_folder / SUMMARY
     try:
         return RunSummary.from_json(file.read_bytes())
     except FileNotFoundError:
-        raise NotReadyError(f"run {run_folder.name} has no {FILE}: it did not come to its end") from None
+        raise NotReadyError(
+            f"there is no {file}: the run failed, was stopped or is still running, see {run_folder / LOG}"
+        ) from None
     except (OSError, ValueError) as error:
-        raise NotReadyError(f"{file}: {error}") from error
+        raise NotReadyError(f"{file} cannot be read: {error}") from error
 
 
 def of_version(runs: Path, version: str) -> RunSummary | None:
-    """The summary of the run that pushed a version, or None; `runs` is the folder of a model's runs."""
-    for file in sorted(runs.glob(f"*/{FILE}"), reverse=True):
+    """The summary of the newest run that pushed a version, or None; `runs` is the folder of a model's runs."""
+    for file in sorted(runs.glob(f"*/{SUMMARY}"), reverse=True):
         try:
             summary = RunSummary.from_json(file.read_bytes())
         except (OSError, ValueError):

@@ -1,41 +1,40 @@
-"""Logs a finished run to MLflow: `--mlflow URI`. Nothing else of the project knows MLflow.
+"""Logs a finished run to MLflow: `--mlflow URI`. No other module imports MLflow.
 
-Servers are spoken to over HTTP, folders (`file:`) are written directly; databases need the full MLflow, whose server
-(`mlflow server --backend-store-uri sqlite:///mlflow.db`) has an HTTP address. MLflow calls its folder format
-outdated: to look into one, its own commands want MLFLOW_ALLOW_FILE_STORE=true.
+A server is reached over HTTP, a folder (`file:`) is written directly. A database needs a server of the full MLflow
+(`mlflow server --backend-store-uri sqlite:///mlflow.db`). MLflow calls its folder format outdated: its own commands
+read one only with MLFLOW_ALLOW_FILE_STORE=true.
 """
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from data.errors import BadOptionError
+from data.errors import BadOptionError, ServiceError
 from runs.compare import flatten
+from runs.folder import REPORT, SUMMARY
+from runs.summary import RunSummary, read
 
-EXPERIMENT = "purchase-model"
-PARAMETERS = ("dataset", "settings", "model")
-"""Parts of `summary.json` that are logged as parameters, with the features as one more."""
 _ALWAYS = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
 _UNLESS_SET = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-"""MLflow's own patience with a server that is not there is four minutes."""
+"""By default MLflow tries for four minutes to reach a server."""
 
 
-class TrackingError(Exception):
-    """A run that is complete could not be tracked, or not all of it."""
+class TrackingError(ServiceError):
+    """A complete run could not be tracked, or not all of it."""
 
 
 def check(uri: str) -> str:
-    """The same tracking URI, with the folder of a `file:` one made absolute.
+    """Checks a tracking URI, and makes the folder of a `file:` URI absolute.
 
     Raises:
-      BadOptionError: it cannot be used.
+      BadOptionError: the URI cannot be used.
     """
     expected = "expected http://HOST:PORT, https://HOST or file:FOLDER"
     try:
@@ -46,7 +45,7 @@ def check(uri: str) -> str:
     if parts.scheme in ("http", "https") and host:
         if parts.username is not None:
             raise BadOptionError(
-                f"tracking URI for {host}: a name or password in it would end in logs; set MLFLOW_TRACKING_USERNAME "
+                f"tracking URI for {host}: a name or password in it would appear in logs; set MLFLOW_TRACKING_USERNAME "
                 "and MLFLOW_TRACKING_PASSWORD"
             )
         return uri
@@ -57,37 +56,42 @@ def check(uri: str) -> str:
         return folder.as_uri()
     if parts.scheme in ("sqlite", "postgresql", "mysql", "mssql"):
         raise BadOptionError(
-            f"tracking URI with a {parts.scheme} database: only the full MLflow opens one; start its server (mlflow "
-            "server --backend-store-uri ...) and give its http address"
+            f"tracking URI with a {parts.scheme} database: start an MLflow server on it (mlflow server "
+            "--backend-store-uri ...) and give its http address"
         )
     raise BadOptionError(f"tracking URI {uri!r}: {expected}")
 
 
-def log(uri: str, run_folder: Path) -> None:
-    """Writes a run to the experiment `purchase-model`: first its figures, then its files.
+def log(uri: str, run_folder: Path) -> str:
+    """Logs a run to the experiment with the model's name: first its figures, then its files.
 
-    Parameters are what was asked for and the hyperparameters, metrics are those of each split as `test/auc`, tags say
-    what somebody looks for; files are the summary, the report if there is one, and the model if one was pushed.
+    Parameters are the settings, the data and the hyperparameters; metrics are those of each split, as `test/auc`; files
+    are the summary, the report if there is one, and the model if one was pushed.
 
     Args:
       uri: from :func:`check`.
-      run_folder: holds the `summary.json` of a finished run.
+      run_folder: folder of a finished run.
+
+    Returns:
+      The name of the experiment.
 
     Raises:
-      TrackingError: MLflow refused or was not there.
+      TrackingError: MLflow does not answer, or refuses.
     """
     os.environ.update(_ALWAYS)
     for name, value in _UNLESS_SET.items():
         os.environ.setdefault(name, value)
+    summary = read(run_folder)
     with _explained("not tracked"):
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param, RunTag
 
-        summary = json.loads((run_folder / "summary.json").read_text())
         client = MlflowClient(tracking_uri=uri)
         now = int(time.time() * 1000)
         run = client.create_run(
-            _experiment(client), start_time=now - int(summary["seconds"] * 1000), run_name=summary["run_id"]
+            _experiment(client, summary.model_name),
+            start_time=now - int(summary.seconds * 1000),
+            run_name=summary.run_id,
         ).info.run_id
         try:
             client.log_batch(
@@ -101,47 +105,55 @@ def log(uri: str, run_folder: Path) -> None:
             raise
         client.set_terminated(run, end_time=now)
     with _explained("tracked, but without its files"):
-        client.log_artifact(run, str(run_folder / "summary.json"))
-        if (run_folder / "report.html").is_file():
-            client.log_artifact(run, str(run_folder / "report.html"))
-        if summary["pushed"]:
-            client.log_artifacts(run, summary["pushed"]["path"], "model")
+        client.log_artifact(run, str(run_folder / SUMMARY))
+        if (run_folder / REPORT).is_file():
+            client.log_artifact(run, str(run_folder / REPORT))
+        if summary.pushed:
+            client.log_artifacts(run, summary.pushed.path, "model")
+    return summary.model_name
 
 
-def parameters(summary: Mapping[str, Any]) -> dict[str, str]:
-    """What was asked for, brought along and chosen, as texts."""
-    chosen = {key: value for part in PARAMETERS for key, value in flatten(summary[part], f"{part}.").items()}
-    chosen["features"] = ", ".join(summary["features"])
-    return {name: str(value) for name, value in chosen.items() if value is not None}
+def parameters(summary: RunSummary) -> dict[str, str]:
+    """Settings, data, model and columns, as texts; what is unknown is left out."""
+    parts = {
+        "dataset": dataclasses.asdict(summary.dataset),
+        "settings": dataclasses.asdict(summary.settings),
+        "model": dataclasses.asdict(summary.model),
+    }
+    texts = {name: str(value) for name, value in flatten(parts).items() if value is not None}
+    return {**texts, "features": ", ".join(summary.features)}
 
 
-def metrics(summary: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of each split, as `test/auc`, and the run's seconds; one that cannot be computed is left out."""
+def metrics(summary: RunSummary) -> dict[str, float]:
+    """The figures of each split, as `test/auc`, and the run's seconds; figures that are None are left out."""
     figures = {
-        f"{split}/{name}": value for split, values in summary["metrics"].items() for name, value in values.items()
+        f"{split}/{name}": value
+        for split, values in summary.metrics.items()
+        for name, value in dataclasses.asdict(values).items()
+        if value is not None
     }
-    return {name: value for name, value in figures.items() if value is not None} | {"seconds": summary["seconds"]}
+    return {**figures, "seconds": summary.seconds}
 
 
-def tags(summary: Mapping[str, Any]) -> dict[str, str]:
-    """What somebody looks for a run by."""
+def tags(summary: RunSummary) -> dict[str, str]:
+    """What a user searches runs by."""
     return {
-        "run_id": summary["run_id"],
-        "contract": summary["dataset"]["contract"],
-        "synthetic": str(summary["dataset"]["synthetic"]).lower(),
-        "blessed": str(summary["gate"]["blessed"]).lower(),
-        "version": summary["pushed"]["version"] if summary["pushed"] else "",
+        "run_id": summary.run_id,
+        "contract": summary.dataset.contract,
+        "synthetic": str(summary.dataset.synthetic).lower(),
+        "blessed": str(summary.gate.blessed).lower(),
+        "version": summary.pushed.version if summary.pushed else "",
     }
 
 
-def _experiment(client: Any) -> str:
-    known = client.get_experiment_by_name(EXPERIMENT)
-    return known.experiment_id if known else client.create_experiment(EXPERIMENT)
+def _experiment(client: Any, name: str) -> str:
+    known = client.get_experiment_by_name(name)
+    return known.experiment_id if known else client.create_experiment(name)
 
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a TrackingError with the cause of all causes in one line."""
+    """Turns any exception into a TrackingError with the first cause in one line."""
     try:
         yield
     except Exception as error:

@@ -1,8 +1,9 @@
-"""Shares one TensorFlow run between requests that wait at the same time.
+"""Shares one run of a model between requests that wait at the same time.
 
 While a run is under way, further small requests for the same signature gather; the next run takes all of them. So a
-lone request never waits, and under load the cost of a run is spread over many rows. It is only right for models whose
-rows do not depend on each other, which cannot be seen from outside; `Application` decides where it is used.
+single request never waits for others, and under load the cost of a run is spread over many rows. This is only right for
+models whose rows do not depend on each other, which nobody can see from outside; `Application` decides where it is
+used.
 """
 
 from __future__ import annotations
@@ -11,23 +12,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from serving.errors import ServingError
-from serving.rest import json_writer
-from serving.servable import Signature
 
 MAX_ROWS = 256
-"""Rows of one shared run; a request with more runs alone."""
+"""Rows of one shared run; a request with more rows runs alone."""
 
+Rows = list[tuple]
+"""The rows of one request, each a tuple of the signature's inputs."""
 Answer = bytes | ServingError
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request in the queue: its rows, as `RowReader.rows` gives them, and whom to tell the answer."""
+    """A request in the queue, and the function that takes its answer."""
 
-    rows: list[tuple]
+    rows: Rows
     done: Callable[[Answer], None]
 
 
@@ -35,22 +34,24 @@ class Batcher:
     """The queue of one signature; used on the event loop's thread.
 
     Args:
-      run: `run(arrays, requests)` gives the outputs by name for so many requests; raises ServingError.
+      answer: `answer(requests)` gives the answer to each request from one run. Raises ServingError where the run
+        fails, or where several requests cannot share a run.
       submit: `submit(work, done)` runs `work()` on a worker thread, then `done(result)` on the event loop.
-      soon: calls a function once the event loop has read the requests that are there.
+      soon: calls a function when the event loop has read the requests that are there.
+      idle: called when the queue is empty and the last run is over.
     """
 
     def __init__(
         self,
-        signature: Signature,
-        run: Callable[[list[np.ndarray], int], dict[str, np.ndarray]],
+        answer: Callable[[list[Rows]], list[bytes]],
         submit: Callable[[Callable[[], Any], Callable[[Any], None]], None],
         soon: Callable[[Callable[[], None]], Any],
+        idle: Callable[[], Any],
     ):
-        self._reader = signature.reader
-        self._run = run
+        self._answer = answer
         self._submit = submit
         self._soon = soon
+        self._idle = idle
         self._queue: list[Waiting] = []
         self._busy = False
 
@@ -61,43 +62,32 @@ class Batcher:
             self._soon(self._next)
 
     def _next(self) -> None:
-        batch, rows = [], 0
+        batch: list[Waiting] = []
+        rows = 0
         for waiting in self._queue:
             rows += len(waiting.rows)
             if rows > MAX_ROWS and batch:
                 break
             batch.append(waiting)
         del self._queue[: len(batch)]
-        self._submit(lambda: self._answers(batch), lambda answers: self._finish(batch, answers))
+        requests = [waiting.rows for waiting in batch]
+        self._submit(lambda: self._answers(requests), lambda answers: self._finish(batch, answers))
 
     def _finish(self, batch: Sequence[Waiting], answers: Sequence[Answer] | ServingError) -> None:
-        if isinstance(answers, ServingError):  # what no request has caused
+        if isinstance(answers, ServingError):  # a failure that no single request has caused
             answers = [answers] * len(batch)
         if self._queue:
             self._next()
         else:
             self._busy = False
+            self._idle()
         for waiting, answer in zip(batch, answers, strict=True):
             waiting.done(answer)
 
-    def _answers(self, batch: Sequence[Waiting]) -> list[Answer]:
-        rows = [row for waiting in batch for row in waiting.rows]
+    def _answers(self, requests: list[Rows]) -> Sequence[Answer]:
         try:
-            outputs = self._run(self._reader.tensors(rows), len(batch))
-            texts = json_writer.row_texts(outputs)
+            return self._answer(requests)
         except ServingError as error:
-            if len(batch) == 1:
+            if len(requests) == 1:
                 return [error]
-            texts = []
-        if len(batch) > 1 and (not texts or len(texts[0]) != len(rows)):
-            # One request has spoilt the run for all, or rows went in that did not come out: each gets its own run.
-            return [answer for waiting in batch for answer in self._answers([waiting])]
-        if len(batch) == 1:
-            return [json_writer.predictions(list(outputs), texts)]
-        answers: list[Answer] = []
-        start = 0
-        for waiting in batch:
-            stop = start + len(waiting.rows)
-            answers.append(json_writer.predictions(list(outputs), [column[start:stop] for column in texts]))
-            start = stop
-        return answers
+        return [answer for rows in requests for answer in self._answers([rows])]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from data.errors import ExpectedError
+
 
 class Code(enum.IntEnum):
     """The canonical codes of `google.rpc.Code`; the name is what metrics and status pages show."""
@@ -48,7 +50,7 @@ HTTP_STATUS = {
 }
 
 
-class ServingError(Exception):
+class ServingError(ExpectedError):
     """A request or a load that failed, with the canonical code and the text a client sees.
 
     `message` may hold bytes that are not UTF-8, because TensorFlow Serving echoes requests as they came; they are
@@ -74,4 +76,4 @@ def from_tensorflow(error: Exception) -> ServingError:
     code = getattr(error, "error_code", None)
     if code is None:
         return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")
-    return ServingError(Code(code), error.message)
+    return ServingError(Code(code), getattr(error, "message", str(error)))

@@ -1,49 +1,20 @@
-"""Command line: the flags of `tensorflow_model_server`, as far as they apply, and one of our own."""
+"""The command line: the flags of `tensorflow_model_server` that apply here, and a few of our own."""
 
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from data.errors import BadOptionError, did_you_mean
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS, serving_folder
 
-DEFAULT_MODEL = "purchase-model"
-DEFAULT_BASE_PATH = Path("artifacts") / "serving" / DEFAULT_MODEL
-
-USAGE = f"""\
-Serves models over TensorFlow Serving's REST API.
-
-  python -m serving [--flag=value ...]
-
-Without flags: serves {DEFAULT_BASE_PATH} as {DEFAULT_MODEL} on port 8501, with metrics.
-
-Which models
-  --model_base_path=DIR     directory with numbered versions; without it and without --model_config_file, the default
-  --model_name=NAME         its name ("default" if only the path is given)
-  --model_config_file=FILE  several models, labels and version policies: a ModelServerConfig in text format
-  --model_config_file_poll_wait_seconds=N   read that file again every N seconds (0: never)
-  --allow_version_labels_for_unavailable_models   labels may name versions that are not loaded yet
-REST API
-  --rest_api_port=N         port (8501)
-  --rest_api_num_threads=N  threads that run TensorFlow (twice the cores)
-  --rest_api_timeout_in_ms=N   longest time of one run (30000)
-  --rest_api_enable_cors_support   answer with CORS headers
-  --max_request_bytes=N     longest request body, 413 beyond (16777216); this flag is not TensorFlow Serving's
-  --monitoring_config_file=FILE   a MonitoringConfig in text format; decides whether and where metrics are
-Loading
-  --file_system_poll_wait_seconds=N   time between two looks for new versions (1; 0: look once)
-  --max_num_load_retries=N  attempts after a failed load (5)
-  --load_retry_interval_micros=N   time between attempts (60000000)
-  --enable_model_warmup=false   do not replay a version's warm-up requests
-Running
-  --enable_batching         let requests that wait share a run; by default only for models this project exports
-  --tensorflow_intra_op_parallelism=N   threads within an operation (1; 0: all cores)
-  --tensorflow_inter_op_parallelism=N   threads for operations side by side (0: none, each run on one thread)
-  --tensorflow_session_parallelism=N    sets both
-  --version, --help
-"""
+DEFAULT_BASE_PATH = serving_folder(Path(ARTIFACTS.name), PURCHASE_MODEL.name)
+"""In the current directory, which is the checkout."""
 
 _NOT_IMPLEMENTED = frozenset(
     (
@@ -79,35 +50,98 @@ _NOT_IMPLEMENTED = frozenset(
     )
 )
 
+MODELS, REST, LOADING, RUNNING = "Models", "REST API", "Loading", "Running"
+
+
+def _flag(default: Any, group: str, help: str, value: str = "N", minimum: int | None = 0, own: bool = False) -> Any:
+    """A field of `Flags`.
+
+    Args:
+      default: shown in the help unless it is empty or None.
+      group: the heading under which the help shows the flag.
+      value: what the help shows behind the equals sign.
+      minimum: the smallest number allowed, or None for any.
+      own: whether `tensorflow_model_server` lacks the flag.
+    """
+    metadata = {"group": group, "help": help, "value": value, "minimum": minimum, "own": own}
+    return field(default=default, metadata=metadata)
+
 
 @dataclass(frozen=True)
 class Flags:
-    """The command line. The names are the flags' names; `USAGE` explains them."""
+    """The values of the command line. Each field is the flag of the same name."""
 
-    model_base_path: str = ""
-    model_name: str = ""
-    model_config_file: str = ""
-    model_config_file_poll_wait_seconds: int = 0
-    allow_version_labels_for_unavailable_models: bool = False
-    rest_api_port: int = 8501
-    rest_api_num_threads: int = 2 * (os.cpu_count() or 1)
-    rest_api_timeout_in_ms: int = 30_000
-    rest_api_enable_cors_support: bool = False
-    max_request_bytes: int = 16 * 1024 * 1024
-    monitoring_config_file: str = ""
-    file_system_poll_wait_seconds: int = 1
-    max_num_load_retries: int = 5
-    load_retry_interval_micros: int = 60_000_000
-    enable_model_warmup: bool = True
-    enable_batching: bool | None = None
-    tensorflow_intra_op_parallelism: int = 1
-    tensorflow_inter_op_parallelism: int = 0
-    tensorflow_session_parallelism: int = 0
+    model_base_path: str = _flag("", MODELS, "folder with the numbered versions of one model", "DIR")
+    model_name: str = _flag("", MODELS, 'name of that model; "default" if only the folder is given', "NAME")
+    model_config_file: str = _flag(
+        "", MODELS, "several models, labels and version policies: a ModelServerConfig in text format", "FILE"
+    )
+    model_config_file_poll_wait_seconds: int = _flag(
+        0, MODELS, "time between two reads of that file; 0: read once", "SECONDS"
+    )
+    allow_version_labels_for_unavailable_models: bool = _flag(
+        False, MODELS, "labels may name versions that are not loaded yet"
+    )
+    rest_api_host: str = _flag(
+        "127.0.0.1", REST, "address to listen on; 0.0.0.0: every IPv4 address, [::]: every address", "ADDRESS", own=True
+    )
+    rest_api_port: int = _flag(8501, REST, "port to listen on", minimum=1)
+    rest_api_num_threads: int = _flag(
+        2 * (os.cpu_count() or 1), REST, "threads that run TensorFlow; twice the cores by default", minimum=1
+    )
+    rest_api_timeout_in_ms: int = _flag(30_000, REST, "longest time of one run; 0: no limit", "MILLISECONDS")
+    rest_api_enable_cors_support: bool = _flag(False, REST, "send CORS headers")
+    max_connections: int = _flag(1024, REST, "open connections; further ones get 503", minimum=1, own=True)
+    max_request_bytes: int = _flag(
+        16 * 1024 * 1024, REST, "length of a request body; longer ones get 413", "BYTES", minimum=1, own=True
+    )
+    monitoring_config_file: str = _flag(
+        "", REST, "a MonitoringConfig in text format; says whether and where the metrics page is", "FILE"
+    )
+    file_system_poll_wait_seconds: int = _flag(
+        1, LOADING, "time between two looks for new versions; 0: look once", "SECONDS"
+    )
+    max_num_load_retries: int = _flag(5, LOADING, "attempts after a failed load")
+    load_retry_interval_micros: int = _flag(
+        60_000_000, LOADING, "time between two attempts", "MICROSECONDS", minimum=None
+    )
+    enable_model_warmup: bool = _flag(True, LOADING, "replay a version's warm-up requests before it serves")
+    enable_batching: bool | None = _flag(
+        None, RUNNING, "waiting requests share a run; by default only for models with a golden request"
+    )
+    tensorflow_intra_op_parallelism: int = _flag(1, RUNNING, "threads within an operation; 0: one for each core")
+    tensorflow_inter_op_parallelism: int = _flag(
+        0, RUNNING, "threads for operations side by side; 0: each run uses the thread that asks for it"
+    )
+    tensorflow_session_parallelism: int = _flag(0, RUNNING, "sets both of the above; 0: leaves them")
 
     @property
     def serves_default(self) -> bool:
-        """Whether the pipeline's model is served, as no other one is named."""
+        """Whether the pipeline's model is served, because no other one is named."""
         return not self.model_base_path and not self.model_config_file
+
+
+def usage() -> str:
+    """The help text, from the definitions above."""
+    lines = [
+        "Serves models over TensorFlow Serving's REST API.",
+        "",
+        "  python -m serving [--flag=value ...]",
+        "",
+        f"Without flags it serves {DEFAULT_BASE_PATH} as {PURCHASE_MODEL.name}, with a metrics page.",
+        "A flag without a value is true. Flags marked * are not TensorFlow Serving's.",
+    ]
+    group = ""
+    for flag in fields(Flags):
+        about = flag.metadata
+        if about["group"] != group:
+            group = about["group"]
+            lines += ["", group]
+        value = "" if isinstance(flag.default, bool | None) else f"={about['value']}"
+        lines.append(f"  --{flag.name}{value}{' *' if about['own'] else ''}")
+        default = "" if flag.default in ("", None) else f" (default: {str(flag.default).lower()})"
+        lines += textwrap.wrap(about["help"] + default, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join([*lines, "", "Further: --help, --version", ""])
 
 
 def parse(arguments: Sequence[str]) -> Flags:
@@ -117,7 +151,7 @@ def parse(arguments: Sequence[str]) -> Flags:
       BadOptionError: an unknown flag, one of TensorFlow Serving's that this server does not have, or a bad value.
     """
     kinds = {field.name: str(field.type) for field in fields(Flags)}
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for argument in arguments:
         name, has_value, text = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or not name:
@@ -132,7 +166,7 @@ def parse(arguments: Sequence[str]) -> Flags:
     return flags
 
 
-def _value(name: str, kind: str, text: str | None) -> object:
+def _value(name: str, kind: str, text: str | None) -> str | int | bool:
     if kind.startswith("bool"):
         if text in (None, "true", "1"):
             return True
@@ -149,17 +183,13 @@ def _value(name: str, kind: str, text: str | None) -> object:
         raise BadOptionError(f"--{name}={text}: expected a whole number") from None
 
 
-def _check(flags: Flags, given: dict[str, object]) -> None:
+def _check(flags: Flags, given: dict[str, Any]) -> None:
     if not 1 <= flags.rest_api_port <= 65535:
         raise BadOptionError(f"--rest_api_port={flags.rest_api_port}: expected a port from 1 to 65535")
-    for name in ("rest_api_num_threads", "max_request_bytes"):
-        if getattr(flags, name) < 1:
-            raise BadOptionError(f"--{name}={getattr(flags, name)}: expected at least 1")
-    for name, value in given.items():
-        if type(value) is int and value < 0 and name != "load_retry_interval_micros":
-            raise BadOptionError(f"--{name}={value}: expected 0 or more")
-    if "tensorflow_session_parallelism" in given and {
-        "tensorflow_intra_op_parallelism",
-        "tensorflow_inter_op_parallelism",
-    } & set(given):
+    for flag in fields(Flags):
+        value, minimum = getattr(flags, flag.name), flag.metadata["minimum"]
+        if type(value) is int and minimum is not None and value < minimum:
+            raise BadOptionError(f"--{flag.name}={value}: expected {minimum} or more")
+    both = {"tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"}
+    if "tensorflow_session_parallelism" in given and both & set(given):
         raise BadOptionError("--tensorflow_session_parallelism sets both others: give it or them")

@@ -12,10 +12,11 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data import model_folder
 from data.errors import UserError
 from serving.errors import Code, ServingError
 from serving.metrics import Gauges, Metrics
@@ -122,8 +123,9 @@ class Manager:
     # --- asked by requests ------------------------------------------------------------------------------------------
 
     @property
-    def configured(self) -> dict[str, _Model]:
-        return self._models
+    def names(self) -> Collection[str]:
+        """Names of the configured models."""
+        return self._models.keys()
 
     def acquire(self, model: str, version: int | None = None, label: str | None = None) -> Servable:
         """The servable for a request; its `release` has to be called.
@@ -210,11 +212,13 @@ class Manager:
     def _aspire(self, model: _Model) -> None:
         """Compares the versions on disk with the known ones."""
         try:
-            found = _find_versions(model.config.base_path)
+            # A base path that is not there must not look like an empty one: what serves would be unloaded.
+            folders = model_folder.versions(model.config.base_path, missing_ok=False)
         except OSError as error:
             self._report(model, f"the base path cannot be read: {error.strerror}")
             return
-        wanted = model.config.policy.choose(set(found))
+        paths = {folder.version: folder.path for folder in folders}
+        wanted = model.config.policy.choose(set(paths))
         self._report(model, "" if wanted else "no version has been pushed yet; waiting for a numbered directory")
         for number, version in list(model.versions.items()):
             if number not in wanted:
@@ -223,7 +227,7 @@ class Manager:
             known = model.versions.get(number)
             if known is None or not known.aspired:
                 if known is None or known.state is State.END:
-                    model.versions[number] = _Version(number, found[number])
+                    model.versions[number] = _Version(number, paths[number])
                 else:
                     known.aspired = True
 
@@ -304,7 +308,8 @@ class Manager:
         version.state = State.UNLOADING
         servable, version.servable = version.servable, None
         model.publish()
-        servable.close()
+        if servable is not None:
+            servable.close()
         version.state = State.END
         self._log("unloaded", model, version)
 
@@ -357,16 +362,6 @@ class Manager:
                     )
                 labels.setdefault(name, {})[label] = number
         self._labels = labels
-
-
-def _find_versions(base_path: Path) -> dict[int, Path]:
-    """The numbered entries of a base path; `007` counts as 7."""
-    found: dict[int, Path] = {}
-    for entry in sorted(base_path.iterdir()):
-        name = entry.name
-        if name.isascii() and name.isdigit() and int(name) < 2**63:
-            found[int(name)] = entry
-    return found
 
 
 def _about(model: _Model, version: _Version, **more) -> dict:

@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
 PAGE_PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = b"text/plain"
@@ -157,7 +157,7 @@ class Metrics:
     def add(self, metric: Gauges) -> None:
         self._all.append(metric)
 
-    def model_label(self, name: str, configured: Mapping[str, object]) -> str:
+    def model_label(self, name: str, configured: Collection[str]) -> str:
         """The label value for a model named in a URL."""
         if not name or name in configured or name in self._unknown:
             return name

@@ -1,62 +1,69 @@
-"""Counts of the customers that a version has scored, from which the exporter computes drift. No row is kept."""
+"""Counts of the rows that a version has scored lately; the exporter computes drift from them. No row is kept."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from analysis.profile import Profile, RollingCounts
+from data.model_folder import PROFILE, ModelFolder
+from data.model_spec import PURCHASE_MODEL
 
 PAGE_PATH = "/monitoring/profile"
-PROFILE = Path("assets.extra") / "profile.json"
-"""The training split as counts, which the pipeline exports with the model."""
-PROBABILITY = "probability"
 
 log = logging.getLogger("serving.recent")
 
 
 class Recent:
-    """The newest customers of one version beside those that it learned from."""
+    """Counts of the newest rows of one version, beside those of its training split."""
 
-    def __init__(self, profile: Profile):
+    def __init__(self, profile: Profile, score: str):
         self._profile = profile
+        self._score = score
         self._window = RollingCounts(profile)
 
     def add(self, names: Iterable[str], arrays: Sequence[np.ndarray], outputs: Mapping[str, np.ndarray]) -> None:
-        """Counts the rows of one run: its inputs by name, each [rows], and what came out.
+        """Counts the rows of one run.
 
-        Tensors of other shapes, which a graph may take by broadcasting them, are no customers and are passed over.
+        Tensors of other shapes, which a graph may accept by broadcasting, are ignored.
+
+        Args:
+          names: the inputs' names.
+          arrays: the inputs, each [rows].
+          outputs: the outputs by name; the score [rows] is one of them.
         """
-        shape = outputs[PROBABILITY].shape
-        if len(shape) != 1 or any(array.shape != shape for array in arrays):
+        scores = outputs[self._score]
+        if scores.ndim != 1 or any(array.shape != scores.shape for array in arrays):
             return
-        self._window.add(dict(zip(names, arrays, strict=True)), outputs[PROBABILITY])
+        self._window.add(dict(zip(names, arrays, strict=True)), scores)
 
     def page(self) -> dict[str, Any]:
-        """`profile` and `recent`, as analysis/profile.py writes them."""
+        """`profile` and `recent`, as `analysis.profile` writes them."""
         return {"profile": self._profile.to_dict(), "recent": self._window.total().to_dict()}
 
 
-def load(version: Path, inputs: Iterable[str], outputs: Iterable[str]) -> Recent | None:
-    """Empty counts for a version, or None if it carries no profile of its own inputs.
+def load(folder: ModelFolder, inputs: Collection[str], outputs: Collection[str]) -> Recent | None:
+    """Empty counts for a version, or None if it has no score or carries no profile of its own inputs.
 
     Args:
-      version: folder of the version.
+      folder: the version's folder.
       inputs: names of the inputs of its default signature.
       outputs: names of the outputs.
     """
+    if PURCHASE_MODEL.score not in outputs:
+        return None
+    path = folder.extra(PROFILE)
     try:
-        profile = Profile.from_json((version / PROFILE).read_bytes())
+        profile = Profile.from_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        log.warning("the reference profile cannot be read: %s", error, extra={"path": str(version / PROFILE)})
+        log.warning("the reference profile cannot be read: %s", error, extra={"path": str(path)})
         return None
-    if set(profile.features) != set(inputs) or PROBABILITY not in outputs:
-        log.warning("the reference profile is of other features", extra={"path": str(version / PROFILE)})
+    if set(profile.features) != set(inputs):
+        log.warning("the reference profile has other features than the model", extra={"path": str(path)})
         return None
-    return Recent(profile)
+    return Recent(profile, PURCHASE_MODEL.score)

@@ -9,7 +9,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -24,18 +24,15 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import get_model_metadata_pb2, input_pb2, prediction_log_pb2
 
+from data.model_folder import WARM_UP, ModelFolder
 from serving import recent
 from serving.errors import Code, ServingError, from_tensorflow, invalid_argument
-from serving.rest.predict_request import RowReader
 
 # TensorFlow's Python side warns about its own functions and reports every restore; the manager's log says what matters.
 tf.get_logger().setLevel("ERROR")
 
-DEFAULT_SIGNATURE = "serving_default"
-GOLDEN_REQUEST = Path("assets.extra") / "golden_request.json"
-"""A real row with its answer, which the pipeline exports with the model."""
+DEFAULT_SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
-_WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 _MAX_WARM_UP_RECORDS = 1000
 
 
@@ -63,7 +60,7 @@ class Signature:
 
     Attributes:
       inputs: element type of each input, by name.
-      reader: reads row requests for these inputs.
+      outputs: name of each output's tensor in the graph, by name.
       row_wise: whether every tensor has a free first dimension, so that requests may share a run.
     """
 
@@ -72,7 +69,6 @@ class Signature:
         self.definition = definition
         self.inputs = {key: info.dtype for key, info in sorted(definition.inputs.items())}
         self.outputs = {key: info.name for key, info in sorted(definition.outputs.items())}
-        self.reader = RowReader(self.inputs) if self.inputs else None
         tensors = [*definition.inputs.values(), *definition.outputs.values()]
         self.row_wise = bool(self.inputs) and all(
             info.tensor_shape.dim and info.tensor_shape.dim[0].size == -1 for info in tensors
@@ -92,7 +88,12 @@ class LoadTimes:
 
 
 class Servable:
-    """A loaded version. `acquire` and `release` keep it loaded while requests run."""
+    """A loaded version. `acquire` and `release` keep it loaded while requests run.
+
+    Attributes:
+      golden_request: the one that the version carries, if any.
+      recent: counts of the rows that it has scored, if it carries a profile.
+    """
 
     def __init__(self, model: str, version: int, path: Path, options: RuntimeOptions):
         """Loads the SavedModel and replays its warm-up requests.
@@ -104,10 +105,8 @@ class Servable:
         self.version = version
         self.path = path
         self._options = options
-        self._callables: dict[str, config_pb2.CallableOptions] = {}
+        self._callables: dict[str, Callable[..., list[Any]]] = {}
         self._callables_lock = threading.Lock()
-        self.batchers: dict[str, Any] = {}
-        """Queues that the application keeps for this version, by signature; they go when it goes."""
         self._users = 0
         self._open = True
         self._idle = threading.Condition()
@@ -125,9 +124,10 @@ class Servable:
         except BaseException:
             self.close()
             raise
-        self.has_golden_request = (path / GOLDEN_REQUEST).is_file()
+        folder = ModelFolder(path)
+        self.golden_request = folder.golden_request()
         default = self.signatures.get(DEFAULT_SIGNATURE)
-        self.recent = recent.load(path, default.inputs, default.outputs) if default else None
+        self.recent = recent.load(folder, default.inputs, default.outputs) if default else None
 
     def _load(self) -> LoadTimes:
         _check_graph_file(self.path)
@@ -152,8 +152,9 @@ class Servable:
         if DEFAULT_SIGNATURE in self.signatures:
             self._callable(self.signatures[DEFAULT_SIGNATURE])
         warm_up = None
-        if self._options.warm_up and (self.path / _WARM_UP).is_file():
-            self._warm_up()
+        warm_up_requests = ModelFolder(self.path).extra(WARM_UP)
+        if self._options.warm_up and warm_up_requests.is_file():
+            self._warm_up(warm_up_requests)
             warm_up = time.perf_counter() - initialised
         return LoadTimes(restored - started, initialised - restored, warm_up)
 
@@ -214,30 +215,23 @@ class Servable:
         spec = json.dumps({"name": self.model, "signature_name": "", "version": str(self.version)}, indent=1)
         return f'{{\n"model_spec":{spec}\n,\n"metadata": {{"signature_def": {definitions}\n}}\n}}\n'.encode()
 
-    def golden(self) -> dict | None:
-        """The exported row with its answer, if the version carries one."""
-        if not self.has_golden_request:
-            return None
-        return json.loads((self.path / GOLDEN_REQUEST).read_text(encoding="utf-8"))
-
-    def _warm_up(self) -> None:
-        records = tf.compat.v1.io.tf_record_iterator(str(self.path / _WARM_UP))
+    def _warm_up(self, path: Path) -> None:
+        records = tf.compat.v1.io.tf_record_iterator(str(path))
         try:
             for count, record in enumerate(records, start=1):
                 if count > _MAX_WARM_UP_RECORDS:
                     raise invalid_argument(
-                        f"Number of warmup records exceeds the maximum ({_MAX_WARM_UP_RECORDS}) at "
-                        f"{self.path / _WARM_UP}"
+                        f"Number of warmup records exceeds the maximum ({_MAX_WARM_UP_RECORDS}) at {path}"
                     )
-                self._replay(record)
+                self._replay(record, path)
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
 
-    def _replay(self, record: bytes) -> None:
+    def _replay(self, record: bytes, path: Path) -> None:
         try:
             log = prediction_log_pb2.PredictionLog.FromString(record)
         except message.DecodeError as error:
-            raise invalid_argument(f"Failed to parse warmup record from {self.path / _WARM_UP}") from error
+            raise invalid_argument(f"Failed to parse warmup record from {path}") from error
         kind = log.WhichOneof("log_type")
         if kind is None:
             return

@@ -1,10 +1,11 @@
-"""The process: settings to sockets, threads and signals, and an orderly end."""
+"""The server's process: from flags to sockets, threads and signals, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import resource
 import shlex
 import signal
 import socket
@@ -15,33 +16,39 @@ from pathlib import Path
 
 import uvloop
 
+from data import model_folder
 from data.errors import BadOptionError
+from data.model_spec import PURCHASE_MODEL
 from serving import logs, model_config
-from serving.flags import DEFAULT_BASE_PATH, DEFAULT_MODEL, Flags
+from serving.flags import DEFAULT_BASE_PATH, Flags
 from serving.manager import LoadOptions, Manager
 from serving.metrics import PAGE_PATH, Metrics
 from serving.rest.app import Application
-from serving.rest.http_protocol import Connections, HttpProtocol
+from serving.rest.http_protocol import Connections, HttpProtocol, Limits
 from serving.servable import RuntimeOptions, Servable
 
 log = logging.getLogger("serving.server")
 
 _BACKLOG = 1024
 _SWITCH_SECONDS = 0.001
+_OTHER_FILES = 256
+"""Open files besides connections, each of which may be served or refused."""
 _GOODBYE_SECONDS = 1.0
 """After the last answer, how long connections still get a 503 before they are closed."""
 
 
 def run(flags: Flags) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes what is under way.
+    """Serves until SIGTERM or SIGINT, then finishes the requests under way.
 
     Raises:
-      BadOptionError: the port is taken, or a configuration file is wrong.
+      BadOptionError: the server cannot listen, or a configuration file is wrong.
+      ServingError: a label is given to a version that is not loaded.
     """
     logs.configure()
-    # A worker that reads a large body, or a load, would else keep the event loop waiting 5 ms at a time.
+    # By default a worker that reads a large body, or a load, keeps the event loop waiting 5 ms at a time.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    listener = _listen(flags.rest_api_port)
+    _allow_open_files(2 * flags.max_connections + _OTHER_FILES)
+    listener = _listen(flags.rest_api_host, flags.rest_api_port)
     metrics = Metrics()
     manager = Manager(
         _models(flags),
@@ -59,7 +66,7 @@ def run(flags: Flags) -> None:
             warm_up=flags.enable_model_warmup,
         ),
         metrics,
-        announce=_Greeting(flags),
+        announce=_Announcement(flags),
         reread=partial(_models, flags) if flags.model_config_file_poll_wait_seconds else None,
     )
     uvloop.install()
@@ -71,7 +78,7 @@ def _models(flags: Flags) -> tuple[model_config.ModelConfig, ...]:
         return model_config.read_models(Path(flags.model_config_file))
     if flags.model_base_path:
         return (model_config.ModelConfig(flags.model_name or "default", Path(flags.model_base_path).absolute()),)
-    return (model_config.ModelConfig(flags.model_name or DEFAULT_MODEL, DEFAULT_BASE_PATH.absolute()),)
+    return (model_config.ModelConfig(flags.model_name or PURCHASE_MODEL.name, DEFAULT_BASE_PATH.absolute()),)
 
 
 def _metrics_path(flags: Flags) -> str | None:
@@ -80,33 +87,43 @@ def _metrics_path(flags: Flags) -> str | None:
     return PAGE_PATH if flags.serves_default else None
 
 
-def _listen(port: int) -> socket.socket:
-    """A listening socket for IPv6 and IPv4, or for IPv4 where there is no IPv6."""
-    error: OSError | None = None
-    for family, address in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):
-        try:
-            listener = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as no_family:
-            error = no_family
-            continue
+def _allow_open_files(count: int) -> None:
+    """Raises the process's limit of open files as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the first address that the host stands for; `::` also takes IPv4."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            listener.bind((address, port))
+            listener.bind(address)
             listener.listen(_BACKLOG)
             listener.setblocking(False)
-            return listener
-        except OSError as refused:
-            error = refused
+        except OSError:
             listener.close()
-    raise BadOptionError(f"port {port} cannot be opened: {error.strerror}; choose another one with --rest_api_port")
+            raise
+        return listener
+    except OSError as error:
+        raise BadOptionError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose others with --rest_api_host and "
+            "--rest_api_port"
+        ) from error
 
 
 async def _serve(flags: Flags, listener: socket.socket, manager: Manager, metrics: Metrics) -> None:
     loop = asyncio.get_running_loop()
     workers = ThreadPoolExecutor(flags.rest_api_num_threads, thread_name_prefix="worker")
-    connections = Connections(flags.max_request_bytes)
+    connections = Connections(Limits(body_bytes=flags.max_request_bytes, connections=flags.max_connections))
     application = Application(
         manager,
         metrics,
@@ -122,24 +139,18 @@ async def _serve(flags: Flags, listener: socket.socket, manager: Manager, metric
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = await loop.create_server(lambda: HttpProtocol(connections), sock=listener, backlog=_BACKLOG)
-    log.info("listening", extra={"port": flags.rest_api_port, "models": sorted(manager.configured)})
+    log.info("listening", extra={"address": _url(flags), "models": sorted(manager.names)})
     manager.start()
-    reaper = asyncio.create_task(_close_idle(connections))
+    watch = asyncio.create_task(connections.watch())
     await stop.wait()
     await _drain(connections, flags.rest_api_timeout_in_ms / 1000)
-    reaper.cancel()
+    watch.cancel()
     server.close()
     for connection in list(connections.open):
         connection.close()
     await asyncio.to_thread(manager.stop)
     workers.shutdown()
     log.info("stopped")
-
-
-async def _close_idle(connections: Connections) -> None:
-    while True:
-        await asyncio.sleep(5)
-        connections.close_idle()
 
 
 async def _drain(connections: Connections, longest_run: float) -> None:
@@ -155,32 +166,38 @@ async def _drain(connections: Connections, longest_run: float) -> None:
         await asyncio.sleep(0.01)
 
 
-class _Greeting:
+def _url(flags: Flags) -> str:
+    """Where this machine reaches the server."""
+    host = flags.rest_api_host.strip("[]")
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{flags.rest_api_port}"
+
+
+class _Announcement:
     """Tells a person at the terminal, once, how to call the model."""
 
     def __init__(self, flags: Flags):
         self._flags = flags
-        self._told = False
-        if flags.serves_default and not any(_versions(DEFAULT_BASE_PATH)):
-            sys.stdout.write(
-                f"No model has been pushed to {DEFAULT_BASE_PATH} yet: `python -m pipeline.run` makes one. "
-                "The server waits and serves it as soon as it appears.\n"
+        self._done = False
+        if flags.serves_default and not model_folder.versions(DEFAULT_BASE_PATH):
+            _say(
+                f"No model has been pushed to {DEFAULT_BASE_PATH} yet: run `python -m pipeline.run`. "
+                "The server waits for the model and serves it as soon as it is there.\n"
             )
-            sys.stdout.flush()
 
     def __call__(self, servable: Servable) -> None:
-        golden = servable.golden()
-        if self._told or golden is None:
+        if self._done or servable.golden_request is None:
             return
-        self._told = True
-        url = f"http://localhost:{self._flags.rest_api_port}/v1/models/{servable.model}"
-        body = json.dumps({"instances": golden["instances"][:1]})
-        sys.stdout.write(
+        self._done = True
+        url = f"{_url(self._flags)}/v1/models/{servable.model}"
+        body = json.dumps({"instances": servable.golden_request.instances[:1]})
+        _say(
             f"Serving version {servable.version} of {servable.model} at {url}. Try:\n\n"
-            f"  curl -d {shlex.quote(body)} \\\n    {url}:predict\n\n"
+            f"  curl -d {shlex.quote(body)} \\\n    {shlex.quote(f'{url}:predict')}\n\n"
         )
-        sys.stdout.flush()
 
 
-def _versions(base_path: Path) -> list[Path]:
-    return [path for path in base_path.glob("*") if path.name.isdigit()]
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

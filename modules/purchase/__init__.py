@@ -1,1 +1,1 @@
-"""The purchase model: preprocessing, network, training, calibration, export, evaluation and baselines."""
+"""The purchase model: preprocessing, network, training, calibration, export, evaluation, baselines."""

@@ -1,13 +1,13 @@
-"""The usual models beside the network: scikit-learn pipelines on the same raw columns.
+"""The baselines: scikit-learn pipelines on the same raw columns as the network.
 
-A number enters as it is, missing where it is NaN or the contract's marker; a category as its place among the
-contract's values, -1 where it is none of them.
+A number is used as it is, and is missing where it is NaN or the contract's marker. A category becomes its index among
+the contract's values, -1 where it is not one of them.
 
-    logistic_regression     numbers standardised, the median and an indicator where missing; categories one-hot
+    logistic_regression     standardised numbers, with the median and an indicator where missing; one-hot categories
     knn                     the same features
-    hist_gradient_boosting  as they enter: it splits on missing numbers and on sets of categories by itself
+    hist_gradient_boosting  the columns themselves, since it splits on missing numbers and on sets of categories
 
-Settings are scikit-learn's defaults, as in most comparisons, except the number of neighbours.
+The settings are scikit-learn's defaults, as in most comparisons, except for the number of neighbours.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ MODELS: Mapping[str, str] = {
     KNN: "Nearest neighbours",
     HIST_GRADIENT_BOOSTING: "Gradient boosting",
 }
-"""What each model is called."""
+"""The display name of each baseline."""
 
 NEIGHBOURS = 100
-"""Shares of 100 rows are probabilities in steps of a percent; of scikit-learn's 5, in steps of 20, which ranks and
-calibrates worse on every data set here."""
+"""With 100 neighbours probabilities come in steps of one percent. With scikit-learn's 5 they come in steps of 20, which
+ranks and calibrates worse on every data set here."""
 REFERENCE_ROWS = 32_768
-"""Training rows the nearest neighbours are looked for in, drawn at random where there are more: scoring a row takes
-time in proportion to them. All of bank-full's fit."""
+"""Most training rows that nearest neighbours keep, drawn at random where there are more: the time to score a row is
+proportional to them. All training rows of bank-full fit."""
 MOST_CATEGORIES = 255
-"""A column with more values than the histograms of gradient boosting have bins is split as a number."""
+"""Number of bins of gradient boosting's histograms; a column with more values is split as a number."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A fitted model."""
+    """A fitted baseline."""
 
     model: ClassifierMixin
     contract: Contract
     features: tuple[str, ...]
 
     def score(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Probabilities of label 1, float64 [rows], of raw columns as for :func:`fit`; unknown categories are fine."""
+        """Probabilities of label 1, float64 [rows], of raw columns as for :func:`fit`; categories may be unknown."""
         with threadpool_limits(1):
             probabilities = self.model.predict_proba(_matrix(columns, self.contract, self.features))
         return probabilities @ self.model.classes_.astype(np.float64)
@@ -67,17 +67,17 @@ class Baseline:
 def fit(
     key: str, columns: Mapping[str, np.ndarray], contract: Contract, features: Sequence[str], seed: int
 ) -> Baseline:
-    """Trains one model; where a label has fewer than two rows, it learns the share of the labels and no more.
+    """Trains one baseline. Where a label has fewer than two rows, it learns only the shares of the labels.
 
-    It works on one thread: OpenMP's threads wait for each other busily, which on a machine that does other work as
-    well makes gradient boosting ten times slower instead of faster.
+    It uses one thread. OpenMP's threads wait for each other in busy loops, so on a machine with other work to do
+    several threads make gradient boosting ten times slower.
 
     Args:
       key: one of MODELS.
       columns: raw features and the label by name, [rows] each: float32 numbers, texts as bytes objects, int64 labels.
       contract: what the columns mean.
       features: the columns to learn from.
-      seed: of the rows that gradient boosting stops early by, and of those that nearest neighbours keep.
+      seed: of gradient boosting's early-stopping rows, and of the rows that nearest neighbours keep.
     """
     labels = columns[contract.required_label.name]
     rows = _matrix(columns, contract, features)
@@ -97,14 +97,14 @@ def _model(key: str, contract: Contract, features: Sequence[str], rows: int, see
         categories = [i for i, size in sizes.items() if size <= MOST_CATEGORIES]
         return HistGradientBoostingClassifier(categorical_features=categories, random_state=seed)
     if key == KNN:
-        last = KNeighborsClassifier(min(NEIGHBOURS, rows), algorithm="brute")
+        classifier = KNeighborsClassifier(min(NEIGHBOURS, rows), algorithm="brute")
     else:
-        last = LogisticRegression(max_iter=1000)
-    return make_pipeline(_encoder(sizes, len(features)), last)
+        classifier = LogisticRegression(max_iter=1000)
+    return make_pipeline(_encoder(sizes, len(features)), classifier)
 
 
 def _encoder(sizes: Mapping[int, int], columns: int) -> ColumnTransformer:
-    """Standardised numbers and one-hot categories, given how many values each category has by its place."""
+    """Standardised numbers and one-hot categories; `sizes` is the number of values of each categorical column."""
     impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     one_hot = OneHotEncoder(
         categories=[np.arange(count) for count in sizes.values()],
@@ -117,7 +117,7 @@ def _encoder(sizes: Mapping[int, int], columns: int) -> ColumnTransformer:
 
 
 def _matrix(columns: Mapping[str, np.ndarray], contract: Contract, features: Sequence[str]) -> np.ndarray:
-    """float32 [rows, features]: numbers, NaN where missing, and categories by their place in the contract, or -1."""
+    """float32 [rows, features]: numbers with NaN where missing, categories as their index in the contract, or -1."""
     return np.column_stack([_column(columns[name], contract, name) for name in features])
 
 
@@ -127,5 +127,5 @@ def _column(values: np.ndarray, contract: Contract, name: str) -> np.ndarray:
         values = np.asarray(values, np.float32)
         return values if marker is None else np.where(values == np.float32(marker), np.float32(MISSING_NUMBER), values)
     domain = pa.array([value.encode() for value in contract.categorical[name].domain], pa.binary())
-    places = pa.compute.index_in(pa.array(values, pa.binary()), domain)
-    return places.fill_null(-1).to_numpy().astype(np.float32)
+    indices = pa.compute.index_in(pa.array(values, pa.binary()), domain)
+    return indices.fill_null(-1).to_numpy().astype(np.float32)

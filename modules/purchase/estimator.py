@@ -1,6 +1,6 @@
-"""The product's model outside TFX: the same encoding, network and calibration, fitted on columns in memory.
+"""The purchase model outside TFX: the same encoding, network and calibration, fitted on columns in memory.
 
-For benchmarks and backtests, which fit many models and need none of a pipeline's artifacts.
+Benchmarks and backtests use it, because they fit many models and need none of a pipeline's artifacts.
 """
 
 from __future__ import annotations
@@ -8,37 +8,35 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from data.contract import Contract
-from modules.purchase import calibration as calibrations
-from modules.purchase import training, transform
-from modules.purchase.calibration import Calibration
+from modules.examples import BATCH
+from modules.purchase import transform
 from modules.purchase.hyperparameters import Hyperparameters
-
-_BATCH = 8192
+from modules.purchase.rows import Rows
+from modules.purchase.training import FittedModel, fit_calibrated
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimator:
-    """A fitted model."""
+    """A model that scores raw columns."""
 
     contract: Contract
     with_after_call: bool
     grid: np.ndarray
-    """float32 [numbers, transform.GRID], quantiles of the training rows."""
-    network: keras.Model
-    """From encoded features to one logit [rows, 1]."""
-    calibration: Calibration
-    threshold: float
-    """Above it a row counts as a purchase: best F1 on the evaluation rows."""
+    """float32 [numbers, transform.GRID], the quantiles of the training rows."""
+    model: FittedModel
+
+    @property
+    def threshold(self) -> float:
+        """The probability above which a row counts as positive."""
+        return self.model.threshold
 
     def score(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Calibrated probabilities float64 [rows] of raw columns as `data.columns.read` gives them."""
-        features = encode(columns, self.grid, self.contract, self.with_after_call)
-        return self.calibration.apply(training.logits(self.network, features))
+        """Calibrated probabilities, float64 [rows], of raw columns as `data.columns.read` gives them."""
+        return self.model.score(encode(columns, self.grid, self.contract, self.with_after_call))
 
 
 def fit(
@@ -49,57 +47,36 @@ def fit(
     hyperparameters: Hyperparameters | None = None,
     seed: int = 42,
 ) -> Estimator:
-    """Fits on `train`; stops early, calibrates and chooses the threshold on `evaluation`, as a run does.
+    """Fits a model as a run of the pipeline does, see :func:`modules.purchase.training.fit_calibrated`.
+
+    Only the quantiles differ: here they are exact, in a run they are estimated, see `transform.exact_quantiles`.
 
     Args:
-      train: columns by name, the label among them, as `data.columns.read` gives them; others are ignored.
-      evaluation: likewise.
+      train: columns by name, with the label, as `data.columns.read` gives them; columns that are not features are
+        ignored.
+      evaluation: likewise; for early stopping, the calibration and the threshold.
       contract: what the columns mean.
-      with_after_call: whether columns known only after the call are features.
-      hyperparameters: the contract's if none are given.
+      with_after_call: whether columns known only after the call are features too.
+      hyperparameters: the contract's if None.
       seed: of the weights, the order of rows and the dropout.
     """
     if hyperparameters is None:
         hyperparameters = Hyperparameters.from_mapping(contract.modelling.hyperparameters)
-    grid = quantiles(train, contract, with_after_call)
-    rows, evaluation_rows = (
-        (encode(columns, grid, contract, with_after_call), columns[contract.required_label.name].astype(np.float32))
+    grid = transform.exact_quantiles(train, contract, with_after_call)
+    train_rows, evaluation_rows = (
+        Rows(encode(columns, grid, contract, with_after_call), columns[contract.required_label.name].astype(np.float32))
         for columns in (train, evaluation)
     )
-    network = training.fit(rows, evaluation_rows, hyperparameters, seed).model
-    features, labels = evaluation_rows
-    logits = training.logits(network, features)
-    calibration = calibrations.fit(logits, labels)
-    threshold = calibrations.best_threshold(labels, calibration.apply(logits))
-    return Estimator(contract, with_after_call, grid, network, calibration, threshold)
-
-
-def quantiles(columns: Mapping[str, np.ndarray], contract: Contract, with_after_call: bool) -> np.ndarray:
-    """What Transform's analyzer estimates, exactly: float32 [numbers, transform.GRID], see `transform.encode`.
-
-    A number that is always missing has its lower bound as every quantile.
-    """
-    names = contract.features(with_after_call)
-    numeric = {name: column for name, column in contract.numeric.items() if name in names}
-    if not numeric:
-        return np.zeros((0, transform.GRID), np.float32)
-    levels = np.arange(1, transform.GRID + 1) / (transform.GRID + 1)
-    known = (
-        numbers[~np.isnan(numbers)] if not np.isnan(numbers).all() else np.float32([column.min])
-        for numbers, column in zip(transform.clipped(columns, numeric).numpy().T, numeric.values(), strict=True)
+    return Estimator(
+        contract, with_after_call, grid, fit_calibrated(train_rows, evaluation_rows, hyperparameters, seed)
     )
-    return np.array([np.quantile(numbers, levels, method="inverted_cdf") for numbers in known], np.float32)
 
 
 def encode(
     columns: Mapping[str, np.ndarray], grid: np.ndarray, contract: Contract, with_after_call: bool
 ) -> np.ndarray:
-    """What the network sees of raw columns: float32 [rows, D]."""
-    raw = {name: columns[name] for name in contract.features(with_after_call)}
-    starts = range(0, len(next(iter(raw.values()))), _BATCH)
-    batches = (transform.encode(_rows(raw, start), grid, contract, with_after_call) for start in starts)
-    return np.concatenate([batch.numpy() for batch in batches])
-
-
-def _rows(columns: Mapping[str, np.ndarray], start: int) -> dict[str, tf.Tensor]:
-    return {name: tf.constant(column[start : start + _BATCH]) for name, column in columns.items()}
+    """The features of raw columns, float32 [rows, D], see `transform.encode`."""
+    names = contract.features(with_after_call)
+    starts = range(0, len(columns[names[0]]), BATCH)
+    batches = ({name: tf.constant(columns[name][start : start + BATCH]) for name in names} for start in starts)
+    return np.concatenate([transform.encode(batch, grid, contract, with_after_call).numpy() for batch in batches])

@@ -1,8 +1,9 @@
-"""What the Evaluator measures and how it slices.
+"""The Evaluator's metrics and slices.
 
-TFMA's own metric classes call Python for every row, slice and metric: 16 CPU seconds for 6,800 rows in 25 slices, twice
-that beside a baseline, and in proportion to the rows. Here a batch of rows goes through as arrays: one extract per
-batch and slice, and one metric that counts with numpy. The figures carry the names of TFMA's and agree with them.
+TFMA's metric classes call Python for every row, slice and metric: 16 CPU seconds for 6,800 rows in 25 slices, twice
+that with a baseline model, and in proportion to the rows. Here a batch of rows stays a set of arrays: there is one
+extract for each batch and slice, and one metric that counts with numpy. The figures have the names of TFMA's and agree
+with them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -22,19 +24,24 @@ from data.model_spec import EXAMPLE_SIGNATURE, PURCHASE_MODEL
 from modules.purchase.gate import Gate
 
 BUCKETS = 10_000
-"""Equal-width buckets of the probability, from which the areas are computed, as in TFMA's AUC."""
+"""Number of equal-width buckets of the probability; the areas are computed from them, as in TFMA's AUC."""
 AT_THRESHOLD = "_at_threshold"
-"""Ending of the figures at the model's own threshold; those without it are at 0.5."""
+"""Suffix of the figures at the model's own threshold; the others are at 0.5."""
 
 _UNBATCH, _SLICE = "ExtractUnbatchedInputs", "ExtractSliceKeys"
-"""TFMA's names of the extractors that go row by row."""
+"""TFMA's names of the extractors that work row by row."""
 
 
-def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
-    """What the Evaluator is configured with.
+def eval_config(contract: Contract, gate: Gate, code: str = "") -> tfma.EvalConfig:
+    """The Evaluator's configuration.
 
-    Bounds hold over all rows; a slice of fifty customers would fail them by chance. Those against a baseline are
-    ignored as long as no model was ever blessed.
+    The bounds hold over all rows, because a slice of fifty customers would fail them by chance. TFMA ignores the bounds
+    against a baseline until there is a blessed model.
+
+    Args:
+      contract: names the label and the slices.
+      gate: the bounds.
+      code: fingerprint of this module, so that the cache notices a change; it has no other effect.
     """
     bounds = {
         "accuracy_gain": _bound(at_least=gate.min_accuracy_gain),
@@ -45,7 +52,9 @@ def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
         model_specs=[tfma.ModelSpec(signature_name=EXAMPLE_SIGNATURE, label_key=contract.required_label.name)],
         metrics_specs=[
             tfma.MetricsSpec(
-                metrics=[tfma.MetricConfig(class_name="PurchaseMetrics", module=__name__)],
+                metrics=[
+                    tfma.MetricConfig(class_name="PurchaseMetrics", module=__name__, config=json.dumps({"code": code}))
+                ],
                 per_slice_thresholds={
                     name: tfma.PerSliceMetricThresholds(
                         thresholds=[tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=bound)]
@@ -63,9 +72,9 @@ def eval_config(contract: Contract, gate: Gate) -> tfma.EvalConfig:
 
 
 def slice_key(contract: Contract, name: str) -> str:
-    """The feature a slice goes by: the column itself, or `age [30.0, 40.0]` for the bands of a number.
+    """The key of a slice: the column's name, or `age [30.0, 40.0]` for the bands of a number.
 
-    The edges are part of the key because the Evaluator hands its extractors the configuration and nothing else.
+    The edges are part of the key because the Evaluator passes its extractors nothing but the configuration.
     """
     return f"{name} {json.dumps(contract.numeric[name].bands)}" if name in contract.numeric else name
 
@@ -81,7 +90,7 @@ def custom_extractors(
     eval_config: tfma.EvalConfig,
     tensor_adapter_config: object,
 ) -> list[tfma.extractors.Extractor]:
-    """Called by the Evaluator: TFMA's extractors up to the predictions, then one that slices whole batches."""
+    """The Evaluator calls this: TFMA's extractors up to the predictions, then one that slices whole batches."""
     keys = [key for spec in eval_config.slicing_specs for key in spec.feature_keys]
     extractors = tfma.default_extractors(
         eval_shared_model=eval_shared_model,
@@ -95,21 +104,22 @@ def custom_extractors(
 
 
 def slice_batch(extracts: tfma.Extracts, keys: Sequence[str]) -> Iterator[tfma.Extracts]:
-    """The rows of a batch once over all and once for each value of each slice, still as arrays."""
+    """Yields all rows of a batch, then the rows of each value of each slice, as arrays."""
     features = extracts[tfma.FEATURES_KEY]
     outcomes = {key: extracts[key] for key in (tfma.LABELS_KEY, tfma.PREDICTIONS_KEY)}
-    yield _take(outcomes, slice(None)) | {tfma.SLICE_KEY_TYPES_KEY: [()]}
+    yield {**_take(outcomes, slice(None)), tfma.SLICE_KEY_TYPES_KEY: [()]}
     for key in keys:
         values = _slice_values(features, key)
         for value in np.unique(values):
-            yield _take(outcomes, values == value) | {tfma.SLICE_KEY_TYPES_KEY: [((key, str(value)),)]}
+            yield {**_take(outcomes, values == value), tfma.SLICE_KEY_TYPES_KEY: [((key, str(value)),)]}
 
 
-def _take(values: Mapping | np.ndarray, rows: np.ndarray | slice) -> Mapping | np.ndarray:
-    """Some rows of arrays in dictionaries in dictionaries, by model and output as TFMA nests them."""
-    if isinstance(values, Mapping):
-        return {name: _take(inner, rows) for name, inner in values.items()}
-    return np.ravel(values)[rows]
+def _take(values: Mapping[str, Any], rows: np.ndarray | slice) -> dict[str, Any]:
+    """The given rows of all arrays, which TFMA nests in mappings by model and output."""
+    return {
+        name: _take(inner, rows) if isinstance(inner, Mapping) else np.ravel(inner)[rows]
+        for name, inner in values.items()
+    }
 
 
 def _slice_values(features: Mapping[str, np.ndarray], key: str) -> np.ndarray:
@@ -124,7 +134,7 @@ def _slice_values(features: Mapping[str, np.ndarray], key: str) -> np.ndarray:
 class PurchaseMetrics(tfma.metrics.Metric):
     """All figures of one slice: counts and rates at 0.5 and at the model's threshold, areas, calibration."""
 
-    def __init__(self, name: str = "purchase_metrics"):
+    def __init__(self, name: str = "purchase_metrics", code: str = ""):
         super().__init__(merge_per_key_computations(_computations), name=name)
 
 
@@ -138,7 +148,7 @@ def _computations(name: str, model_name: str = "", **_: object) -> list[MetricCo
 
 
 class _Combiner(beam.CombineFn):
-    """Adds up, for all batches of a slice, what :func:`figures` needs."""
+    """Adds up the arguments of :func:`figures` over all batches of a slice."""
 
     def __init__(self, model_name: str):
         self._model_name = model_name
@@ -163,33 +173,33 @@ class _Combiner(beam.CombineFn):
 
     def extract_output(self, accumulator):
         return {
-            # Without the weighting left open, TFMA does not find the figure that a bound of the configuration is for.
+            # TFMA finds the figure of a bound only where the figure's key leaves the weighting open.
             MetricKey(name=name, model_name=self._model_name, example_weighted=None): value
             for name, value in figures(*accumulator).items()
         }
 
 
 def figures(sums: np.ndarray, histogram: np.ndarray) -> dict[str, float]:
-    """Figures of one slice from its sums.
+    """The figures of one slice.
 
     Args:
       sums: sum of probabilities, and true and false positives at the model's threshold.
-      histogram: rows by label and bucket of the probability, [2, BUCKETS]; a bucket holds its upper edge, so that
-        0.5 is not above 0.5.
+      histogram: number of rows by label and bucket of the probability, [2, BUCKETS]; a bucket includes its upper edge,
+        so that 0.5 does not count as above 0.5.
 
     Returns:
-      The figures by name; a rate without rows is nan. AUC is by trapezes over the buckets, PR-AUC the average
-      precision.
+      The figures by name; a rate of no rows is NaN. AUC follows the trapezoidal rule over the buckets, PR-AUC is the
+      average precision.
     """
     negative, positive = histogram
     total = histogram.sum()
     half = BUCKETS // 2
-    found = {"example_count": total}
+    result = {"example_count": total}
     counts = {"": (positive[half:].sum(), negative[half:].sum()), AT_THRESHOLD: (sums[1], sums[2])}
     for ending, (true_positives, false_positives) in counts.items():
         false_negatives = positive.sum() - true_positives
         true_negatives = negative.sum() - false_positives
-        found |= {
+        result |= {
             f"true_positives{ending}": true_positives,
             f"false_positives{ending}": false_positives,
             f"true_negatives{ending}": true_negatives,
@@ -204,8 +214,8 @@ def figures(sums: np.ndarray, histogram: np.ndarray) -> dict[str, float]:
     pairs = np.sum(negative[::-1] * (above_positive - positive[::-1] / 2))
     with np.errstate(invalid="ignore"):
         precision = np.nan_to_num(above_positive / (above_positive + above_negative))
-    return found | {
-        "accuracy_gain": found["binary_accuracy"] - _ratio(majority, total),
+    return result | {
+        "accuracy_gain": result["binary_accuracy"] - _ratio(majority, total),
         "auc": _ratio(pairs, positive.sum() * negative.sum()),
         "auc_precision_recall": _ratio(np.sum(positive[::-1] * precision), positive.sum()),
         "calibration": _ratio(sums[0], positive.sum()),

@@ -1,4 +1,4 @@
-"""Writes the exported SavedModel: raw customer in, probability out, in a form that TF Serving's own loader can run."""
+"""Exports the SavedModel, from raw customers to probabilities, in a form that TF Serving's loader can run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from data.contract import Contract
 from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 from modules.examples import parsing_spec
 from modules.purchase.calibration import Calibration
+from modules.purchase.transform import FEATURES
 
 
 class ServingModule(tf.Module):
     """Transform graph, network, calibration and threshold as one TensorFlow module.
 
-    A Keras 3 model saved as it is loads in TF Serving and then fails every predict, because its variables are not
-    tracked as TensorFlow variables; the explicit list of `v.value` is what makes them part of the export.
+    TF Serving loads a Keras 3 model that is saved directly, and then fails every request, because the model's variables
+    are not tracked as TensorFlow variables. The explicit list of `variable.value` makes them part of the export.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class ServingModule(tf.Module):
 
     def predict(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """`probability` and `purchase` of raw rows, as :meth:`save` describes them."""
-        logit = self._network(self._transform(dict(features))["features"], training=False)
+        logit = self._network(self._transform(dict(features))[FEATURES], training=False)
         probability = self._calibration.apply_tensor(logit[:, 0])
         purchase = tf.cast(probability > self._threshold, tf.int64)
         return {PURCHASE_MODEL.score: probability, PURCHASE_MODEL.decision: purchase}

@@ -1,4 +1,4 @@
-"""What a fit is made with: chosen by the Tuner, set by a contract, checked before anything is trained."""
+"""The hyperparameters of a fit, with their ranges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data.errors import BadOptionError, did_you_mean
 
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-    """What a fit is made with; the Tuner searches over it and contracts may set it.
+    """The hyperparameters of a fit. The Tuner searches some of them, and contracts may set all.
 
     Raises:
       BadOptionError: a value is outside its range.
@@ -22,21 +22,21 @@ class Hyperparameters:
     depth: int = 2
     """Hidden layers."""
     input_dropout: float = 0.1
-    """Share of features dropped in training, for all members the same."""
+    """Share of features dropped in training, the same ones for the whole ensemble."""
     dropout: float = 0.2
     """Share of hidden units dropped in training."""
     batch_normalization: bool = False
-    """Whether hidden layers are normalised over the batch."""
+    """Whether hidden layers are followed by batch normalisation."""
     learning_rate: float = 1.5e-3
-    """Peak of the schedule: linear warm-up, then cosine decay."""
+    """Highest learning rate of the schedule, which is a linear warm-up and then a cosine decay."""
     weight_decay: float = 1.0
-    """Decoupled decay of AdamW, per step and relative to the learning rate; biases are not decayed."""
+    """Weight decay of AdamW, per step and relative to the learning rate; biases do not decay."""
     batch_size: int = 256
     """Rows per step."""
     epochs: int = 14
-    """Passes over the training rows, over which the schedule decays; early stopping may end sooner."""
+    """Passes over the training rows; the schedule spans all of them, and early stopping may end training sooner."""
     members: int = 3
-    """Nets in the average."""
+    """Number of nets in the ensemble."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -63,7 +63,7 @@ class Hyperparameters:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Hyperparameters:
-        """Defaults with some values replaced, as a contract or a tuner gives them.
+        """The defaults, with the given values in their place.
 
         Raises:
           BadOptionError: a name is unknown or a value is outside its range.
@@ -75,5 +75,5 @@ class Hyperparameters:
         return cls(**values)
 
     def asdict(self) -> dict[str, Any]:
-        """Plain values by name, as JSON and TFX take them."""
+        """The values by name."""
         return dataclasses.asdict(self)

@@ -1,10 +1,10 @@
-"""The network: an average of small dense nets that share nothing but their input.
+"""The network: an ensemble of small dense nets that share nothing but their input.
 
-    features [batch, D] -> Dropout -> (Dense, BatchNormalization, Dropout) x depth -> Dense(1)     one member
-                                                                  x members -> mean of logits
+    features [batch, D] -> Dropout -> (Dense, BatchNormalization, Dropout) x depth -> Dense(1)     one net
+                                                                   x members -> mean of logits     the ensemble
 
-Members start from different weights and see different dropout, so their errors differ and the mean is better than any.
-Their first layers lie side by side in one: a single product with the many features is what makes them quick.
+The nets start from different weights and see different dropout. Their errors differ, so the mean is better than any of
+them. Their first layers are one wide layer: a single product with the many features takes less time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from modules.purchase.hyperparameters import Hyperparameters
 
 
 def build(inputs: int, hyperparameters: Hyperparameters, initial_logit: float = 0.0) -> keras.Model:
-    """The members side by side, as training sees them.
+    """The network to train: one logit for each net of the ensemble.
 
     Args:
       inputs: length D of the feature vector.
-      hyperparameters: what concerns the shape of the network is used, what concerns its training is not.
-      initial_logit: bias of every output before training, best the log-odds of the label rate.
+      hyperparameters: those of the network's shape are used, those of its training are ignored.
+      initial_logit: bias of every output before training; the log-odds of the label rate is best.
 
     Returns:
       A model from float32 [batch, D] to logits float32 [batch, members].
@@ -38,10 +38,10 @@ def build(inputs: int, hyperparameters: Hyperparameters, initial_logit: float = 
 
 
 def average(members: keras.Model) -> keras.Model:
-    """The model that is served: the mean of the members' logits.
+    """The network to serve: the mean of the ensemble's logits.
 
     Args:
-      members: what :func:`build` returned; its layers are shared, not copied.
+      members: from :func:`build`; its layers are shared, not copied.
 
     Returns:
       A model from float32 [batch, D] to one logit, float32 [batch, 1].

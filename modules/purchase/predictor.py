@@ -1,4 +1,4 @@
-"""An exported model as a function of raw columns, for what measures it from outside."""
+"""An exported model as a function of raw columns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
-
-_BATCH = 8192
+from modules.examples import BATCH
 
 
 def scorer(model: str, features: Sequence[str]) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
@@ -17,17 +16,17 @@ def scorer(model: str, features: Sequence[str]) -> Callable[[Mapping[str, np.nda
 
     Args:
       model: the SavedModel's folder.
-      features: names of its inputs; other columns are ignored.
+      features: names of its inputs.
 
     Returns:
-      A function from raw columns, [rows] each as `modules.examples.read_raw` gives them, to the probabilities that
-      the raw signature answers, float32 [rows].
+      A function from raw columns, each [rows] as `modules.examples.read_raw` gives them, to the probabilities of the
+      raw signature, float32 [rows]. It ignores columns that are not features.
     """
     loaded = tf.saved_model.load(model)
 
     def score(columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        starts = range(0, len(columns[features[0]]), _BATCH)
-        batches = ({name: tf.constant(columns[name][i : i + _BATCH]) for name in features} for i in starts)
+        starts = range(0, len(columns[features[0]]), BATCH)
+        batches = ({name: tf.constant(columns[name][i : i + BATCH]) for name in features} for i in starts)
         return np.concatenate(
             [loaded.signatures[RAW_SIGNATURE](**batch)[PURCHASE_MODEL.score].numpy() for batch in batches]
         )

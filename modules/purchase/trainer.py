@@ -1,4 +1,4 @@
-"""TFX Trainer's entry point: fit, calibrate, choose the threshold, export, and note down what was made."""
+"""TFX Trainer's entry point: fits, calibrates and exports the model, with the files that belong to it."""
 
 from __future__ import annotations
 
@@ -19,78 +19,76 @@ from data.contract import Contract
 from data.model_folder import CARD, CONTRACT, EXTRAS, GOLDEN_REQUEST, PROFILE, WARM_UP, GoldenRequest, ModelCard
 from data.model_spec import RAW_SIGNATURE
 from modules import artifacts
-from modules.examples import load
-from modules.purchase import calibration as calibrations
+from modules.purchase.config import TrainingConfig
 from modules.purchase.export import ServingModule
 from modules.purchase.hyperparameters import Hyperparameters
-from modules.purchase.training import fit, logits
+from modules.purchase.rows import Split, load
+from modules.purchase.training import FittedModel, fit_calibrated
 
 WARM_UP_ROWS = (1, 32)
 """Rows of each warm-up request: a single customer, and a list."""
-HISTORY = "history.json"
-"""Beside the TensorBoard logs: loss and accuracy by epoch."""
 FIT = "fit.json"
-"""Beside the TensorBoard logs: `seconds` from raw rows on disk to a calibrated network."""
+"""Beside the TensorBoard logs: `seconds` from raw rows on disk to a calibrated model."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Trains on the train split and exports to `fn_args.serving_model_dir`.
 
-    Calibration and threshold are fitted on the eval split. Beside the SavedModel, in `assets.extra`, go warm-up
-    requests, a golden request with its answer, the reference profile of the training rows, and the model's card.
-    TensorBoard logs go to `fn_args.model_run_dir`, and beside them the history of the fit and the time it took.
+    Calibration and threshold are fitted on the eval split. `assets.extra`, beside the SavedModel, gets warm-up
+    requests, a golden request, the reference profile of the training rows, the contract and the model card. TensorBoard
+    logs, the history of the fit and the time that it took go to `fn_args.model_run_dir`.
 
     Args:
-      fn_args: `custom_config` holds `contract` (JSON), `with_after_call`, `seed`, `synthetic`, and `members`: the
-        number of nets in the average, or None for the contract's.
+      fn_args: its `custom_config` is a TrainingConfig.
     """
     started = time.monotonic()
-    config = fn_args.custom_config
-    contract = Contract.model_validate_json(config["contract"])
-    features = contract.features(config["with_after_call"])
-    hyperparameters = choose_hyperparameters(fn_args.hyperparameters, contract, config["members"])
+    config = TrainingConfig.from_config(fn_args.custom_config)
+    hyperparameters = choose_hyperparameters(fn_args.hyperparameters, config.contract, config.members)
     graph = tft.TFTransformOutput(fn_args.transform_output)
-    train = load(fn_args.train_files, contract, config["with_after_call"], graph)
-    evaluation = load(fn_args.eval_files, contract, config["with_after_call"], graph)
-
-    fitted = fit(train.rows, evaluation.rows, hyperparameters, config["seed"], log_dir=fn_args.model_run_dir)
-    eval_logits = logits(fitted.model, evaluation.rows.features)
-    calibration = calibrations.fit(eval_logits, evaluation.rows.label)
-    threshold = calibrations.best_threshold(evaluation.rows.label, calibration.apply(eval_logits))
+    train, evaluation = (load(files, config, graph) for files in (fn_args.train_files, fn_args.eval_files))
+    fitted = fit_calibrated(train.rows, evaluation.rows, hyperparameters, config.seed, fn_args.model_run_dir)
     seconds = time.monotonic() - started
 
-    module = ServingModule(fitted.model, graph, contract, features, calibration, threshold)
-    module.save(fn_args.serving_model_dir)
-    card = ModelCard(
-        contract=contract.name,
-        synthetic=config["synthetic"],
-        features=features,
-        hyperparameters=hyperparameters.asdict(),
-        parameters=fitted.model.count_params(),
-        members=hyperparameters.members,
-        best_epoch=fitted.best_epoch,
-        calibration=dataclasses.asdict(calibration),
-        threshold=threshold,
+    module = ServingModule(
+        fitted.network, graph, config.contract, config.features, fitted.calibration, fitted.threshold
     )
-    scores = calibration.apply(logits(fitted.model, train.rows.features))
-    columns = {name: train.raw[name] for name in features}
+    module.save(fn_args.serving_model_dir)
     extras = artifacts.join(fn_args.serving_model_dir, EXTRAS)
     fileio.makedirs(extras)
-    _write_warm_up(artifacts.join(extras, WARM_UP), evaluation.raw, features)
-    artifacts.write_text(card.to_json(), extras, CARD)
-    artifacts.write_text(contract.model_dump_json(indent=1), extras, CONTRACT)
-    artifacts.write_text(_golden_request(module, evaluation.raw, features).to_json(), extras, GOLDEN_REQUEST)
-    artifacts.write_text(profile.build(columns, scores, contract, features).to_json(), extras, PROFILE)
-    artifacts.write_json(fitted.history, fn_args.model_run_dir, HISTORY)
+    _write_warm_up(artifacts.join(extras, WARM_UP), evaluation.raw, config.features)
+    artifacts.write_text(_card(config, hyperparameters, fitted).to_json(), extras, CARD)
+    artifacts.write_text(config.contract.model_dump_json(indent=1), extras, CONTRACT)
+    artifacts.write_text(_golden_request(module, evaluation.raw, config.features).to_json(), extras, GOLDEN_REQUEST)
+    artifacts.write_text(_profile(config, train, fitted).to_json(), extras, PROFILE)
+    artifacts.write_json(fitted.history, fn_args.model_run_dir, artifacts.HISTORY)
     artifacts.write_json({"seconds": seconds}, fn_args.model_run_dir, FIT)
 
 
 def choose_hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract, members: int | None) -> Hyperparameters:
-    """The contract's, and over them the Tuner's best and the number of members asked for."""
-    asked = {} if members is None else {"members": members}
+    """The contract's hyperparameters, replaced by the Tuner's best and by the given number of members."""
+    given = {} if members is None else {"members": members}
     return Hyperparameters.from_mapping(
-        {**contract.modelling.hyperparameters, **(tuned or {}).get("values", {}), **asked}
+        {**contract.modelling.hyperparameters, **(tuned or {}).get("values", {}), **given}
     )
+
+
+def _card(config: TrainingConfig, hyperparameters: Hyperparameters, fitted: FittedModel) -> ModelCard:
+    return ModelCard(
+        contract=config.contract.name,
+        synthetic=config.synthetic,
+        features=config.features,
+        hyperparameters=hyperparameters.asdict(),
+        parameters=fitted.network.count_params(),
+        members=hyperparameters.members,
+        best_epoch=fitted.best_epoch,
+        calibration=dataclasses.asdict(fitted.calibration),
+        threshold=fitted.threshold,
+    )
+
+
+def _profile(config: TrainingConfig, train: Split, fitted: FittedModel) -> profile.Profile:
+    columns = {name: train.raw[name] for name in config.features}
+    return profile.build(columns, fitted.score(train.rows.features), config.contract, config.features)
 
 
 def _first_rows(raw: Mapping[str, np.ndarray], features: tuple[str, ...], count: int) -> dict[str, tf.Tensor]:
@@ -108,7 +106,7 @@ def _write_warm_up(path: str, raw: Mapping[str, np.ndarray], features: tuple[str
 
 
 def _golden_request(module: ServingModule, raw: Mapping[str, np.ndarray], features: tuple[str, ...]) -> GoldenRequest:
-    """One real row as a REST request with the answer it must get."""
+    """The first row as a REST request, with the answer that it must get."""
     row = _first_rows(raw, features, 1)
     values = {name: column.numpy()[0] for name, column in row.items()}
     instance = {name: v.decode() if isinstance(v, bytes) else v.item() for name, v in values.items()}

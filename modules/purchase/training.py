@@ -1,4 +1,4 @@
-"""Fitting the network: all members at once, stopped early on the eval split's log loss."""
+"""Trains the ensemble, with early stopping on the eval split, and calibrates it."""
 
 from __future__ import annotations
 
@@ -11,55 +11,80 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from modules.purchase import calibration as calibrations
 from modules.purchase import network
+from modules.purchase.calibration import Calibration
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.rows import Rows
 
 PATIENCE = 6
-"""Epochs without a better eval log loss after which training stops."""
+"""Training stops after this many epochs without a better eval log loss."""
 WARM_UP = 0.03
 """Share of all steps over which the learning rate rises."""
 _SCORING_BATCH = 4096
-"""Rows scored at once, so that what the layers put out does not grow with the data."""
+"""Rows scored at once, so that the memory for activations does not grow with the data."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Fitted:
-    """A trained network."""
+class TrainedNetwork:
+    """A network before calibration."""
 
-    model: keras.Model
-    """From features float32 [batch, D] to one logit [batch, 1], the mean over members."""
+    network: keras.Model
+    """From features float32 [batch, D] to one logit [batch, 1], the mean over the ensemble."""
     history: dict[str, list[float]]
-    """Per epoch: loss and accuracy of train, val_loss and val_accuracy of eval. The loss is the mean log loss."""
+    """By epoch: loss and accuracy of train, val_loss and val_accuracy of eval. The loss is the mean log loss."""
     best_epoch: int
     """The epoch, from 0, whose weights were kept."""
 
 
+@dataclasses.dataclass(frozen=True)
+class FittedModel(TrainedNetwork):
+    """A network with its calibration and its threshold."""
+
+    calibration: Calibration
+    threshold: float
+    """The probability above which a row counts as positive: best F1 on the evaluation rows."""
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float64 [rows], of features float32 [rows, D]."""
+        return self.calibration.apply(logits(self.network, features))
+
+
+def fit_calibrated(
+    train: Rows, evaluation: Rows, hyperparameters: Hyperparameters, seed: int, log_dir: str | Path | None = None
+) -> FittedModel:
+    """Trains a network, then fits its calibration and its threshold on the evaluation rows.
+
+    Args: as for :func:`fit`.
+    """
+    trained = fit(train, evaluation, hyperparameters, seed, log_dir)
+    evaluation_logits = logits(trained.network, evaluation.features)
+    calibration = calibrations.fit(evaluation_logits, evaluation.label)
+    threshold = calibrations.best_threshold(evaluation.label, calibration.apply(evaluation_logits))
+    return FittedModel(trained.network, trained.history, trained.best_epoch, calibration, threshold)
+
+
 def fit(
-    train: tuple[np.ndarray, np.ndarray],
-    evaluation: tuple[np.ndarray, np.ndarray],
-    hyperparameters: Hyperparameters,
-    seed: int,
-    log_dir: str | Path | None = None,
-) -> Fitted:
+    train: Rows, evaluation: Rows, hyperparameters: Hyperparameters, seed: int, log_dir: str | Path | None = None
+) -> TrainedNetwork:
     """Trains a network and keeps the weights of its best epoch.
 
     The same arguments give the same weights on the same machine.
 
     Args:
-      train: features float32 [rows, D] and labels float32 [rows] (0 or 1).
-      evaluation: likewise, for early stopping.
-      hyperparameters: of the network and of the optimisation.
+      train: the rows to learn from.
+      evaluation: the rows for early stopping.
+      hyperparameters: of the network and of its training.
       seed: of the weights, the order of rows and the dropout.
-      log_dir: where TensorBoard logs of loss and accuracy go, in `train` and `validation`.
+      log_dir: folder for TensorBoard's logs of loss and accuracy; None writes none.
     """
     keras.utils.set_random_seed(seed)
-    features, labels = train
-    rate = np.clip(labels.mean(), 1e-3, 1.0 - 1e-3)
-    model = network.build(features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
-    batch_size = min(hyperparameters.batch_size, len(labels))
-    steps = hyperparameters.epochs * (len(labels) // batch_size)
+    rate = np.clip(train.label.mean(), 1e-3, 1.0 - 1e-3)
+    model = network.build(train.features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
+    batch_size = min(hyperparameters.batch_size, len(train.label))
+    steps = hyperparameters.epochs * (len(train.label) // batch_size)
     model.compile(
-        optimizer=_optimizer(hyperparameters, steps),
+        optimizer=optimizer(hyperparameters, steps),
         loss=log_loss,
         metrics=[accuracy, average_log_loss],
         jit_compile=False,  # XLA costs seconds to compile for each fit and then steps no faster on CPUs.
@@ -70,11 +95,11 @@ def fit(
     callbacks: list[keras.callbacks.Callback] = [best]
     if log_dir is not None:
         callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
-    with _batches(features, labels, batch_size, seed) as rows, _batches(*evaluation, _SCORING_BATCH) as held_out:
+    with _batches(train, batch_size, seed) as batches, _batches(evaluation, _SCORING_BATCH) as held_out:
         history = model.fit(
-            rows, epochs=hyperparameters.epochs, validation_data=held_out, callbacks=callbacks, verbose=0
+            batches, epochs=hyperparameters.epochs, validation_data=held_out, callbacks=callbacks, verbose=0
         )
-    return Fitted(network.average(model), history.history, best.best_epoch)
+    return TrainedNetwork(network.average(model), history.history, best.best_epoch)
 
 
 def logits(model: keras.Model, features: np.ndarray) -> np.ndarray:
@@ -84,22 +109,23 @@ def logits(model: keras.Model, features: np.ndarray) -> np.ndarray:
 
 
 def log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Mean log loss over members: labels [batch, 1] and logits [batch, members] give [batch]."""
+    """Mean log loss over the ensemble: labels [batch, 1] and logits [batch, members] give [batch]."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(labels, tf.shape(logits)), logits)
     return tf.reduce_mean(losses, axis=1)
 
 
 def average_log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Log loss of the members' mean logit: labels [batch, 1] and logits [batch, members] give [batch]."""
+    """Log loss of the ensemble's mean logit: labels [batch, 1] and logits [batch, members] give [batch]."""
     return log_loss(labels, tf.reduce_mean(logits, axis=1, keepdims=True))
 
 
 def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Whether the members' mean logit falls on the label's side of 0: [batch]."""
+    """1 where the ensemble's mean logit is on the label's side of 0, else 0: float32 [batch]."""
     return tf.cast((tf.reduce_mean(logits, axis=1) > 0.0) == (labels[:, 0] > 0.5), tf.float32)
 
 
-def _optimizer(hyperparameters: Hyperparameters, steps: int) -> keras.optimizers.Optimizer:
+def optimizer(hyperparameters: Hyperparameters, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with a linear warm-up and a cosine decay over this many steps."""
     warm_up = max(1, round(WARM_UP * steps))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -108,25 +134,23 @@ def _optimizer(hyperparameters: Hyperparameters, steps: int) -> keras.optimizers
         warmup_target=hyperparameters.learning_rate,
         warmup_steps=warm_up,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    adamw = keras.optimizers.AdamW(schedule, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0)
+    adamw.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return adamw
 
 
 @contextmanager
-def _batches(
-    features: np.ndarray, labels: np.ndarray, batch_size: int, shuffle_seed: int | None = None
-) -> Iterator[tf.data.Dataset]:
-    """Batches of one pass, each gathered from the arrays in one go: row by row would cost more than training.
+def _batches(rows: Rows, batch_size: int, shuffle_seed: int | None = None) -> Iterator[tf.data.Dataset]:
+    """The batches of one pass, shuffled where there is a seed.
 
-    The arrays stay where they are, as a tensor of them would be a second copy. Only a shuffled pass leaves out the
-    rows that do not fill a batch.
+    Each batch is gathered from the arrays in one step: row by row would cost more than training. The arrays stay as
+    they are, since a tensor of them would be a second copy. A shuffled pass leaves out the last, smaller batch.
     """
-    rows = tf.data.Dataset.range(len(labels))
+    indices = tf.data.Dataset.range(len(rows.label))
     if shuffle_seed is not None:
-        rows = rows.shuffle(len(labels), seed=shuffle_seed)
-    shape = [None, features.shape[1]]
-    columns = [features, labels]
+        indices = indices.shuffle(len(rows.label), seed=shuffle_seed)
+    shape = [None, rows.features.shape[1]]
+    columns = [*rows]
 
     def take(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = tf.numpy_function(
@@ -135,6 +159,6 @@ def _batches(
         return tf.ensure_shape(batch[0], shape), tf.ensure_shape(batch[1], [None, 1])
 
     try:
-        yield rows.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)
+        yield indices.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)
     finally:
-        columns.clear()  # TensorFlow never forgets a function that numpy_function was given, nor what that holds.
+        columns.clear()  # TensorFlow keeps every function given to numpy_function, and with it the arrays.

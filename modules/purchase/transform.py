@@ -1,10 +1,10 @@
 """Preprocessing for TFX Transform: raw customers in, one vector of features out.
 
-Everything that knows raw values is here and comes from the contract, so the network needs dense layers only and a
-new data set needs no code. A row becomes the concatenation of
+Everything that depends on raw values is here and comes from the contract. The network therefore needs dense layers
+only, and a new data set needs no code. A row becomes the concatenation of
 
-    categories   one-hot over the contract's values (blank is one of them where cells may be blank); the bucket of
-                 unknown values is all 0, which dropout of features trains although training data has no such value
+    categories   one-hot over the contract's values (blank is one of them where cells may be blank); an unknown value
+                 is all 0, which the dropout of features trains although no training row has such a value
     positions    ordered categories as a number in [-1, 1], cyclic ones as sine and cosine
     one_hot      the contract's `one_hot` numbers, one column per whole number
     bins         the contract's `bins` numbers, one column per quantile bin
@@ -13,8 +13,8 @@ new data set needs no code. A row becomes the concatenation of
     codes        each number piecewise linearly over its quantiles (Gorishniy et al. 2022, arXiv:2203.05556)
     missing      for each number that may be missing, whether it is
 
-The graph holds no lookup tables and no Python state, so it runs in TF1 sessions; it does few operations, so a single
-row is cheap.
+The graph holds no lookup tables and no Python state, so it runs in TF1 sessions. It has few operations, so a single
+row takes little time.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from data.contract import MISSING_NUMBER, Categorical, Contract, Numeric
+from modules.purchase.config import TrainingConfig
 
 FEATURES = "features"
 LABEL = "label"
@@ -35,10 +36,10 @@ LABEL = "label"
 BINS = 16
 """Bins of a number's piecewise-linear code."""
 GRID = 512
-"""Quantiles asked of the data, of which the distinct ones are thinned to bin edges. Far more than bins, so that a value
-that most rows share (no previous contact: 0) leaves edges for the others."""
+"""Number of quantiles of each number; bin edges are chosen among the distinct ones. There are far more quantiles than
+bins, so that a value that most rows share (no previous contact: 0) leaves edges for the other values."""
 EPSILON = 0.001
-"""Rank error allowed to the quantile sketch."""
+"""Largest rank error of the quantile sketch."""
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -47,18 +48,16 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
     Args:
       inputs: raw features by contract name, [batch] each: float32 numbers (NaN is missing) and string categories
         ("" is missing); the label, int64 [batch], may be absent.
-      custom_config: `contract`, the contract as JSON, and `with_after_call`, whether columns known only after the
-        call are features.
+      custom_config: a TrainingConfig.
 
     Returns:
       `features` float32 [batch, D], always finite, and `label` float32 [batch] where the label was given.
     """
-    contract = Contract.model_validate_json(custom_config["contract"])
-    names = contract.features(custom_config["with_after_call"])
-    columns = {name: column for name, column in contract.numeric.items() if name in names}
+    config = TrainingConfig.from_config(custom_config)
+    columns = {name: column for name, column in config.contract.numeric.items() if name in config.features}
     grid = _quantiles(inputs, columns) if columns else tf.zeros([0, GRID])
-    outputs = {FEATURES: encode(inputs, grid, contract, custom_config["with_after_call"])}
-    label = contract.required_label.name
+    outputs = {FEATURES: encode(inputs, grid, config.contract, config.with_after_call)}
+    label = config.contract.required_label.name
     if label in inputs:
         outputs[LABEL] = tf.cast(inputs[label], tf.float32)
     return outputs
@@ -71,9 +70,9 @@ def encode(
 
     Args:
       inputs: as for :func:`preprocessing_fn`.
-      grid: float32 [numbers, GRID], rising quantiles of each number without its missing values.
+      grid: float32 [numbers, GRID], ascending quantiles of each number without its missing values.
       contract: what the columns mean.
-      with_after_call: whether columns known only after the call are features.
+      with_after_call: whether columns known only after the call are features too.
 
     Returns:
       float32 [batch, D], finite whatever the inputs are.
@@ -118,7 +117,7 @@ def _categories(
 
 
 def _positions(column: Categorical) -> np.ndarray:
-    """Where each value of a category lies on a line or a circle, [values, 0 to 2]; a blank lies in the middle."""
+    """The place of each value of a category on a line or a circle, [values, 0 to 2]; a blank is in the middle."""
     turns = np.linspace(0.0, 2.0 * np.pi, len(column.values), endpoint=False)
     line = [np.linspace(-1.0, 1.0, len(column.values))] * column.ordered
     axes = line + [np.sin(turns), np.cos(turns)] * column.cyclic
@@ -129,7 +128,7 @@ def _positions(column: Categorical) -> np.ndarray:
 
 
 def _fingerprint(texts: tf.Tensor) -> tf.Tensor:
-    """A 63-bit number for each text, as numbers are compared in a third of the time."""
+    """A 63-bit number for each text: comparing numbers takes a third of the time."""
     return tf.strings.to_hash_bucket_fast(texts, 2**63 - 1)
 
 
@@ -139,30 +138,34 @@ def clipped(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> 
     markers = [MISSING_NUMBER if column.missing is None else column.missing for column in columns.values()]
     lowest, highest = _bounds(columns)
     # A marker may lie outside the range, so it is recognised before values are clipped; NaN equals nothing.
-    missing = tf.math.is_nan(values) | (values == np.float32(markers))
+    missing = tf.math.is_nan(values) | (values == np.array(markers, np.float32))
     return tf.where(missing, MISSING_NUMBER, tf.clip_by_value(values, lowest, highest))
 
 
 def _bounds(columns: Mapping[str, Numeric]) -> np.ndarray:
-    return np.float32([[column.min for column in columns.values()], [column.max for column in columns.values()]])
+    """Lower and upper bounds, float32 [2, numbers]."""
+    return np.array(
+        [[column.min for column in columns.values()], [column.max for column in columns.values()]], np.float32
+    )
 
 
 def _number_categories(
     numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.Tensor, indices: dict[str, tuple[tf.Tensor, int]]
 ) -> list[tf.Tensor]:
     """One-hot columns of `one_hot` and `bins` numbers; adds each number's index to `indices`, -1 where missing."""
-    found = {}
+    parts = []
     for i, (name, column) in enumerate(columns.items()):
         if column.one_hot:
-            found[name] = tf.round(numbers[:, i] - column.min), int(column.max - column.min) + 1
+            index, size = tf.round(numbers[:, i] - column.min), int(column.max - column.min) + 1
         elif column.bins:
             lows, _ = _edges(grid[i : i + 1], column.bins - 1)
-            place = tf.searchsorted(lows[0], numbers[:, i], side="right") - 1
-            found[name] = tf.cast(tf.maximum(place, 0), tf.float32), column.bins
-        if name in found:
-            place, size = found[name]
-            indices[name] = tf.cast(tf.where(tf.math.is_nan(numbers[:, i]), -1.0, place), tf.int32), size
-    return [tf.one_hot(*indices[name]) for name in found]
+            index = tf.cast(tf.maximum(tf.searchsorted(lows[0], numbers[:, i], side="right") - 1, 0), tf.float32)
+            size = column.bins
+        else:
+            continue
+        indices[name] = tf.cast(tf.where(tf.math.is_nan(numbers[:, i]), -1.0, index), tf.int32), size
+        parts.append(tf.one_hot(*indices[name]))
+    return parts
 
 
 def _cross(first: tuple[tf.Tensor, int], second: tuple[tf.Tensor, int]) -> tf.Tensor:
@@ -180,7 +183,8 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
     offsets = tf.where(missing, tf.float32.min, numbers)[:, :, tf.newaxis] - low
     codes = tf.clip_by_value(offsets * tf.math.divide_no_nan(1.0, width), 0.0, 1.0)
     quantiles = ranks[:, 0] + tf.reduce_sum(codes * (ranks[:, 1:] - ranks[:, :-1]), axis=2)
-    may_be_missing = [i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None]
+    # The type is named because TensorFlow takes an empty list for float32.
+    may_be_missing = np.array([i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None], np.int32)
     return [
         tf.where(missing, 0.0, tf.math.ndtri(quantiles)),
         tf.reshape(codes, [-1, len(columns) * BINS]),
@@ -189,18 +193,45 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
 
 
 def _quantiles(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
-    """The one analysis of the data: quantiles of all numbers, float32 [numbers, GRID]."""
-    # The sketch passes over NaN, but fails on a number that is always missing: each batch lends it a weightless one.
+    """The quantiles of all numbers, float32 [numbers, GRID]: Transform's only analysis of the data.
+
+    It is a sketch with a rank error of EPSILON, because a sketch of many rows fits into memory.
+    """
+    # The sketch ignores NaN and fails on a number that is always missing, so each batch gets a row of almost no weight.
     numbers = clipped(inputs, columns)
-    lent = tf.concat([numbers, _bounds(columns)[:1]], axis=0)
+    extended = tf.concat([numbers, _bounds(columns)[:1]], axis=0)
     weights = tf.concat([tf.ones_like(numbers[:, 0]), [1e-6]], axis=0)
-    return tft.quantiles(lent, GRID + 1, EPSILON, weights, reduce_instance_dims=False)
+    return tft.quantiles(extended, GRID + 1, EPSILON, weights, reduce_instance_dims=False)
+
+
+def exact_quantiles(columns: Mapping[str, np.ndarray], contract: Contract, with_after_call: bool) -> np.ndarray:
+    """The quantiles that Transform estimates, computed exactly from columns in memory.
+
+    Args:
+      columns: raw columns [rows] by name.
+      contract: what the columns mean.
+      with_after_call: whether columns known only after the call are features too.
+
+    Returns:
+      float32 [numbers, GRID], see :func:`encode`. All quantiles of a number that is always missing are its lower bound.
+    """
+    features = contract.features(with_after_call)
+    numeric = {name: column for name, column in contract.numeric.items() if name in features}
+    if not numeric:
+        return np.zeros((0, GRID), np.float32)
+    levels = np.arange(1, GRID + 1) / (GRID + 1)
+    present = (
+        numbers[~np.isnan(numbers)] if not np.isnan(numbers).all() else np.array([column.min], np.float32)
+        for numbers, column in zip(clipped(columns, numeric).numpy().T, numeric.values(), strict=True)
+    )
+    return np.array([np.quantile(numbers, levels, method="inverted_cdf") for numbers in present], np.float32)
 
 
 def _edges(grid: tf.Tensor, bins: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Bin edges, evenly picked among the distinct quantiles, and the share of values below each.
+    """Bin edges, evenly spread over the distinct quantiles, and the share of values below each.
 
-    A number with fewer distinct quantiles than edges repeats some; those bins have no width and their codes stay 0.
+    Where a number has fewer distinct quantiles than edges, some edges repeat; these bins have no width, and their codes
+    stay 0.
 
     Returns:
       Two float32 tensors [numbers, bins + 1]; shares are strictly between 0 and 1.

@@ -1,4 +1,4 @@
-"""Searches hyperparameters with keras-tuner: short fits of a single member, judged by the eval split's log loss."""
+"""Searches hyperparameters with keras-tuner: short fits of a single net, compared by the log loss on the eval split."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import keras_tuner
 import tensorflow_transform as tft
 from tfx.v1.components import FnArgs, TunerFnResult
 
-from data.contract import Contract
-from modules.examples import Rows, load
+from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.rows import Rows, load
 from modules.purchase.training import fit
 
 OBJECTIVE = "val_average_log_loss"
 TRIAL_EPOCHS = 6
-"""Enough to rank hyperparameters, a fraction of a final fit."""
+"""Enough epochs to rank hyperparameters, in a fraction of a full fit's time."""
 
 
 def search_space(defaults: Hyperparameters) -> keras_tuner.HyperParameters:
-    """The hyperparameters searched over, each around what has served every data set well."""
+    """The hyperparameters to search, each in a range around the values that served every data set well."""
     space = keras_tuner.HyperParameters()
     space.Choice("width", _with([48, 64, 96, 128], defaults.width), default=defaults.width)
     space.Choice("depth", _with([2, 3], defaults.depth), default=defaults.depth)
@@ -31,7 +31,7 @@ def search_space(defaults: Hyperparameters) -> keras_tuner.HyperParameters:
 
 
 class Search(keras_tuner.BayesianOptimization):
-    """Fits one member per trial; keras-tuner only proposes values and keeps the score."""
+    """Fits one net per trial. Keras-tuner only proposes values and keeps the scores."""
 
     def __init__(self, defaults: Hyperparameters, **kwargs: Any):
         super().__init__(
@@ -46,7 +46,7 @@ class Search(keras_tuner.BayesianOptimization):
         self._defaults = defaults
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, train: Rows, evaluation: Rows) -> dict[str, float]:
-        """Objective of one set of hyperparameters; the first trial is made to try the defaults."""
+        """The objective of one set of hyperparameters. The first trial always tries the defaults."""
         if int(trial.trial_id) == 0:
             trial.hyperparameters.values = {
                 name: getattr(self._defaults, name) for name in trial.hyperparameters.values
@@ -58,19 +58,15 @@ class Search(keras_tuner.BayesianOptimization):
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """TFX Tuner's entry point; `custom_config` as for the Trainer, and `trials`."""
-    config = fn_args.custom_config
-    contract = Contract.model_validate_json(config["contract"])
+    """TFX Tuner's entry point; `fn_args.custom_config` is a TrainingConfig."""
+    config = TrainingConfig.from_config(fn_args.custom_config)
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train, evaluation = (
-        load(files, contract, config["with_after_call"], graph).rows
-        for files in (fn_args.train_files, fn_args.eval_files)
-    )
+    train, evaluation = (load(files, config, graph).rows for files in (fn_args.train_files, fn_args.eval_files))
     search = Search(
-        Hyperparameters.from_mapping(contract.modelling.hyperparameters),
-        max_trials=config["trials"],
-        num_initial_points=max(2, config["trials"] // 2),
-        seed=config["seed"],
+        Hyperparameters.from_mapping(config.contract.modelling.hyperparameters),
+        max_trials=config.trials,
+        num_initial_points=max(2, config.trials // 2),
+        seed=config.seed,
         directory=fn_args.working_dir,
         project_name="search",
     )

@@ -1,9 +1,9 @@
-"""Puts the network beside the usual models, trained, chosen and tested on the same rows."""
+"""Measures the baselines on the same rows as the network."""
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from tfx.types.artifact import Artifact
@@ -11,6 +11,7 @@ from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Examples, Model, ModelRun
 
+from analysis.figures import Metrics
 from analysis.metrics import evaluate
 from data.contract import Contract
 from modules import artifacts
@@ -20,6 +21,7 @@ from modules.purchase.calibration import best_threshold
 from modules.purchase.predictor import scorer
 from modules.purchase.trainer import FIT
 from pipeline.components.scorer import METRICS, Scores
+from runs.summary import ComparedModel
 
 SPLIT = "test"
 COMPARISON = "comparison.json"
@@ -47,21 +49,20 @@ def Benchmark(  # noqa: N802
     seed: Parameter[int],
     code: Parameter[str],
 ) -> None:
-    """Trains each of `baselines.MODELS` on train, chooses its threshold on eval and measures it on test.
+    """Fits each of `baselines.MODELS` on train, chooses its threshold on eval and measures it on test.
 
-    `comparison.json` holds `split` and `models`, the network first. Of each model: `key`, `name`, `metrics` as from
-    `analysis.metrics.evaluate`, the `threshold` of the best F1 on eval, `train_seconds` from raw rows to a fitted
-    model, and `score_microseconds` per row from raw rows in memory to probabilities. The network's training includes
-    reading its rows from disk, and not the Tuner's search for hyperparameters.
+    `comparison.json` holds `split` and `models`, the network first, each a `runs.summary.ComparedModel`:
+    `train_seconds` is from raw rows to a fitted model, `score_microseconds` per row from raw rows in memory to
+    probabilities. The network's training includes reading its rows from disk, but not the Tuner's search.
 
     Args:
       examples: raw rows in the splits train, eval and test.
       model: the exported network.
-      model_run: the Trainer's notes, for the network's time.
+      model_run: holds the time that the network's training took.
       scores: the network's metrics.
       comparison: output.
       contract: the contract as JSON.
-      seed: of the other models.
+      seed: of the baselines.
       code: fingerprint of the code behind it.
     """
     parsed = Contract.model_validate_json(contract)
@@ -70,37 +71,37 @@ def Benchmark(  # noqa: N802
     train, evaluation, test = (
         read_raw([f"{get_split_uri([examples], split)}/*"], parsed, features) for split in SPLITS
     )
-    network = {
-        "key": "network",
-        "name": "Dense network",
-        "metrics": artifacts.read_json(scores.uri, METRICS)[SPLIT],
-        "threshold": card.threshold,
-        "train_seconds": artifacts.read_json(model_run.uri, FIT)["seconds"],
-        "score_microseconds": microseconds(scorer(artifacts.saved_model(model.uri), features), test),
-    }
+    network = ComparedModel(
+        key="network",
+        name="Dense network",
+        metrics=Metrics(**artifacts.read_json(scores.uri, METRICS)[SPLIT]),
+        threshold=card.threshold,
+        train_seconds=artifacts.read_json(model_run.uri, FIT)["seconds"],
+        score_microseconds=microseconds(scorer(artifacts.saved_model(model.uri), features), test),
+    )
     others = [measure(key, (train, evaluation, test), parsed, features, seed) for key in baselines.MODELS]
-    content = {"split": SPLIT, "models": [network, *others]}
+    content = {"split": SPLIT, "models": [dataclasses.asdict(compared) for compared in (network, *others)]}
     artifacts.write_json(content, comparison.uri, COMPARISON)
 
 
 def measure(
     key: str, splits: tuple[Columns, Columns, Columns], contract: Contract, features: Sequence[str], seed: int
-) -> dict[str, Any]:
-    """One of the usual models on the splits train, eval and test, as an entry of `comparison.json`."""
+) -> ComparedModel:
+    """Fits one baseline on train, chooses its threshold on eval and measures it on test."""
     train, evaluation, test = splits
     label = contract.required_label.name
     started = time.perf_counter()
     baseline = baselines.fit(key, train, contract, features, seed)
     train_seconds = time.perf_counter() - started
     threshold = best_threshold(evaluation[label], baseline.score(evaluation))
-    return {
-        "key": key,
-        "name": baselines.MODELS[key],
-        "metrics": evaluate(test[label], baseline.score(test), threshold),
-        "threshold": threshold,
-        "train_seconds": train_seconds,
-        "score_microseconds": microseconds(baseline.score, test),
-    }
+    return ComparedModel(
+        key=key,
+        name=baselines.MODELS[key],
+        metrics=evaluate(test[label], baseline.score(test), threshold),
+        threshold=threshold,
+        train_seconds=train_seconds,
+        score_microseconds=microseconds(baseline.score, test),
+    )
 
 
 def microseconds(score: Callable[[Columns], np.ndarray], columns: Columns) -> float:

@@ -1,12 +1,11 @@
 """The schema comes from the contract, not from the data: an inferred one would find every file normal."""
 
-from pathlib import Path
-
 from google.protobuf import text_format
 from tfx.v1.dsl.components import OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Schema
 
 from data.contract import Contract
+from modules.artifacts import write_text
 from modules.schema import from_contract
 
 
@@ -19,6 +18,5 @@ def ContractSchema(schema: OutputArtifact[Schema], contract: Parameter[str], cod
       contract: the contract as JSON.
       code: fingerprint of the code behind it, so that the cache notices a change.
     """
-    Path(schema.uri, "schema.pbtxt").write_text(
-        text_format.MessageToString(from_contract(Contract.model_validate_json(contract)))
-    )
+    text = text_format.MessageToString(from_contract(Contract.model_validate_json(contract)))
+    write_text(text, schema.uri, "schema.pbtxt")

@@ -1,11 +1,11 @@
 """ExampleGen for the CSV files of a contract, many times as fast as the stock CsvExampleGen.
 
-The stock component parses, infers types and shuffles row by row in Python. Here each file is one Beam element that
-streams straight into its own shard of every split, so that nothing piles up between Beam stages. A runner with
-several workers takes the files in parallel; Beam's in-memory runner, right below some million rows, takes them in
-turn. Rows keep their file order within a split; shuffling is left to the trainer.
+The stock component parses, infers types and shuffles row by row in Python. Here each file is one Beam element, which
+is streamed into its own shard of every split, so that nothing is kept between Beam stages. A Beam runner with several
+workers reads files in parallel; the in-memory runner reads them one after the other. Rows keep their file order
+within a split. The trainer shuffles them.
 
-The artifact is laid out as that of the stock component, with two files more:
+The artifact has the layout of the stock component's, and two more files:
 
     Split-{train,eval,test}/data_tfrecord-00000-of-0000N.gz    one of N per input file
     ingest.json       rows read, kept and quarantined, per file and in all; rows and positives per split
@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import itertools
 import json
-import shutil
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +28,7 @@ from tfx import types
 from tfx.components.example_gen import component, driver, input_processor, write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor, executor_spec
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
@@ -36,12 +36,12 @@ from tfx.utils import proto_utils
 from data import reader
 from data.contract import Contract
 from data.errors import BadFileError
+from modules.artifacts import join, read_bytes, read_json, write_json
 from modules.examples import SPLITS
-from pipeline.ingest import HELD_OUT_PERCENT, LISTED, Shard, ingest, time_bounds
-from pipeline.settings import code_fingerprint
+from pipeline.ingest import HELD_OUT_PERCENT, MOST_MESSAGES, Outcome, Shard, ingest, time_bounds
 
 MOST_QUARANTINED_PERCENT = 1
-"""From here on bad rows are no exceptions any more, and the input is refused."""
+"""The input is refused from this share of bad rows on."""
 SUMMARY = "ingest.json"
 QUARANTINE = "quarantine.csv"
 
@@ -65,7 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         settings = _unpack(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         files = reader.files(exec_properties[standard_component_specs.INPUT_BASE_KEY])
-        held_out: list[tuple[int, int] | None] = [None] * len(files)
+        held_out: Sequence[tuple[int, int] | None] = [None] * len(files)
         if settings["split"] == "time":
             held_out = time_bounds(files, Contract.model_validate_json(settings["contract"]))
         shards = [
@@ -73,10 +73,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for index, (file, rows) in enumerate(zip(files, held_out, strict=True))
         ]
         for split in SPLITS:
-            shards[0].examples(split).parent.mkdir(parents=True, exist_ok=True)
+            fileio.makedirs(join(artifact.uri, f"Split-{split}"))
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(shards) | beam.Map(ingest)
-        _conclude(Path(artifact.uri), shards, settings["quarantine"])
+        _conclude(artifact.uri, shards, settings["quarantine"])
 
         artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -129,6 +129,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
       split: `random` by a stable hash of the row, equal rows staying together; or `time` by file order, the last
         15 % of the rows being test and the 15 % before them eval.
       quarantine: whether to set bad rows aside while they are below 1 %, instead of refusing the input.
+      code: fingerprint of the code behind it.
 
     Raises:
       BadFileError: here, when the split is `time` and the contract's rows are in no date order; from a run, as it
@@ -138,7 +139,14 @@ class ContractExampleGen(component.FileBasedExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = ContentDriver
 
-    def __init__(self, data: str, contract: str, split: Literal["random", "time"] = "random", quarantine: bool = False):
+    def __init__(
+        self,
+        data: str,
+        contract: str,
+        split: Literal["random", "time"] = "random",
+        quarantine: bool = False,
+        code: str = "",
+    ):
         parsed = Contract.model_validate_json(contract)
         if split == "time" and parsed.row_order != "date":
             raise BadFileError(
@@ -146,17 +154,6 @@ class ContractExampleGen(component.FileBasedExampleGen):
                 "by time; split them at random"
             )
         settings = struct_pb2.Struct()
-        code = code_fingerprint(
-            "data/contract.py",
-            "data/contract_columns.py",
-            "data/reader.py",
-            "data/csv_header.py",
-            "data/csv_records.py",
-            "data/csv_arrow.py",
-            "data/csv_rows.py",
-            "pipeline/ingest.py",
-            "pipeline/components/example_gen.py",
-        )
         settings.update({"contract": contract, "split": split, "quarantine": quarantine, "code": code})
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)
@@ -181,13 +178,13 @@ def _unpack(custom_config: str) -> dict[str, Any]:
     return dict(settings)
 
 
-def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
+def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
     """Merges the shards' outcomes into `ingest.json` and `quarantine.csv`, or refuses the input."""
-    outcomes = [json.loads(shard.outcome.read_text(encoding="utf-8")) for shard in shards]
-    if errors := [outcome["error"] for outcome in outcomes if outcome["error"]]:
+    outcomes = [Outcome(**read_json(shard.outcome)) for shard in shards]
+    if errors := [outcome.error for outcome in outcomes if outcome.error]:
         raise BadFileError("\n".join(errors))
     per_file = {
-        shard.file: {"read": outcome["read"], "kept": sum(outcome["rows"]), "quarantined": outcome["quarantined"]}
+        shard.file: {"read": outcome.read, "kept": sum(outcome.rows), "quarantined": outcome.quarantined}
         for shard, outcome in zip(shards, outcomes, strict=True)
     }
     total = {key: sum(counts[key] for counts in per_file.values()) for key in ("read", "kept", "quarantined")}
@@ -195,7 +192,10 @@ def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
     if total["read"] != total["kept"] + total["quarantined"]:
         raise RuntimeError(f"rows were lost: {total}")
     per_split = {
-        split: {key: sum(outcome[key][index] for outcome in outcomes) for key in ("rows", "positives")}
+        split: {
+            "rows": sum(outcome.rows[index] for outcome in outcomes),
+            "positives": sum(outcome.positives[index] for outcome in outcomes),
+        }
         for index, split in enumerate(SPLITS)
     }
     if empty := [split for split, counts in per_split.items() if not counts["rows"]]:
@@ -204,19 +204,18 @@ def _conclude(folder: Path, shards: list[Shard], quarantine: bool) -> None:
             f"{' and '.join(empty)}; some hundred rows are needed"
         )
     summary = {**total, "files": per_file, "splits": per_split}
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_json(summary, folder, SUMMARY)
     if quarantine:
-        with (folder / QUARANTINE).open("w", encoding="utf-8", newline="") as merged:
+        with fileio.open(join(folder, QUARANTINE), "w") as merged:
             csv.writer(merged).writerow(field.name for field in fields(reader.BadRow))
             for shard in shards:
-                with shard.set_aside.open(encoding="utf-8", newline="") as part:
-                    shutil.copyfileobj(part, merged)
+                merged.write(read_bytes(shard.set_aside).decode())
     for shard in shards:
-        shard.outcome.unlink()
-        shard.set_aside.unlink()
+        fileio.remove(shard.outcome)
+        fileio.remove(shard.set_aside)
 
 
-def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quarantine: bool) -> None:
+def _refuse_bad_rows(total: dict[str, int], outcomes: list[Outcome], quarantine: bool) -> None:
     bad, read = total["quarantined"], total["read"]
     if not bad or (quarantine and bad * 100 < MOST_QUARANTINED_PERCENT * read):
         return
@@ -224,6 +223,6 @@ def _refuse_bad_rows(total: dict[str, int], outcomes: list[dict[str, Any]], quar
         advice = f"--quarantine takes less than {MOST_QUARANTINED_PERCENT} %"
     else:
         advice = "correct them, or set them aside with --quarantine"
-    listed = list(itertools.chain.from_iterable(outcome["listed"] for outcome in outcomes))[:LISTED]
-    more = [f"... and {bad - len(listed)} more"] if bad > len(listed) else []
-    raise BadFileError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *listed, *more]))
+    messages = [message for outcome in outcomes for message in outcome.messages][:MOST_MESSAGES]
+    more = [f"... and {bad - len(messages)} more"] if bad > len(messages) else []
+    raise BadFileError("\n".join([f"{bad} of {read} rows cannot be read; {advice}", *messages, *more]))

@@ -1,4 +1,6 @@
-"""Which columns the exported model lives on, measured on rows it was not fitted on."""
+"""Permutation importance of the columns, measured on rows that the model was not fitted on."""
+
+import dataclasses
 
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
@@ -12,7 +14,6 @@ from modules.examples import read_raw
 from modules.purchase.predictor import scorer
 
 SPLIT = "test"
-IMPORTANCE = "importance.json"
 
 
 class ImportanceFigures(Artifact):
@@ -46,4 +47,4 @@ def Importance(  # noqa: N802
     figures = permutation(
         scorer(artifacts.saved_model(model.uri), features), columns, columns[parsed.required_label.name], features, seed
     )
-    artifacts.write_json({"split": SPLIT, **figures}, importance.uri, IMPORTANCE)
+    artifacts.write_json({"split": SPLIT, **dataclasses.asdict(figures)}, importance.uri, artifacts.IMPORTANCE)

@@ -1,79 +1,131 @@
-"""A Pusher whose versions appear whole: copied under a temporary name, then renamed."""
+"""Makes a blessed model the newest version that servers load, whole and with the inputs that callers send."""
 
 import hashlib
-import shutil
 import time
-from pathlib import Path
 
-from tfx.components.pusher import executor as base
-from tfx.dsl.components.base import executor_spec
-from tfx.types import artifact_utils
-from tfx.utils import json_utils, proto_utils
-from tfx.v1.components import Pusher
-from tfx.v1.proto import PushDestination
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.python.framework.dtypes import as_dtype
+from tfx.components.util.model_utils import is_infra_validated, is_model_blessed
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
+from tfx.v1.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
+
+from data.model_folder import is_version
+from data.model_spec import RAW_SIGNATURE
+from modules.artifacts import join, read_bytes, saved_model
 
 TEMPORARY = ".incoming-"
+REFUSED = "refused"
+"""Custom property of the PushedModel: why a blessed model was not pushed, empty where it was."""
 
 
-class Executor(base.Executor):
-    """Pushes a blessed model to `<base_directory>/<version>`, where version is the time in seconds.
+@component
+def AtomicPusher(  # noqa: N802
+    model: InputArtifact[Model],
+    model_blessing: InputArtifact[ModelBlessing],
+    infra_blessing: InputArtifact[InfraBlessing],
+    pushed_model: OutputArtifact[PushedModel],
+    base_directory: Parameter[str],
+    keep: Parameter[int],
+    replace_inputs: Parameter[int],
+    run_id: Parameter[str],
+) -> None:
+    """Pushes a model that has both blessings to `<base_directory>/<version>`, where version is the time in seconds.
 
-    The stock executor copies file by file into the folder that a server is polling, and a server that looks too early
-    gives the version up for a minute.
+    The stock Pusher copies file by file into the folder that a server watches. A server that looks too early gives the
+    version up for a minute. As the stock Pusher does, this one also copies the model into its artifact.
+
+    Args:
+      model: the exported model.
+      model_blessing: the Evaluator's verdict.
+      infra_blessing: the ServingProbe's verdict.
+      pushed_model: output; the custom properties `pushed`, `pushed_version` and `pushed_destination` are TFX's.
+      base_directory: the model's folder that servers watch.
+      keep: versions to leave, the new one included.
+      replace_inputs: 1 to push a model whose inputs differ from those of the newest version.
+      run_id: keeps the Pusher out of the cache, since whether the folder still holds the model is not metadata.
     """
-
-    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
-        """See the base class; `custom_config["keep"]` is the number of versions to leave."""
-        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
-        if not self.CheckBlessing(input_dict):
-            self._MarkNotPushed(pushed)
-            return
-        destination = PushDestination()
-        proto_utils.json_to_proto(exec_properties["push_destination"], destination)
-        keep = json_utils.loads(exec_properties["custom_config"])["keep"]
-        version = push(Path(self.GetModelPath(input_dict)), Path(destination.filesystem.base_directory), keep)
-        self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
-
-
-class AtomicPusher(Pusher):
-    """TFX's Pusher with the executor above."""
-
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    pushed_model.set_int_custom_property("pushed", 0)
+    if not (is_model_blessed(model_blessing) and is_infra_validated(infra_blessing)):
+        return
+    source = saved_model(model.uri)
+    difference = None if replace_inputs else differing_inputs(source, base_directory)
+    pushed_model.set_string_custom_property(REFUSED, difference or "")
+    if difference:
+        return
+    version = push(source, base_directory, keep)
+    io_utils.copy_dir(source, pushed_model.uri)
+    pushed_model.set_int_custom_property("pushed", 1)
+    pushed_model.set_string_custom_property("pushed_version", version)
+    pushed_model.set_string_custom_property("pushed_destination", join(base_directory, version))
 
 
-def push(model: Path, base_directory: Path, keep: int) -> Path:
+def push(model: str, base_directory: str, keep: int) -> str:
     """Makes a model the newest version, unless it is that already.
+
+    The model is copied under a temporary name and then renamed.
 
     Args:
       model: folder of the SavedModel.
-      base_directory: the folder that servers poll.
+      base_directory: the folder that servers watch.
       keep: versions to leave, the new one included; older ones are removed.
 
     Returns:
-      The version's folder.
+      The version.
     """
-    base_directory.mkdir(parents=True, exist_ok=True)
-    for leftover in base_directory.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(leftover)
-    version = max(versions(base_directory), key=lambda folder: int(folder.name), default=None)
-    if version is None or _digest(version) != _digest(model):
-        number = max(int(time.time()), int(version.name) + 1 if version else 0)
-        incoming = base_directory / f"{TEMPORARY}{number}"
-        shutil.copytree(model, incoming)
-        version = incoming.rename(base_directory / str(number))
-    for old in sorted(versions(base_directory), key=lambda folder: int(folder.name))[:-keep]:
-        shutil.rmtree(old)
-    return version
+    fileio.makedirs(base_directory)
+    for name in fileio.listdir(base_directory):
+        if name.startswith(TEMPORARY):
+            fileio.rmtree(join(base_directory, name))
+    newest = next(reversed(versions(base_directory)), None)
+    if newest is None or _digest(join(base_directory, newest)) != _digest(model):
+        number = max(int(time.time()), int(newest) + 1 if newest else 0)
+        incoming = join(base_directory, f"{TEMPORARY}{number}")
+        io_utils.copy_dir(model, incoming)
+        newest = str(number)
+        fileio.rename(incoming, join(base_directory, newest))
+    for old in versions(base_directory)[:-keep]:
+        fileio.rmtree(join(base_directory, old))
+    return newest
 
 
-def versions(base_directory: Path) -> list[Path]:
-    """The version folders in it, in no order."""
-    return [folder for folder in base_directory.glob("*") if folder.name.isdecimal() and folder.is_dir()]
+def versions(base_directory: str) -> list[str]:
+    """The versions in a model's folder, oldest first."""
+    if not fileio.exists(base_directory):
+        return []
+    names = [name.rstrip("/") for name in fileio.listdir(base_directory)]
+    return sorted((n for n in names if is_version(n) and fileio.isdir(join(base_directory, n))), key=int)
 
 
-def _digest(folder: Path) -> str:
+def differing_inputs(model: str, base_directory: str) -> str | None:
+    """How a model's inputs differ from those of the newest version, in words; None where callers need no change."""
+    newest = next(reversed(versions(base_directory)), None)
+    if newest is None:
+        return None
+    new, served = inputs(model), inputs(join(base_directory, newest))
+    if new == served:
+        return None
+    parts = (
+        ("missing", [name for name in served if name not in new]),
+        ("new", [name for name in new if name not in served]),
+        ("of another type", [name for name in new if name in served and new[name] != served[name]]),
+    )
+    words = "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names)
+    return f"the inputs differ from those of version {newest}: {words}"
+
+
+def inputs(model: str) -> dict[str, str]:
+    """Names and types of the inputs of a SavedModel's raw signature, such as `{"age": "float32"}`."""
+    graph = SavedModel.FromString(read_bytes(model, "saved_model.pb")).meta_graphs[0]
+    signature = graph.signature_def[RAW_SIGNATURE].inputs
+    return {name: as_dtype(tensor.dtype).name for name, tensor in sorted(signature.items())}
+
+
+def _digest(folder: str) -> str:
     digest = hashlib.sha256()
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        digest.update(f"{file.relative_to(folder)}\0".encode())
-        digest.update(file.read_bytes())
+    files = sorted(join(path, name) for path, _, names in fileio.walk(folder) for name in names)
+    for file in files:
+        digest.update(f"{file.removeprefix(folder)}\0".encode())
+        digest.update(read_bytes(file))
     return digest.hexdigest()

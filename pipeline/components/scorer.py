@@ -1,5 +1,7 @@
 """Scores every split with the exported model, so that all figures are of the graph that will be served."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 from tfx.types.artifact import Artifact
@@ -50,5 +52,5 @@ def Scorer(  # noqa: N802
             labels.append(parsed[label].numpy().astype(np.float32))
         columns = {"label": np.concatenate(labels), "probability": np.concatenate(probabilities)}
         artifacts.write_arrays(columns, scores.uri, f"{split}.npz")
-        report[split] = evaluate(columns["label"], columns["probability"], threshold)
+        report[split] = dataclasses.asdict(evaluate(columns["label"], columns["probability"], threshold))
     artifacts.write_json(report, scores.uri, METRICS)

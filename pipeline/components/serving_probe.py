@@ -9,13 +9,14 @@ import subprocess
 import sys
 
 import tensorflow as tf
+from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY as MODEL_ID
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from data.contract import Contract
 from data.paths import ROOT
-from modules import artifacts
+from modules import artifacts, tf_serving_probe
 from modules.examples import parsing_spec, serialized
 from pipeline.components.scorer import Scores
 
@@ -56,13 +57,14 @@ def ServingProbe(  # noqa: N802
     }
     reason = probe(artifacts.saved_model(model.uri), request)
     blessing.set_int_custom_property("blessed", int(reason is None))
+    blessing.set_int_custom_property(MODEL_ID, model.id)
     artifacts.write_text(reason or "", blessing.uri, NOT_BLESSED if reason else BLESSED)
 
 
 def probe(folder: str, request: dict) -> str | None:
     """Why the model cannot be served, or None where every signature answers as evaluated."""
     result = subprocess.run(
-        [sys.executable, "-m", "modules.tf_serving_probe", folder],
+        [sys.executable, "-m", tf_serving_probe.__name__, folder],
         cwd=ROOT,
         input=json.dumps(request),
         capture_output=True,

@@ -1,147 +1,160 @@
-"""The graph, from raw customers to a pushed model. Pure: it knows settings and no environment."""
+"""The graph of the purchase model, from raw customers to a pushed version."""
 
 from __future__ import annotations
 
-from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tfx import v1 as tfx
-from tfx.types import standard_artifacts
+from typing import Any
 
+from tfx import types
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types.standard_artifacts import HyperParameters, InfraBlessing, Model, ModelBlessing
+
+from modules.purchase.config import TrainingConfig
 from modules.purchase.evaluation import eval_config
-from pipeline.components.anomaly_check import AnomalyCheck
 from pipeline.components.benchmark import Benchmark
-from pipeline.components.contract_schema import ContractSchema
-from pipeline.components.example_gen import ContractExampleGen
 from pipeline.components.feature_importance import Importance
-from pipeline.components.latest_or_none import LatestIfAnyStrategy
 from pipeline.components.pusher import AtomicPusher
+from pipeline.components.resolvers import LatestBlessedTwice, LatestOrNone
 from pipeline.components.scorer import Scorer
 from pipeline.components.serving_probe import ServingProbe
-from pipeline.settings import Settings, code_fingerprint
+from pipeline.environment import RUN_ID, Environment
+from pipeline.fingerprint import code_fingerprint
+from pipeline.graphs.data import CheckedData, checked_data
+from pipeline.settings import PurchaseSettings, TrainingData
 
 BASELINE = "LatestBlessedModel"
 EARLIER_HYPERPARAMETERS = "LatestHyperparameters"
 
 
-def create_pipeline(settings: Settings) -> tfx.dsl.Pipeline:
-    """The pipeline of one run.
+def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Environment) -> tfx.dsl.Pipeline:
+    """The pipeline that trains, judges and pushes the purchase model.
 
     Args:
-      settings: what the run is asked to do.
+      spec: how the model is trained, judged and pushed.
+      data: the rows it learns from.
+      environment: where the pipeline runs.
     """
-    contract = settings.contract.model_dump_json()
-    code = code_fingerprint(
-        "data/contract.py", "data/contract_columns.py", "analysis", "modules", "pipeline/components"
+    checked = checked_data(data)
+    transform = _transform(spec, data, checked)
+    tuner, trainer = _training(spec, data, checked, transform)
+    baseline, evaluator = _evaluation(spec, data, checked, trainer)
+    contract, model = data.contract.model_dump_json(), trainer.outputs["model"]
+    scorer = Scorer(
+        examples=checked.examples,
+        model=model,
+        label=data.contract.required_label.name,
+        code=code_fingerprint("pipeline.components.scorer"),
     )
-    shared = {"contract": contract, "with_after_call": settings.with_duration, "code": code}
-    fitting = {**shared, "seed": settings.seed}
-
-    example_gen = ContractExampleGen(
-        data=str(settings.data), contract=contract, split=settings.split, quarantine=settings.quarantine
+    probe = ServingProbe(
+        examples=checked.examples,
+        model=model,
+        scores=scorer.outputs["scores"],
+        contract=contract,
+        code=code_fingerprint("pipeline.components.serving_probe"),
     )
-    examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = ContractSchema(contract=contract, code=code)
-    schema = schema_gen.outputs["schema"]
-    example_validator = tfx.components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
-    anomaly_check = AnomalyCheck(anomalies=example_validator.outputs["anomalies"])
+    benchmark = Benchmark(
+        examples=checked.examples,
+        model=model,
+        model_run=trainer.outputs["model_run"],
+        scores=scorer.outputs["scores"],
+        contract=contract,
+        seed=spec.seed,
+        code=code_fingerprint("pipeline.components.benchmark"),
+    )
+    importance = Importance(
+        examples=checked.examples,
+        model=model,
+        contract=contract,
+        seed=spec.seed,
+        code=code_fingerprint("pipeline.components.feature_importance"),
+    )
+    pusher = AtomicPusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=probe.outputs["blessing"],
+        base_directory=environment.serving,
+        keep=spec.keep,
+        replace_inputs=int(spec.replace_inputs),
+        run_id=RUN_ID,
+    )
+    optional = [benchmark] * spec.benchmark
+    judges = [baseline, evaluator, scorer, probe, *optional, importance]
+    push = [pusher] * spec.push
+    return environment.pipeline([*checked.components, transform, tuner, trainer, *judges, *push])
 
+
+def _config(spec: PurchaseSettings, data: TrainingData, module: str, **more: Any) -> dict[str, Any]:
+    """The configuration of a stage that runs one of our modules."""
+    return TrainingConfig(data.contract, spec.with_after_call, code_fingerprint(module), **more).to_config()
+
+
+def _transform(spec: PurchaseSettings, data: TrainingData, checked: CheckedData) -> BaseNode:
     transform = tfx.components.Transform(
-        examples=examples,
-        schema=schema,
+        examples=checked.examples,
+        schema=checked.schema,
         preprocessing_fn="modules.purchase.transform.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
         # Raw rows are a tenth of transformed ones, and the graph is cheap to apply, so nothing is written twice.
         materialize=False,
         disable_statistics=True,
         disable_analyzer_cache=True,
-        custom_config=shared,
+        custom_config=_config(spec, data, "modules.purchase.transform"),
     )
-    transform.add_upstream_node(anomaly_check)
-    transform_graph = transform.outputs["transform_graph"]
+    transform.add_upstream_node(checked.check)
+    return transform
 
-    if settings.trials:
+
+def _training(
+    spec: PurchaseSettings, data: TrainingData, checked: CheckedData, transform: BaseNode
+) -> tuple[BaseNode, BaseNode]:
+    """The search for hyperparameters, or those of an earlier run, and the Trainer."""
+    inputs: dict[str, types.BaseChannel] = {
+        "examples": checked.examples,
+        "transform_graph": transform.outputs["transform_graph"],
+    }
+    if spec.trials:
         tuner = tfx.components.Tuner(
-            examples=examples,
-            transform_graph=transform_graph,
+            **inputs,
             tuner_fn="modules.purchase.tuner.tuner_fn",
-            custom_config={**fitting, "trials": settings.trials},
+            custom_config=_config(spec, data, "modules.purchase.tuner", seed=spec.seed, trials=spec.trials),
         )
     else:
         tuner = tfx.dsl.Resolver(
-            strategy_class=LatestIfAnyStrategy,
-            best_hyperparameters=tfx.dsl.Channel(type=standard_artifacts.HyperParameters),
+            strategy_class=LatestOrNone, best_hyperparameters=tfx.dsl.Channel(type=HyperParameters)
         ).with_id(EARLIER_HYPERPARAMETERS)
     trainer = tfx.components.Trainer(
-        examples=examples,
-        transform_graph=transform_graph,
+        **inputs,
         hyperparameters=tuner.outputs["best_hyperparameters"],
         run_fn="modules.purchase.trainer.run_fn",
-        custom_config={**fitting, "synthetic": settings.synthetic, "members": settings.members},
+        custom_config=_config(
+            spec,
+            data,
+            "modules.purchase.trainer",
+            seed=spec.seed,
+            synthetic=data.synthetic,
+            members=spec.members,
+        ),
     )
-    model = trainer.outputs["model"]
+    return tuner, trainer
 
+
+def _evaluation(
+    spec: PurchaseSettings, data: TrainingData, checked: CheckedData, trainer: BaseNode
+) -> tuple[BaseNode, BaseNode]:
+    """The baseline, which is the newest model with both blessings, and the Evaluator."""
     baseline = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=standard_artifacts.ModelBlessing),
+        strategy_class=LatestBlessedTwice,
+        model=tfx.dsl.Channel(type=Model),
+        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
+        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
     ).with_id(BASELINE)
     evaluator = tfx.components.Evaluator(
-        examples=examples,
-        model=model,
+        examples=checked.examples,
+        model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
-        schema=schema,
+        schema=checked.schema,
         example_splits=["test"],
-        eval_config=eval_config(settings.contract, settings.gate),
+        eval_config=eval_config(data.contract, spec.gate, code_fingerprint("modules.purchase.evaluation")),
         module_path="modules.purchase.evaluation",
     )
-    scorer = Scorer(examples=examples, model=model, label=settings.contract.required_label.name, code=code)
-    probe = ServingProbe(examples=examples, model=model, scores=scorer.outputs["scores"], contract=contract, code=code)
-    benchmark = Benchmark(
-        examples=examples,
-        model=model,
-        model_run=trainer.outputs["model_run"],
-        scores=scorer.outputs["scores"],
-        contract=contract,
-        seed=settings.seed,
-        code=code,
-    )
-    importance = Importance(examples=examples, model=model, contract=contract, seed=settings.seed, code=code)
-    pusher = AtomicPusher(
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=probe.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(settings.serving))
-        ),
-        # The run's id keeps the Pusher out of the cache: whether the folder still holds the model is not metadata.
-        custom_config={"keep": settings.keep, "run": settings.run_id},
-    )
-    return tfx.dsl.Pipeline(
-        pipeline_name=settings.pipeline_name,
-        pipeline_root=str(settings.artifacts / "tfx" / settings.pipeline_name),
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            anomaly_check,
-            transform,
-            tuner,
-            trainer,
-            baseline,
-            evaluator,
-            scorer,
-            probe,
-            *([benchmark] if settings.benchmark else []),
-            importance,
-            pusher,
-        ],
-        enable_cache=settings.cache,
-        # TFX's helper for this creates the folder as well.
-        metadata_connection_config=mlmd.ConnectionConfig(
-            sqlite=mlmd.SqliteMetadataSourceConfig(
-                filename_uri=str(settings.metadata),
-                connection_mode=mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
-            )
-        ),
-    )
+    return baseline, evaluator

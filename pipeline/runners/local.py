@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ml_metadata.proto.metadata_store_pb2 import Execution
+from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig, Execution, SqliteMetadataSourceConfig
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
 from tfx.orchestration.local import runner_utils
@@ -16,11 +16,30 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable.launcher import Launcher
 from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtime_parameter
 
+from pipeline.environment import RUN_ID, Environment
+from pipeline.settings import Settings
 from runs.summary import Stage
 
 
 class StageError(Exception):
     """A component could not be started, because its inputs were not found."""
+
+
+def local_environment(settings: Settings) -> Environment:
+    """This machine: local folders, and a SQLite file for the metadata."""
+    return Environment(
+        pipeline_name=settings.pipeline_name,
+        root=str(settings.artifacts / "tfx" / settings.pipeline_name),
+        serving=str(settings.serving),
+        # TFX's helper for this creates the folder as well.
+        metadata=ConnectionConfig(
+            sqlite=SqliteMetadataSourceConfig(
+                filename_uri=str(settings.metadata),
+                connection_mode=SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+            )
+        ),
+        cache=settings.cache,
+    )
 
 
 def run_locally(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:
@@ -65,7 +84,7 @@ def _interruptions() -> Iterator[Callable[[], bool]]:
 
 def _launch(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:
     ir = Compiler().compile(pipeline)
-    substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    substitute_runtime_parameter(ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id, RUN_ID.name: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = deployment.metadata_connection_config
     store = Metadata(getattr(connection, connection.WhichOneof("connection_config")))

@@ -1,4 +1,4 @@
-"""Answers requests: routing, the REST verbs, health, the metrics page. What it does not know is libevent's 404 page."""
+"""Answers requests: routes, the REST verbs, health, the metrics page. Other paths get libevent's 404 page."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
-from serving.batching import MAX_ROWS, Batcher, Waiting
+from serving.batching import MAX_ROWS, Answer, Batcher, Rows, Waiting
 from serving.errors import HTTP_STATUS, Code, ServingError, from_tensorflow, invalid_argument
 from serving.manager import Manager
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.recent import PAGE_PATH as PROFILE_PATH
-from serving.rest import example_request, example_results, json_writer, predict_request
-from serving.rest.http_protocol import HTML, JSON, Request, Respond, html_error
+from serving.rest import example_request, example_results, json_writer, predict_request, row_reader
+from serving.rest.http_protocol import HTML, JSON, RETRY_AFTER, Request, Respond, html_error
 from serving.servable import DEFAULT_SIGNATURE, Servable, Signature, check_names
 
 log = logging.getLogger("serving.rest.app")
@@ -124,6 +125,8 @@ class Application:
         self._cors = _CORS if cors else b""
         self._batching = batching
         self._draining = draining
+        self._batchers: dict[Signature, Batcher] = {}
+        """Of the signatures that have requests waiting or running."""
 
     def handle(self, request: Request, respond: Respond) -> None:
         target = request.target
@@ -153,16 +156,16 @@ class Application:
 
     def _profiles(self) -> dict[str, Any]:
         """By model, what its newest version has scored lately beside what it learned from."""
-        found = {}
-        for name in self._manager.configured:
+        profiles = {}
+        for name in self._manager.names:
             try:
                 servable = self._manager.acquire(name)
             except ServingError:
                 continue
             if servable.recent:
-                found[name] = {"version": str(servable.version), **servable.recent.page()}
+                profiles[name] = {"version": str(servable.version), **servable.recent.page()}
             servable.release()
-        return found
+        return profiles
 
     # --- /v1 --------------------------------------------------------------------------------------------------------
 
@@ -178,7 +181,7 @@ class Application:
         try:
             self._dispatch(call)
         except ServingError as error:
-            call.fail(error)
+            call.done(error)
 
     def _dispatch(self, call: _Call) -> None:
         route, request = call.route, call.request
@@ -194,14 +197,12 @@ class Application:
         elif not route.model:
             raise invalid_argument("Missing model name in request.")
         elif route.verb == "metadata":
-            servable = self._acquire(route)
-            servable.release()
-            call.finish(Code.OK, servable.metadata)
+            call.done(call.servable.metadata)
         else:
             call.finish(Code.OK, self._status(route))
 
     def record(self, route: Route, code: Code, started: float) -> None:
-        model = self._metrics.model_label(route.model, self._manager.configured)
+        model = self._metrics.model_label(route.model, self._manager.names)
         self._metrics.request_count.add(model, code.name)
         if code is Code.OK:
             self._metrics.request_latency.observe((time.perf_counter() - started) * 1e6, model, route.api, "REST")
@@ -210,7 +211,7 @@ class Application:
     def cors_headers(self) -> bytes:
         return self._cors
 
-    def _acquire(self, route: Route) -> Servable:
+    def acquire(self, route: Route) -> Servable:
         return self._manager.acquire(route.model, route.version, route.label)
 
     def _status(self, route: Route) -> bytes:
@@ -270,7 +271,7 @@ class Application:
         """Puts a row request into the queue of its signature, if that is possible and surely right."""
         if self._batching is False:
             return False
-        document = predict_request.loads(call.request.body)
+        document = row_reader.loads(call.request.body)
         if document is None:
             return False
         name, instances = document.get("signature_name", ""), document.get("instances")
@@ -278,71 +279,71 @@ class Application:
             return False
         if "inputs" in document:
             return False
-        servable = self._acquire(call.route)
+        servable = call.servable
         signature = servable.signature(name)
-        rows = None
-        if signature and signature.row_wise and (self._batching or servable.has_golden_request):
-            rows = signature.reader.rows(instances)
-        if rows is None:
-            servable.release()
+        if signature is None or not signature.row_wise or not (self._batching or servable.golden_request):
             return False
-        batcher = servable.batchers.get(signature.name)
+        rows = row_reader.reader_of(signature).rows(instances)
+        if rows is None:
+            return False
+        batcher = self._batchers.get(signature)
         if batcher is None:
-            batcher = servable.batchers[signature.name] = self._batcher(servable, signature)
-        call.hold(servable)
+            batcher = self._batchers[signature] = self._batcher(servable, signature)
         self._metrics.batch_input_rows.observe(len(rows))
         batcher.add(Waiting(rows, call.done))
         return True
 
     def _batcher(self, servable: Servable, signature: Signature) -> Batcher:
-        def run(arrays: list[np.ndarray], requests: int) -> dict[str, np.ndarray]:
-            self._metrics.batch_runs.add()
-            self._metrics.batch_rows.observe(len(arrays[0]))
-            return self._run(servable, signature, arrays, "Predict", requests)
+        reader = row_reader.reader_of(signature)
 
-        return Batcher(signature, run, self._submit, self._loop.call_soon)
+        def answer(requests: list[Rows]) -> list[bytes]:
+            sizes = list(map(len, requests))
+            self._metrics.batch_runs.add()
+            self._metrics.batch_rows.observe(sum(sizes))
+            arrays = reader.tensors(list(chain.from_iterable(requests)))
+            outputs = self._run(servable, signature, arrays, "Predict", len(requests))
+            return json_writer.split_rows(outputs, sizes) if len(sizes) > 1 else [json_writer.predict_rows(outputs)]
+
+        return Batcher(answer, self._submit, self._loop.call_soon, idle=lambda: self._batchers.pop(signature))
 
     def _predict(self, call: _Call) -> bytes:
         """Answers one request with a run of its own; on a worker thread."""
         body = call.request.body
-        document = predict_request.loads(body)
-        name = document.get("signature_name", "") if document else None
+        document = row_reader.loads(body)
         request = None
-        if type(name) is str:
-            signature = self._predict_signature(call, name)
-            request = predict_request.read_quickly(document, signature.reader)
+        if document is not None and type(name := document.get("signature_name", "")) is str:
+            signature = _signature(call.servable, name)
+            request = row_reader.read(document, row_reader.reader_of(signature))
         if request is None:
-            name, request = predict_request.read(body, lambda name: self._predict_signature(call, name).inputs)
-            signature = self._predict_signature(call, name)
+            name, request = predict_request.read(body, lambda name: _signature(call.servable, name).inputs)
+            signature = _signature(call.servable, name)
         check_names(signature, request.inputs)
         arrays = [request.inputs[key] for key in signature.inputs]
         outputs = self._run(call.servable, signature, arrays, "Predict", golden=call.golden)
         return (json_writer.predict_rows if request.row_format else json_writer.predict_columns)(outputs)
-
-    def _predict_signature(self, call: _Call, name: str) -> Signature:
-        if call.servable is None:
-            call.hold(self._acquire(call.route))
-        signature = call.servable.signature(name)
-        if signature is None:
-            raise invalid_argument(f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def')
-        return signature
 
     # --- classify, regress ------------------------------------------------------------------------------------------
 
     def _classify_or_regress(self, call: _Call) -> bytes:
         verb = call.route.verb
         name, examples = example_request.read(call.request.body)
-        call.hold(self._acquire(call.route))
-        signature = example_results.signature(call.servable, name, verb)
+        signature = example_results.find_signature(call.servable, name, verb)
         outputs = self._run(call.servable, signature, [examples], verb.capitalize())
         answer = example_results.regressions if verb == "regress" else example_results.classifications
         return answer(outputs, len(examples))
 
 
+def _signature(servable: Servable, name: str) -> Signature:
+    signature = servable.signature(name)
+    if signature is None:
+        raise invalid_argument(f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def')
+    return signature
+
+
 class _Call:
     """One request under /v1 on its way to an answer."""
 
-    __slots__ = ("_app", "_respond", "_started", "request", "route", "servable")
+    __slots__ = ("_app", "_respond", "_servable", "_started", "request", "route")
 
     def __init__(self, app: Application, route: Route, request: Request, respond: Respond):
         self._app = app
@@ -350,20 +351,27 @@ class _Call:
         self._started = time.perf_counter()
         self.route = route
         self.request = request
-        self.servable: Servable | None = None
+        self._servable: Servable | None = None
 
     @property
     def golden(self) -> bool:
         """Whether this is the exporter's check, whose row is no customer."""
         return b"x-golden-request" in self.request.headers
 
-    def hold(self, servable: Servable) -> None:
-        """Keeps a version loaded until the answer is out."""
-        self.servable = servable
+    @property
+    def servable(self) -> Servable:
+        """The version for this request, which stays loaded until the answer is out.
 
-    def done(self, answer: bytes | ServingError) -> None:
-        if self.servable is not None:
-            self.servable.release()
+        Raises:
+          ServingError: see `Manager.acquire`.
+        """
+        if self._servable is None:
+            self._servable = self._app.acquire(self.route)
+        return self._servable
+
+    def done(self, answer: Answer) -> None:
+        if self._servable is not None:
+            self._servable.release()
         if isinstance(answer, ServingError):
             self.fail(answer)
         else:
@@ -378,7 +386,7 @@ class _Call:
         self._app.record(self.route, code, self._started)
         headers = self._app.cors_headers
         if code is Code.UNAVAILABLE:
-            headers += b"Retry-After: 1\r\n"
+            headers += RETRY_AFTER
         self._respond(HTTP_STATUS[code], body, JSON, headers, close)
 
     def preflight(self) -> None:

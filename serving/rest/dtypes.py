@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 FLOAT, DOUBLE, INT32, UINT8, INT16, INT8, STRING, INT64, BOOL, UINT32, UINT64 = 1, 2, 3, 4, 5, 6, 7, 9, 10, 22, 23
 
-NUMPY = {
+NUMPY: dict[int, np.dtype[Any]] = {
     FLOAT: np.dtype(np.float32),
     DOUBLE: np.dtype(np.float64),
     INT32: np.dtype(np.int32),

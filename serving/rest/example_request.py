@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 
-from serving.errors import ServingError, invalid_argument
+from serving.errors import invalid_argument
 from serving.rest.json_reader import ABSENT, Members
-from serving.rest.json_writer import echo
-from serving.rest.predict_request import decode_base64, is_base64, parse_object, signature_name, type_name
+from serving.rest.json_values import (
+    decode_base64,
+    format_error,
+    is_array,
+    is_base64,
+    parse_object,
+    signature_name,
+    type_name,
+)
 
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
@@ -30,18 +37,14 @@ def read(body: bytes) -> tuple[str, np.ndarray]:
     prefix = b"" if context is ABSENT else _example(context)
     examples = document.find("examples")
     if examples is ABSENT:
-        raise _format_error(document, "When method is classify, key 'examples' is expected and was not found")
-    if not isinstance(examples, list) or isinstance(examples, Members):
-        raise _format_error(document, "Expecting 'examples' value to be an list/array")
+        raise format_error(document, "When method is classify, key 'examples' is expected and was not found")
+    if not is_array(examples):
+        raise format_error(document, "Expecting 'examples' value to be an list/array")
     if not examples:
-        raise _format_error(document, "'examples' value is an empty array")
+        raise format_error(document, "'examples' value is an empty array")
     serialized = np.empty(len(examples), dtype=object)
     serialized[:] = [prefix + _example(example) for example in examples]
     return name, serialized
-
-
-def _format_error(document: Members, text: str) -> ServingError:
-    return invalid_argument(f"JSON Value: {echo(document)} {text}")
 
 
 def _example(value: Any) -> bytes:
@@ -51,8 +54,7 @@ def _example(value: Any) -> bytes:
     for key, content in value:
         name = key.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         feature = feature_pb2.Feature()
-        is_list = isinstance(content, list) and not isinstance(content, Members)
-        for element in content if is_list else [content]:
+        for element in content if is_array(content) else [content]:
             _add(element, name, feature)
         example.features.feature[name].CopyFrom(feature)
     return example.SerializeToString()

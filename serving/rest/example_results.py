@@ -18,8 +18,8 @@ _TYPE_NAMES = {
 }
 
 
-def signature(servable: Servable, name: str, method: str) -> Signature:
-    """The signature if it can serve the method.
+def find_signature(servable: Servable, name: str, method: str) -> Signature:
+    """The signature of this name, if it can serve the method.
 
     Args:
       method: "classify" or "regress".
@@ -27,31 +27,31 @@ def signature(servable: Servable, name: str, method: str) -> Signature:
     Raises:
       ServingError: INVALID_ARGUMENT.
     """
-    found = servable.signature(name)
-    if found is None:
+    signature = servable.signature(name)
+    if signature is None:
         raise invalid_argument(f"No signature was found with the name: {name or DEFAULT_SIGNATURE}")
     kind = {"classify": "classification", "regress": "regression"}[method]
-    if len(found.inputs) != 1:
+    if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
-    outputs = len(found.outputs)
+    outputs = len(signature.outputs)
     if method == "regress" and outputs != 1:
         raise invalid_argument("Expected one output Tensor.")
     if method == "classify" and outputs not in (1, 2):
         raise invalid_argument(f"Expected one or two output Tensors, found {outputs}")
-    if "inputs" not in found.inputs:
-        raise invalid_argument(f"No {kind} inputs found in SignatureDef: {_show(found)}")
-    if method == "regress" and "outputs" not in found.outputs:
-        raise invalid_argument(f"No regression outputs found in SignatureDef: {_show(found)}")
-    if method == "classify" and not {"classes", "scores"} & found.outputs.keys():
+    if "inputs" not in signature.inputs:
+        raise invalid_argument(f"No {kind} inputs found in SignatureDef: {_show(signature)}")
+    if method == "regress" and "outputs" not in signature.outputs:
+        raise invalid_argument(f"No regression outputs found in SignatureDef: {_show(signature)}")
+    if method == "classify" and not {"classes", "scores"} & signature.outputs.keys():
         raise invalid_argument(
             'Expected classification signature outputs to contain at least one of "classes" or "scores". '
-            f"Signature was: {_show(found)}"
+            f"Signature was: {_show(signature)}"
         )
-    return found
+    return signature
 
 
-def _show(found: Signature) -> str:
-    return text_format.MessageToString(found.definition)
+def _show(signature: Signature) -> str:
+    return text_format.MessageToString(signature.definition)
 
 
 def regressions(outputs: dict[str, np.ndarray], examples: int) -> bytes:
@@ -89,6 +89,7 @@ def classifications(outputs: dict[str, np.ndarray], examples: int) -> bytes:
         if values.shape[0] != examples:
             raise invalid_argument(f"Expected {name} output batch size of {examples}. Got: {values.shape[0]}")
     if classes is None:
+        assert scores is not None, "`find_signature` asks for one of the two"
         labels = [[""] * scores.shape[1]] * examples
     else:
         labels = [[label.decode("utf-8", "surrogateescape") for label in row] for row in classes.tolist()]

@@ -75,7 +75,7 @@ def parse(body: bytes) -> Any:
         mark += body[mark : mark + 1] == bytes([byte])
     # rapidjson takes a NUL byte for the end of the text.
     text = body[mark:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
-    start = _WHITESPACE.match(text).end()
+    start = len(_matched(_WHITESPACE, text, 0))
     if text[start : start + 1] in ("{", "[") and not MAY_MISREAD.search(body):
         try:
             return _scan(text, start)[0]
@@ -84,7 +84,13 @@ def parse(body: bytes) -> Any:
     return _Parser(text, mark).parse()
 
 
-_scan = json.JSONDecoder(object_pairs_hook=Members).scan_once
+_scan = json.JSONDecoder(object_pairs_hook=Members).scan_once  # type: ignore[attr-defined]  # typeshed lacks it
+
+
+def _matched(pattern: re.Pattern[str], text: str, at: int) -> str:
+    """What a pattern that fits nothing as well matches from a position on."""
+    match = pattern.match(text, at)
+    return match.group() if match else ""
 
 
 class _Parser:
@@ -108,7 +114,7 @@ class _Parser:
         container: Any = None
         key = ""
         while True:
-            self.at = _WHITESPACE.match(text, self.at).end()
+            self.at += len(_matched(_WHITESPACE, text, self.at))
             char = text[self.at] if self.at < end else ""
             if state in _TAKES_VALUE and char not in "]},:":
                 if char in "[{":
@@ -207,9 +213,8 @@ class _Parser:
 
     def string(self) -> str:
         text = self.text
-        plain = _PLAIN.match(text, self.at + 1)
-        at = plain.end()
-        parts = [plain.group()]
+        parts = [_matched(_PLAIN, text, self.at + 1)]
+        at = self.at + 1 + len(parts[0])
         while True:
             char = text[at : at + 1]
             if char == '"':
@@ -228,9 +233,8 @@ class _Parser:
                 parts.append(decoded)
             else:
                 raise self.error(_INVALID_ESCAPE, at)
-            plain = _PLAIN.match(text, at)
-            parts.append(plain.group())
-            at = plain.end()
+            parts.append(_matched(_PLAIN, text, at))
+            at += len(parts[-1])
 
     def unicode(self, start: int) -> tuple[str, int]:
         """The character of a `\\u` escape and where the text goes on."""

@@ -61,11 +61,32 @@ def predict_rows(outputs: Mapping[str, np.ndarray]) -> bytes:
       ServingError: INVALID_ARGUMENT where an output has no batch dimension or another batch size than the first, or
         has an element type that the REST API does not know.
     """
-    return predictions(list(outputs), row_texts(outputs))
+    return _predictions(list(outputs), _row_texts(outputs))
 
 
-def row_texts(outputs: Mapping[str, np.ndarray]) -> list[list[str]]:
-    """The first half of `predict_rows`: for each output the JSON text of each row."""
+def split_rows(outputs: Mapping[str, np.ndarray], sizes: Sequence[int]) -> list[bytes]:
+    """The answers to row requests that shared a run.
+
+    Args:
+      outputs: by name, each [batch, ...].
+      sizes: rows of each request; their sum is the batch.
+
+    Raises:
+      ServingError: as `predict_rows`, and where the batch has another size.
+    """
+    texts = _row_texts(outputs)
+    if len(texts[0]) != sum(sizes):
+        raise invalid_argument(f"{sum(sizes)} rows went in and {len(texts[0])} came out")
+    answers = []
+    start = 0
+    for size in sizes:
+        answers.append(_predictions(list(outputs), [column[start : start + size] for column in texts]))
+        start += size
+    return answers
+
+
+def _row_texts(outputs: Mapping[str, np.ndarray]) -> list[list[str]]:
+    """For each output the JSON text of each row."""
     batch = -1
     for name, values in outputs.items():
         if values.ndim == 0:
@@ -79,8 +100,7 @@ def row_texts(outputs: Mapping[str, np.ndarray]) -> list[list[str]]:
     return [_row_values(name, values, depth) for name, values in outputs.items()]
 
 
-def predictions(names: Sequence[str], texts: Sequence[Sequence[str]]) -> bytes:
-    """The second half of `predict_rows`: the answer for some of the rows."""
+def _predictions(names: Sequence[str], texts: Sequence[Sequence[str]]) -> bytes:
     batch = len(texts[0])
     if batch == 0:
         return b'{\n    "predictions": []\n}'
@@ -317,7 +337,7 @@ def _echo_double(value: float) -> str:
     text = "".join(map(str, digits)).rstrip("0")
     if not text:
         return "-0.0" if sign else "0.0"
-    exponent += len(digits) - len(text)
+    exponent = int(exponent) + len(digits) - len(text)
     point = len(text) + exponent
     if exponent >= 0 and point <= 21:
         text = text + "0" * exponent + ".0"

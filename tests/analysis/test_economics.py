@@ -30,7 +30,7 @@ def test_deciles_of_ten_customers_are_the_customers():
     table = curves.deciles(*TEN)
     assert [decile.number for decile in table] == list(range(1, 11))
     assert [decile.rows for decile in table] == [1] * 10
-    assert [round(decile.buyers, 9) for decile in table] == TEN[0].tolist()
+    assert [round(decile.positives, 9) for decile in table] == TEN[0].tolist()
     assert [decile.gain for decile in table] == pytest.approx([1 / 3, 2 / 3, 2 / 3] + [1] * 7)
     assert [decile.lift for decile in table[:2]] == pytest.approx([10 / 3, 10 / 3])
 
@@ -41,7 +41,7 @@ def test_deciles_account_for_every_customer_and_buyer(rows):
     labels, _ = rows
     table = curves.deciles(*rows)
     assert sum(decile.rows for decile in table) == pytest.approx(len(labels))
-    assert sum(decile.buyers for decile in table) == pytest.approx(labels.sum())
+    assert sum(decile.positives for decile in table) == pytest.approx(labels.sum())
     gain = [decile.gain for decile in table]
     assert all(decile.lift <= decile.most_lift + 1e-9 for decile in table)
     assert all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(gain))

@@ -13,6 +13,8 @@ from analysis import profile
 from analysis.profile import CategoryBins, NumberBins, Profile, RollingCounts
 from data import contract as contracts
 from data import sample
+from data.errors import NotReadyError
+from data.model_folder import ModelFolder
 
 CONTRACT = contracts.load("bank-full")
 FEATURES = CONTRACT.features()
@@ -88,6 +90,35 @@ def test_every_number_has_one_bin_alone_or_in_a_batch(training, values, missing)
     assert index.tolist() == [bins.place(value) for value in values.tolist()]
     assert ((index >= 0) & (index < bins.size)).all()
     assert bins.shares(np.bincount(bins.index(training), minlength=bins.size))["out_of_range"] == 0
+
+
+@given(
+    arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(width=32, allow_infinity=False)),
+    st.none() | st.integers(-2, 2).map(float),
+)
+def test_drawn_numbers_fall_into_bins_that_have_rows(training, missing):
+    bins = NumberBins.fit(training, missing)
+    counts = np.bincount(bins.index(training), minlength=bins.size)
+    drawn = bins.draw(counts, 100, np.random.default_rng(0))
+    assert drawn.dtype == np.float32
+    assert counts[bins.index(drawn)].all()
+
+
+def test_drawn_rows_are_distributed_as_the_training_split(bank):
+    drawn = bank.draw(20_000, np.random.default_rng(0))
+    counts = bank.counts()
+    counts.add(drawn)
+    for name in FEATURES:
+        expected = bank.reference.feature(name) / bank.reference.rows
+        assert counts.feature(name) / counts.rows == pytest.approx(expected, abs=0.015), name
+    assert (drawn["age"] % 1 == 0).all()
+    assert drawn["age"].min() == 18
+    assert set(drawn["pdays"][drawn["pdays"] < 0]) == {-1}
+
+
+def test_version_without_a_profile_is_not_ready(tmp_path):
+    with pytest.raises(NotReadyError, match="no reference profile; push the model again"):
+        Profile.of_version(ModelFolder(tmp_path / "1"))
 
 
 def test_profile_survives_json_and_is_small(bank):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,6 +11,9 @@ import pytest
 import yaml
 
 from data import contract as contracts
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
+from runs.summary import RunSummary, read
 from tests.conftest import ROOT
 
 
@@ -39,8 +41,14 @@ def start(artifacts: Path, *arguments: str | Path) -> subprocess.Popen:
     )
 
 
-def summary(artifacts: Path) -> dict:
-    return json.loads((artifacts / "runs" / "latest" / "summary.json").read_text())
+def latest(artifacts: Path, model: str = PURCHASE_MODEL.name) -> Path:
+    """The folder of a model's newest run."""
+    return (runs_folder(artifacts, model) / "latest").resolve()
+
+
+def summary(artifacts: Path, model: str = PURCHASE_MODEL.name) -> RunSummary:
+    """What the newest run of a model came to."""
+    return read(latest(artifacts, model))
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +66,7 @@ def contract_file(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory, sample_csv, contract_file):
-    """A first run and its artifacts folder."""
+    """A first run: its artifacts folder, the finished process and its summary. Nobody may write to the folder."""
     artifacts = tmp_path_factory.mktemp("artifacts")
     result = run(artifacts, "--data", sample_csv, "--contract", contract_file, "--trials", "2")
     assert result.returncode == 0, result.stdout

@@ -1,8 +1,4 @@
-"""The monitoring with the real server, exporter and Prometheus: every expression answers, every alarm rings and clears.
-
-The tests build on each other's traffic and stand in the order of a bad day: customers change, a push fails, the
-server dies.
-"""
+"""The monitoring with the real server, exporter and Prometheus: every query has an answer, alerts fire and clear."""
 
 import json
 import os
@@ -10,37 +6,47 @@ import re
 import shutil
 import time
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from monitoring import dashboards, query
+from data.model_spec import PURCHASE_MODEL
+from monitoring import query
+from monitoring.dashboards import DASHBOARDS
+from monitoring.dashboards.builder import document
 from monitoring.load import Load
-from monitoring.stack import Ports, Stack
-from tests.monitoring import stand_in
-from tests.monitoring.conftest import read_bank_full
-from tests.serving.harness import free_port
+from monitoring.stack import CONFIG, Ports, Stack
+from tests.support import stand_in
+from tests.support.customers import bank_full
+from tests.support.server import free_port
 
 pytestmark = pytest.mark.e2e
 
 PATIENCE_SECONDS = 60
 ROWS_PER_REQUEST = 500
+PREDICT = f"/v1/models/{PURCHASE_MODEL.name}:predict"
 RULES = [
     rule
     for name in ("recording.yml", "alerts.yml")
-    for group in yaml.safe_load((Path(dashboards.__file__).parent / "prometheus" / "rules" / name).read_text())[
-        "groups"
-    ]
+    for group in yaml.safe_load((CONFIG / "rules" / name).read_text())["groups"]
     for rule in group["rules"]
 ]
+DOCUMENTS = [document(dashboard) for dashboard in DASHBOARDS]
 PANELS = [
     pytest.param(panel, id=f"{dashboard['uid']}-{panel['title']}")
-    for dashboard in dashboards.build().values()
+    for dashboard in DOCUMENTS
     for panel in dashboard["panels"]
     if panel["type"] != "row"
 ]
+VARIABLES = [
+    pytest.param(variable["definition"], id=f"{dashboard['uid']}-{variable['name']}")
+    for dashboard in DOCUMENTS
+    for variable in dashboard["templating"]["list"]
+    if variable["type"] == "query"
+]
+(DEPLOYS,) = {annotation["expr"] for dashboard in DOCUMENTS for annotation in dashboard["annotations"]["list"]}
+"""The query of the dashboards' marks of deploys."""
 
 
 class QuickStack(Stack):
@@ -48,13 +54,13 @@ class QuickStack(Stack):
 
     def configure(self):
         super().configure()
-        alerts = self.folder / "rules" / "alerts.yml"
-        alerts.write_text(re.sub(r"for: \w+", "for: 2s", alerts.read_text()))
+        rules = self.folder / "rules" / "alerts.yml"
+        rules.write_text(re.sub(r"for: \w+", "for: 2s", rules.read_text()))
 
 
 @pytest.fixture(scope="module")
 def real_columns(real_data):
-    return read_bank_full(real_data)
+    return bank_full(real_data)
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +72,28 @@ def fifths(real_columns):
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory, real_columns, fifths):
+def running(tmp_path_factory, real_columns, fifths):
     if shutil.which("prometheus") is None:
         assert "CI" not in os.environ, "prometheus is needed in CI; it is Debian's package of that name"
         pytest.skip("prometheus is not installed")
     folder = tmp_path_factory.mktemp("monitoring")
-    training = {name: column[fifths[0]] for name, column in real_columns.items()}
-    stand_in.push(folder / "models", 1, training)
-    stand_in.write_summary(folder / "runs", 1)
+    stand_in.push(folder / "artifacts", 1, {name: column[fifths[0]] for name, column in real_columns.items()})
     ports = Ports(free_port(), free_port(), free_port())
-    with QuickStack(folder / "models", folder / "runs", folder / "stack", ports, interval=1) as stack:
-        customers = stand_in.instances(real_columns, fifths[1])
-        with Load(stack.server_url, "purchase-model", customers, 50) as load:
-            wait_until(lambda: load.answered > 300)
-        status, _ = ask(stack, "/v1/models/purchase-model:predict", {"instances": [{}]})
-        assert status == 400
-        wait_until(lambda: found(stack, "instance_model:client_error_ratio:rate5m"))
+    with QuickStack(folder / "artifacts", folder / "stack", ports=ports, interval=1) as stack:
         yield stack
+
+
+@pytest.fixture
+def stack(running, real_columns, fifths):
+    """The stack with scored customers and a bad request, whichever tests ran before."""
+    drift = "model_drift_score_alarm"
+    if not found(running, drift):
+        with Load(running.server_url, running.model, stand_in.instances(real_columns, fifths[1]), 50) as load:
+            wait_until(lambda: load.answered > 300 and found(running, drift))
+        status, _ = ask(running, PREDICT, {"instances": [{}]})
+        assert status == 400
+        wait_until(lambda: found(running, "instance_model:client_error_ratio:rate5m"))
+    return running
 
 
 def ask(stack, path, body=None):
@@ -98,7 +109,7 @@ def ask(stack, path, body=None):
 def send(stack, columns, rows):
     for start in range(0, len(rows), ROWS_PER_REQUEST):
         instances = stand_in.instances(columns, rows[start : start + ROWS_PER_REQUEST])
-        status, _ = ask(stack, "/v1/models/purchase-model:predict", {"instances": instances})
+        status, _ = ask(stack, PREDICT, {"instances": instances})
         assert status == 200
 
 
@@ -123,7 +134,7 @@ def wait_for_scrapes(stack, count=3):
 
 
 def filled_in(expression):
-    """A panel's query as Grafana sends it with everything selected."""
+    """A query as Grafana sends it with everything selected."""
     expression = re.sub(r"\$(job|instance|model|source)\b", ".+", expression)
     return expression.replace("$__rate_interval", "10s")
 
@@ -132,6 +143,21 @@ def filled_in(expression):
 def test_panel_has_data(stack, panel):
     for target in panel["targets"]:
         assert found(stack, filled_in(target["expr"])), target["expr"]
+
+
+@pytest.mark.parametrize("definition", VARIABLES)
+def test_variable_has_values(stack, definition):
+    selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", definition).groups()
+    values = {series.labels[label] for series in found(stack, filled_in(selector))}
+    assert values
+    if label == "model_name":
+        assert values == {stack.model}
+
+
+def test_deploy_marks_can_be_queried(stack):
+    unchanged = filled_in(DEPLOYS).replace("> 0", ">= 0")
+    assert unchanged != filled_in(DEPLOYS)
+    assert found(stack, unchanged)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("record") or rule["alert"])
@@ -150,7 +176,7 @@ def test_prometheus_itself_finds_every_rule_healthy(stack):
 
 def test_every_metric_named_anywhere_is_scraped(stack):
     queries = [target["expr"] for panel in PANELS for target in panel.values[0]["targets"]]
-    queries += [rule["expr"] for rule in RULES]
+    queries += [rule["expr"] for rule in RULES] + [DEPLOYS]
     with urllib.request.urlopen(f"{stack.prometheus_url}/api/v1/label/__name__/values") as response:
         scraped = set(json.load(response)["data"])
     named = set().union(*map(metrics, queries))
@@ -165,17 +191,13 @@ def metrics(expression):
     return set(names) - {"or", "and", "unless", "offset", "15m", "e6"} - set(re.findall(r"offset (\w+)", bare))
 
 
-def test_healthy_service_rings_no_alarm(stack):
-    assert alerts(stack) | alerts(stack, "pending") <= {"PurchaseModelNoTraffic", "PurchaseModelHighLatency"}
-
-
 def test_exporter_and_server_agree_on_memory(stack):
     (told,) = found(stack, "process_resident_memory_bytes{job='model-server'}")
     (seen,) = found(stack, "model_server_process_resident_memory_bytes")
     assert seen.samples[0][1] == pytest.approx(told.samples[0][1], rel=0.05)
 
 
-def test_random_customers_ring_no_drift_alarm(stack, real_columns, fifths):
+def test_random_customers_raise_no_drift_alarm(stack, real_columns, fifths):
     send(stack, real_columns, fifths[1])
     wait_for_scrapes(stack, 5)
     wait_until(lambda: found(stack, "model_drift_rows >= 4500"))
@@ -183,49 +205,60 @@ def test_random_customers_ring_no_drift_alarm(stack, real_columns, fifths):
 
 
 def test_golden_request_is_not_counted_among_the_customers(stack):
+    wait_for_scrapes(stack)
     before = found(stack, "model_drift_rows")[0].samples[0][1]
     checks = found(stack, "sum(model_server_golden_request_checks_total)")[0].samples[0][1]
     wait_until(lambda: found(stack, f"sum(model_server_golden_request_checks_total) > {checks + 2}"))
     assert found(stack, "model_drift_rows")[0].samples[0][1] == before
 
 
-def test_the_last_fifth_in_time_rings_the_drift_alarm_until_old_customers_return(stack, real_columns, fifths):
-    send(stack, real_columns, fifths[2])
-    wait_until(lambda: "PurchaseModelFeatureDrift" in alerts(stack))
-    firing = {s.labels["feature"] for s in found(stack, 'ALERTS{alertname="PurchaseModelFeatureDrift"}')}
+def test_a_bad_day(stack, real_columns, fifths):
+    """One scenario: no alert fires, customers change, a push fails and is repeated, the server dies and returns."""
+    usual = {"ModelNoTraffic", "ModelHighLatency"}
+    assert alerts(stack) | alerts(stack, "pending") <= usual
+    _customers_change_and_return(stack, real_columns, fifths)
+    _push_fails_and_is_repeated(stack, real_columns, fifths)
+    _server_dies_and_returns(stack)
+    assert "Traceback" not in (stack.folder / "exporter.log").read_text()
+
+
+def _customers_change_and_return(stack, columns, fifths):
+    send(stack, columns, fifths[2])
+    wait_until(lambda: "ModelFeatureDrift" in alerts(stack))
+    firing = {s.labels["feature"] for s in found(stack, 'ALERTS{alertname="ModelFeatureDrift"}')}
     assert {"contact", "month", "pdays", "previous", "poutcome"} <= firing
     assert not {"education", "default", "balance"} & firing
-    send(stack, real_columns, fifths[1])
-    wait_until(lambda: "PurchaseModelFeatureDrift" not in alerts(stack))
+    send(stack, columns, fifths[1])
+    wait_until(lambda: "ModelFeatureDrift" not in alerts(stack))
 
 
-def test_corrupt_version_rings_and_the_old_one_still_answers(stack, real_columns, fifths):
+def _push_fails_and_is_repeated(stack, columns, fifths):
     broken = stack.models / "2"
     (stack.models / "partial-2").mkdir()
     (stack.models / "partial-2" / "saved_model.pb").write_bytes(b"not a model")
     (stack.models / "partial-2").rename(broken)
-    wait_until(lambda: {"PurchaseModelLoadFailed", "PurchaseModelPushNotServing"} <= alerts(stack))
-    status, answer = ask(
-        stack, "/v1/models/purchase-model:predict", {"instances": stand_in.instances(real_columns, fifths[1][:1])}
-    )
+    wait_until(lambda: {"ModelLoadFailed", "ModelPushNotServing"} <= alerts(stack))
+    named = {series.labels["model_name"] for series in found(stack, 'ALERTS{alertname="ModelLoadFailed"}')}
+    assert named == {stack.model}
+    status, answer = ask(stack, PREDICT, {"instances": stand_in.instances(columns, fifths[1][:1])})
     assert (status, len(answer["predictions"])) == (200, 1)
     wait_until(lambda: found(stack, 'model_server_version_state{version="2",error_code!="OK"}'))
     shutil.rmtree(broken)
-    stand_in.push(stack.models, 3, {name: column[fifths[0]] for name, column in real_columns.items()})
+    stand_in.push(stack.artifacts, 3, {name: column[fifths[0]] for name, column in columns.items()})
     wait_until(lambda: found(stack, "model_server_serving_version_number == 3"))
-    wait_until(lambda: "PurchaseModelPushNotServing" not in alerts(stack))
+    wait_until(lambda: found(stack, filled_in(DEPLOYS)))
+    wait_until(lambda: "ModelPushNotServing" not in alerts(stack))
     wait_until(lambda: found(stack, "model_server_golden_request_success == 1"))
 
 
-def test_dead_server_rings_and_clears_after_its_return(stack):
+def _server_dies_and_returns(stack):
     server = stack.processes.pop("server")
     server.kill()
     server.wait()
-    wait_until(lambda: "PurchaseModelServerDown" in alerts(stack, "pending") | alerts(stack))
-    wait_until(lambda: "PurchaseModelServerDown" in alerts(stack))
+    wait_until(lambda: "ModelServerDown" in alerts(stack, "pending") | alerts(stack))
+    wait_until(lambda: "ModelServerDown" in alerts(stack))
     wait_until(lambda: found(stack, "model_server_up == 0"))
     assert found(stack, 'up{job="model-exporter"} == 1')
     stack.start("server")
-    wait_until(lambda: not alerts(stack) & {"PurchaseModelServerDown", "PurchaseModelNoVersionAvailable"})
+    wait_until(lambda: not alerts(stack) & {"ModelServerDown", "ModelNoVersionAvailable"})
     wait_until(lambda: found(stack, "model_server_up == 1"))
-    assert "Traceback" not in (stack.folder / "exporter.log").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.serving.harness import ServerProcess
+from tests.support.server import ServerProcess
 
 METRICS = ROOT / "serving" / "container" / "monitoring.config"
 

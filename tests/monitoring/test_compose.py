@@ -1,11 +1,19 @@
 """The monitoring services of docker-compose.yml fit the files they mount and the names Prometheus scrapes."""
 
+import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from data import sample
+from data.model_folder import GoldenRequest
+from tests.support import stand_in
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -32,7 +40,7 @@ def test_what_is_mounted_is_in_the_repository():
 def test_provisioning_points_at_what_is_mounted():
     provisioning = ROOT / "monitoring" / "grafana" / "provisioning"
     mounts = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
-    (provider,) = yaml.safe_load((provisioning / "dashboards" / "purchase-model.yml").read_text())["providers"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "models.yml").read_text())["providers"]
     assert provider["options"]["path"] in mounts
     (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
     assert source["url"].removeprefix("http://").partition(":")[0] in SERVICES
@@ -59,14 +67,64 @@ def test_exporter_sees_the_servers_process():
     assert SERVICES["exporter"]["pid"] == "service:serving"
 
 
-def test_exporter_imports_only_what_its_image_installs():
+def imported_by(code, *arguments, without=()):
+    """Top-level packages that a program imports, where some cannot be imported."""
+    hide = f"import sys; sys.modules.update(dict.fromkeys({sorted(without)!r}))"
+    show = "print(*sorted({name.partition('.')[0] for name, module in sys.modules.items() if module}))"
+    command = [sys.executable, "-c", "\n".join([hide, code, show]), *map(str, arguments)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+def test_exporter_starts_without_what_only_a_list_needs():
     code = (
-        "import sys; sys.argv = ['exporter', '--help']; import runpy\n"
+        "sys.argv = ['exporter', '--help']; import runpy\n"
         "try: runpy.run_module('monitoring.exporter', run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+        "except SystemExit: pass"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = set(result.stdout.splitlines()[-1].split())
-    assert not imported & {"tensorflow", "tfx", "scipy", "pyarrow", "pandas", "rich", "keras"}
-    assert {"numpy", "prometheus_client", "psutil", "pydantic", "yaml"} <= imported
+    imported = imported_by(code)
+    assert {"numpy", "prometheus_client", "psutil"} <= imported
+    assert not imported & {"tensorflow", "tfx", "keras", "scipy", "pandas", "pyarrow", "pydantic", "yaml", "rich"}
+
+
+def installed_in_the_exporters_image():
+    (stage,) = re.findall(r"FROM python AS exporter\n(.*?)\nFROM ", (ROOT / "Dockerfile").read_text(), re.DOTALL)
+    (packages,) = re.findall(r"--constraint pins\.txt \\\n +(.+?) \\\n", stage)
+    return packages.split()
+
+
+def with_dependencies(names):
+    known, waiting = set(), list(names)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in known:
+            known.add(name)
+            needs = [Requirement(line) for line in metadata.requires(name) or ()]
+            waiting += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return known
+
+
+def packages_by_distribution():
+    return {
+        canonicalize_name(distribution.name): {file.parts[0].partition(".")[0] for file in distribution.files or ()}
+        for distribution in metadata.distributions()
+    }
+
+
+def test_exporters_image_installs_just_what_measuring_a_list_imports(tmp_path, sample_profile):
+    stand_in.write_extras(tmp_path / "1", sample_profile, GoldenRequest([], []))
+    sample.write(tmp_path / "list.csv", rows=300)
+    code = (
+        "from pathlib import Path\n"
+        "import monitoring.exporter, monitoring.drift\n"
+        "from data.model_folder import ModelFolder\n"
+        "monitoring.drift.of_list(Path(sys.argv[2]), ModelFolder(Path(sys.argv[1])))"
+    )
+    direct = installed_in_the_exporters_image()
+    there = with_dependencies(direct)
+    packages = packages_by_distribution()
+    absent = set().union(*(names for distribution, names in packages.items() if distribution not in there))
+    absent -= set().union(*(packages[distribution] for distribution in there))
+    assert "pandas" in absent
+    imported = imported_by(code, tmp_path / "1", tmp_path / "list.csv", without=absent)
+    assert all(packages[distribution] & imported for distribution in direct)

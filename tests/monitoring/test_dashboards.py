@@ -6,9 +6,12 @@ import re
 import pytest
 import yaml
 
+from data.model_spec import PURCHASE_MODEL
 from monitoring import dashboards
+from monitoring.dashboards.__main__ import FOLDER
+from monitoring.dashboards.builder import RUNBOOK, WIDTH, document
 
-DASHBOARDS = dashboards.build()
+DASHBOARDS = {f"{dashboard.name}.json": document(dashboard) for dashboard in dashboards.DASHBOARDS}
 PANELS = [
     pytest.param(panel, id=f"{name}-{panel['title']}")
     for name, dashboard in DASHBOARDS.items()
@@ -21,15 +24,15 @@ EXPRESSIONS = [
     for panel in dashboard["panels"]
     for target in panel.get("targets", [])
 ]
-GRAFANA = dashboards.FOLDER.parent
+GRAFANA = FOLDER.parent
 UNITS = {"none", "short", "s", "µs", "bytes", "reqps", "percentunit"}
 MATCHERS = re.compile(r"\{([^{}]*)\}")
 
 
 def test_committed_files_are_what_the_source_builds():
     for name, content in DASHBOARDS.items():
-        assert json.loads((dashboards.FOLDER / name).read_text()) == content, "run python -m monitoring.dashboards"
-    assert {file.name for file in dashboards.FOLDER.glob("*")} == set(DASHBOARDS)
+        assert json.loads((FOLDER / name).read_text()) == content, "run python -m monitoring.dashboards"
+    assert {file.name for file in FOLDER.glob("*")} == set(DASHBOARDS)
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -39,7 +42,7 @@ def test_dashboard_is_ready_to_be_provisioned(name):
     assert dashboard["uid"]
     assert dashboard["editable"] is False
     assert dashboard["annotations"]["list"][0]["name"] == "Deploys"
-    assert [link["url"] for link in dashboard["links"] if "url" in link] == [dashboards.RUNBOOK]
+    assert [link["url"] for link in dashboard["links"] if "url" in link] == [RUNBOOK]
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(ids) == len(set(ids))
 
@@ -75,7 +78,7 @@ def test_panels_neither_overlap_nor_stick_out(name):
     for panel in DASHBOARDS[name]["panels"]:
         place = panel["gridPos"]
         cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
-        assert place["x"] + place["w"] <= dashboards.WIDTH
+        assert place["x"] + place["w"] <= WIDTH
         assert not taken & cells
         taken |= cells
 
@@ -87,10 +90,17 @@ def test_query_follows_the_variables_and_the_rate_interval(expression):
     for selector in selectors:
         assert 'job=~"$job"' in selector
         assert 'instance=~"$instance"' in selector
+        assert 'model_name=~"$model"' in selector or 'model_path=~".+/$model/.+"' in selector
     ranges = re.findall(r"\[([^\]]*)\]", expression)
     assert set(ranges) <= {"$__rate_interval"}
     for counter in re.findall(r"\w+_total\b", expression):
         assert re.search(rf"(rate|increase)\({counter}", expression)
+
+
+def test_dashboards_are_of_no_single_model():
+    for name, dashboard in DASHBOARDS.items():
+        assert PURCHASE_MODEL.name not in json.dumps(dashboard), name
+        assert "purchase" not in json.dumps(dashboard).lower(), name
 
 
 def test_every_alert_has_a_panel_and_every_link_a_section():
@@ -100,8 +110,8 @@ def test_every_alert_has_a_panel_and_every_link_a_section():
         link["url"].partition("#")[2] for panel in PANELS for link in panel.values[0]["links"] if "#" in link["url"]
     }
     assert linked <= alerts
-    watched_elsewhere = {"purchasemodelmetricsabsent", "purchasemodelexporterdown", "purchasemodelnoversionavailable"}
-    assert alerts - linked <= watched_elsewhere | {"purchasemodelmemorygrowth"}
+    watched_elsewhere = {"modelmetricsabsent", "modelexporterdown", "modelnoversionavailable"}
+    assert alerts - linked <= watched_elsewhere | {"modelmemorygrowth"}
 
 
 def test_provisioning_names_the_data_source_and_folder_that_compose_mounts():
@@ -109,5 +119,5 @@ def test_provisioning_names_the_data_source_and_folder_that_compose_mounts():
     (source,) = sources["datasources"]
     defaults = {d["templating"]["list"][0]["current"]["value"] for d in DASHBOARDS.values()}
     assert defaults == {source["uid"]}
-    providers = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "purchase-model.yml").read_text())
+    providers = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "models.yml").read_text())
     assert providers["providers"][0]["allowUiUpdates"] is False

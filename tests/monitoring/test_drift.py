@@ -1,100 +1,41 @@
-"""Drift: it fires on the real shift, keeps quiet on chance, and reads customer lists."""
+"""Drift of a customer list: which files are read, and what the command shows."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
 
+from analysis import profile
+from data import contract as contracts
 from data import sample
-from data.errors import UserError
+from data.contract import Contract
+from data.errors import BadFileError, NotReadyError
+from data.model_folder import CONTRACT as CONTRACT_FILE
+from data.model_folder import PROFILE, GoldenRequest, ModelFolder
+from data.model_spec import PURCHASE_MODEL
+from data.paths import serving_folder
 from monitoring import drift
-from tests.monitoring.conftest import CONTRACT, FEATURES, profiled
+from tests.support import stand_in
+from tests.support.customers import CONTRACT, FEATURES, model_columns
 
 ROOT = Path(__file__).parents[2]
+MODEL = PURCHASE_MODEL.name
+GOLDEN = GoldenRequest([], [])
 
 
-def against(reference, columns, rows, scores=None):
-    counts = reference.counts()
-    counts.add({name: column[rows] for name, column in columns.items()}, scores)
-    return drift.measure(reference, counts)
+def score_or_nan(cell):
+    """The name of the score for the header, nan for a row."""
+    return "probability" if cell[1] == "y" else "nan"
 
 
-def alarms(found):
-    return {name for name, shift in found.features.items() if shift.alarm}
-
-
-def test_the_last_fifth_in_time_fires_on_what_changed(real_columns):
-    rows = len(real_columns["age"])
-    found = against(profiled(real_columns, slice(rows * 4 // 5)), real_columns, slice(rows * 4 // 5, rows))
-    assert {"contact", "month", "pdays", "previous", "poutcome"} <= alarms(found)
-    assert not {"balance", "education", "marital", "default", "housing", "loan"} & alarms(found)
-    assert found.features["contact"].psi == pytest.approx(0.96, abs=0.02)
-    assert found.features["contact"].l_infinity == pytest.approx(0.325, abs=0.005)
-
-
-def test_a_random_fifth_fires_on_nothing(real_columns):
-    order = np.random.default_rng(0).permutation(len(real_columns["age"]))
-    training, recent = np.split(order, [len(order) * 4 // 5])
-    found = against(profiled(real_columns, training), real_columns, recent)
-    assert alarms(found) == set()
-    assert max(shift.psi for shift in found.features.values()) < 0.01
-
-
-def test_small_lists_of_the_same_customers_hardly_ever_fire(real_columns):
-    generator = np.random.default_rng(1)
-    order = generator.permutation(len(real_columns["age"]))
-    training, others = np.split(order, [len(order) * 4 // 5])
-    reference = profiled(real_columns, training)
-    fired = dict.fromkeys(FEATURES, 0)
-    for _ in range(200):
-        for name in alarms(against(reference, real_columns, generator.choice(others, 300, replace=False))):
-            fired[name] += 1
-    assert max(fired.values()) <= 4, fired
-
-
-def test_too_few_rows_get_no_verdict(sample_profile, sample_columns):
-    found = against(sample_profile, sample_columns, slice(-199, None))
-    assert {shift.alarm for shift in found.features.values()} == {None}
-    assert found.features["month"].psi > 1
-    found = against(sample_profile, sample_columns, slice(-200, None))
-    assert "month" in alarms(found)
-
-
-def test_alarm_line_rises_where_noise_does():
-    assert drift.alarm_line(10_000, 30_000, 10) == drift.RULE_OF_THUMB
-    assert drift.alarm_line(200, 36_000, 10) == pytest.approx(chi2.ppf(0.99, 9) / 200, rel=0.02)
-    assert drift.alarm_line(200, 36_000, 1) == drift.RULE_OF_THUMB
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 3, 9, 12, 40])
-def test_chi_squared_quantile_is_that_of_scipy(degrees):
-    assert drift.chi_squared_quantile(0.99, degrees) == pytest.approx(chi2.ppf(0.99, degrees), rel=0.01)
-
-
-def test_shares_that_a_psi_hides(sample_profile, sample_columns):
-    columns = {name: column[:1000].copy() for name, column in sample_columns.items()}
-    columns["job"][:100] = "astronaut"
-    columns["marital"][:50] = ""
-    columns["age"][:10] = np.nan
-    columns["balance"][:20] = 1e9
-    found = against(sample_profile, columns, slice(None)).features
-    assert found["job"].shares == {"missing": 0, "unseen": 0.1}
-    assert found["marital"].shares["missing"] == 0.05
-    assert found["age"].shares["missing"] == 0.01
-    assert found["balance"].shares["out_of_range"] == 0.02
-
-
-def test_scores_are_compared_where_they_are_known(sample_profile, sample_columns):
-    rows = slice(0, 2000)
-    same = np.random.default_rng(5).beta(1, 8, 2000).astype(np.float32)
-    assert against(sample_profile, sample_columns, rows).score is None
-    assert against(sample_profile, sample_columns, rows, same).score.alarm is False
-    higher = against(sample_profile, sample_columns, rows, np.sqrt(same))
-    assert higher.score.alarm is True
-    assert higher.mean_score > 2 * higher.reference_mean_score
+@pytest.fixture
+def version(tmp_path, sample_profile):
+    stand_in.write_extras(serving_folder(tmp_path, MODEL) / "3", sample_profile, GOLDEN)
+    return ModelFolder(serving_folder(tmp_path, MODEL) / "3")
 
 
 @pytest.fixture
@@ -104,68 +45,145 @@ def listed(tmp_path):
     return file
 
 
-def test_a_customer_list_is_counted_as_its_rows_are(listed, sample_profile):
-    counts = drift.read(listed, sample_profile)
+def test_a_customer_list_is_counted_as_its_rows_are(listed, version, sample_profile):
     (rows,) = sample.draw(rows=5000, seed=9)
-    expected = sample_profile.counts()
-    columns = {n: rows[n].astype(np.float32 if n in CONTRACT.numeric else object) for n in FEATURES}
-    expected.add(columns)
-    assert counts.to_dict() == expected.to_dict()
+    counts = sample_profile.counts()
+    counts.add(model_columns(rows))
+    expected = drift.measure(sample_profile, counts)
+    measured = drift.of_list(listed, version)
+    assert (measured.rows, measured.features) == (5000, expected.features)
+    assert measured.score is None
 
 
-def test_columns_may_stand_anywhere_beside_others_and_carry_scores(tmp_path, sample_profile):
+def test_columns_may_stand_anywhere_beside_others_and_carry_scores(tmp_path, version):
     names = [*reversed(FEATURES), "customer", "probability"]
     cells = ["1" if n in CONTRACT.numeric else CONTRACT.categorical[n].values[0] for n in reversed(FEATURES)]
     file = tmp_path / "list.csv"
-    file.write_text(
-        ",".join(names) + "\r\n" + ",".join([*cells, "Smith, Ann".join('""'), "0.25"]) + "\r\n", "utf-8-sig"
-    )
-    counts = drift.read(file, sample_profile)
-    assert (counts.rows, counts.mean_score) == (1, 0.25)
+    rows = [",".join([*cells, '"Smith, Ann"', score]) for score in ("0.25", "0.75")]
+    file.write_text("\r\n".join([",".join(names), *rows, ""]), "utf-8-sig")
+    measured = drift.of_list(file, version)
+    assert (measured.rows, measured.mean_score) == (2, 0.5)
+
+
+def test_columns_known_only_after_the_call_are_read_for_a_model_that_takes_them(tmp_path, listed):
+    (rows,) = sample.draw(rows=3000)
+    features = CONTRACT.features(with_after_call=True)
+    columns = {n: rows[n].astype(np.float32 if n in CONTRACT.numeric else object) for n in features}
+    reference = profile.build(columns, np.full(3000, 0.1, np.float32), CONTRACT, features)
+    stand_in.write_extras(tmp_path / "1", reference, GOLDEN)
+    assert drift.of_list(listed, ModelFolder(tmp_path / "1")).features["duration"].alarm is False
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda text: text.replace('"job"', '"occupation"'), ":1: the model takes columns that are not there: job"),
-        (lambda text: text.replace(";5;", ";fifth;", 1), "column 'day', here or below: .*'fifth'.*expected a number"),
-        (lambda text: text.replace(";5;", ";5;5;", 1), ":2: expected 17 cells"),
-        (lambda text: text[: text.index("\n") + 1], "the file has no rows"),
-        (lambda text: "", "columns that are not there"),
+        (lambda text: text.replace('"job"', '"occupation"'), "'job'"),
+        (lambda text: text.replace(";5;", ";fifth;", 1), r":2: column 'day': got 'fifth', expected a"),
+        (lambda text: text.replace(";5;", ";5;5;", 1), ":2:.*expected"),
+        (lambda text: text[: text.index("\n") + 1], "no rows"),
+        (lambda text: "", "empty"),
+        (lambda text: text.replace('"y"', '"probability"', 1), "column 'probability': .*, expected a number"),
+        (
+            lambda text: re.sub('"(no|yes)"$', "nan", text.replace('"y"', '"probability"', 1), flags=re.MULTILINE),
+            "finite",
+        ),
     ],
 )
-def test_unusable_lists_are_refused(listed, sample_profile, change, says):
+def test_unusable_lists_are_refused(listed, version, change, says):
     listed.write_text(change(listed.read_text()))
-    with pytest.raises(UserError, match=says):
-        drift.read(listed, sample_profile)
+    with pytest.raises(BadFileError, match=says) as refused:
+        drift.of_list(listed, version)
+    assert str(listed) in str(refused.value)
 
 
-def test_unreadable_lists_are_refused(tmp_path, sample_profile):
-    with pytest.raises(UserError, match="cannot be read"):
-        drift.read(tmp_path / "absent.csv", sample_profile)
+def test_unreadable_lists_are_refused(tmp_path, version):
+    with pytest.raises(BadFileError, match="no such file"):
+        drift.of_list(tmp_path / "absent.csv", version)
     (tmp_path / "latin.csv").write_bytes(b"\xe4\xf6\n")
-    with pytest.raises(UserError, match="cannot be read"):
-        drift.read(tmp_path / "latin.csv", sample_profile)
+    with pytest.raises(BadFileError, match="UTF-8"):
+        drift.of_list(tmp_path / "latin.csv", version)
 
 
-def test_command_line_names_what_has_moved(tmp_path, listed, sample_profile):
-    model = tmp_path / "3"
-    (model / "assets.extra").mkdir(parents=True)
-    (model / "assets.extra" / "profile.json").write_text(sample_profile.to_json())
+def test_version_whose_contract_is_of_another_model_is_refused(listed, version):
+    version.extra(CONTRACT_FILE).write_text(contracts.load("bank-additional").model_dump_json())
+    with pytest.raises(NotReadyError, match="contract and profile have other features; push the model again"):
+        drift.of_list(listed, version)
+
+
+@pytest.mark.parametrize("name", [CONTRACT_FILE, PROFILE])
+@pytest.mark.parametrize("content", [None, "{}", "not JSON"])
+def test_version_without_what_is_needed_is_refused(listed, version, name, content):
+    version.extra(name).unlink()
+    if content is not None:
+        version.extra(name).write_text(content)
+    with pytest.raises(NotReadyError, match="push the model again"):
+        drift.of_list(listed, version)
+
+
+def run(file, columns, *options):
+    command = [sys.executable, "-m", "monitoring.drift", file, "--artifacts", file.parent, *options]
+    environment = {"COLUMNS": str(columns), "PATH": ""}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.usefixtures("version")
+def test_command_line_names_what_has_moved(tmp_path, listed):
     late = tmp_path / "late.csv"
     lines = listed.read_text().splitlines()
     late.write_text("\n".join([lines[0], *lines[-1000:]]))
-
-    def run(file):
-        return subprocess.run(
-            [sys.executable, "-m", "monitoring.drift", file, "--model", model],
-            cwd=ROOT, capture_output=True, text=True, check=False, env={"COLUMNS": "120", "PATH": ""},
-        )  # fmt: skip
-
-    moved = [line for line in run(late).stdout.splitlines() if "moved" in line]
+    moved = [line for line in run(late, 120).stdout.splitlines() if "moved" in line]
     assert any("contact" in line for line in moved)
     assert not any("education" in line for line in moved)
-    assert "moved" not in run(listed).stdout
-    refused = run(tmp_path / "absent.csv")
+    assert "moved" not in run(listed, 120).stdout
+    refused = run(tmp_path / "absent.csv", 120)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
+
+
+def test_command_line_says_which_version_it_compares_with(listed, version):
+    shutil.copytree(version.path, version.path.with_name("10"))
+    assert "of version 10" in run(listed, 120).stdout
+    assert "of version 3" in run(listed, 120, "--version", "3").stdout
+    refused = run(listed, 120, "--version", "4")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no version 4" in refused.stderr
+    refused = run(listed, 120, "--model", "other")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no model has been pushed yet" in refused.stderr
+
+
+@pytest.mark.usefixtures("version")
+def test_too_few_rows_are_said_to_give_no_verdict(tmp_path, listed):
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(listed.read_text().splitlines()[:100]))
+    shown = run(few, 80).stdout
+    assert "No verdict: fewer than 200 rows." in shown
+    assert "moved" not in shown
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_names_give_way_to_figures_on_a_narrow_screen(tmp_path, columns):
+    names = ["pages_" + 54 * "a", "seconds_" + 52 * "b"]
+    contract = Contract.model_validate(
+        {
+            "name": "visits",
+            "title": "Visits",
+            "numeric": {names[0]: {"unit": "pages", "min": 0, "max": 99}},
+            "categorical": {names[1]: {"values": ["short", "long"]}},
+        }
+    )
+    training = {names[0]: np.arange(100, dtype=np.float32), names[1]: np.array(["short"] * 100, object)}
+    reference = profile.build(training, np.linspace(0, 1, 100, dtype=np.float32), contract, names)
+    folder = ModelFolder(serving_folder(tmp_path, "visits") / "1")
+    stand_in.write_extras(folder.path, reference, GOLDEN)
+    folder.extra(CONTRACT_FILE).write_text(contract.model_dump_json())
+    file = tmp_path / "list.csv"
+    file.write_text("\n".join([",".join([*names, "probability"]), *["99999,long,0.9"] * 300]))
+    measured = drift.of_list(file, folder)
+    lines = run(file, columns, "--model", "visits").stdout.splitlines()
+    for name, shift in [*measured.features.items(), ("(score)", measured.score)]:
+        (line,) = [line for line in lines if line.split() and name.startswith(line.split()[0].rstrip("…"))]
+        figures = [f"{value:.3f}" for value in (shift.psi, shift.line, shift.l_infinity)]
+        shares = [f"{share:.1%}" for share in shift.shares.values()]
+        assert line.split()[1:] == [*figures, *shares, "moved"]
+        assert ("…" in line) == (len(name) > 20)

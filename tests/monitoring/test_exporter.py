@@ -16,14 +16,18 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from data import sample
+from data.model_folder import GOLDEN_REQUEST, GoldenRequest, ModelFolder
+from data.model_spec import PURCHASE_MODEL
+from data.paths import serving_folder
 from monitoring.collector import ModelCollector, Settings
 from monitoring.process import ServerProcess
+from tests.support import stand_in
 
 ROOT = Path(__file__).parents[2]
-GOLDEN_REQUEST = {"instances": [{"age": 33}], "predictions": [{"probability": 0.25, "purchase": 0}]}
-
-
-NOT_FOUND = {"error": "Could not find any versions of model purchase-model"}
+MODEL = PURCHASE_MODEL.name
+STATUS_PAGE = f"/v1/models/{MODEL}"
+GOLDEN = GoldenRequest([{"age": 33}], [{"probability": 0.25, "purchase": 0}])
+NOT_FOUND = {"error": f"Could not find any versions of model {MODEL}"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -60,8 +64,8 @@ def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.golden_request_headers = []
         server.pages = {
-            "/v1/models/purchase-model": status(("4", "END", "DATA_LOSS"), ("3", "AVAILABLE", "OK")),
-            "predict": {"predictions": GOLDEN_REQUEST["predictions"]},
+            STATUS_PAGE: status(("4", "END", "DATA_LOSS"), ("3", "AVAILABLE", "OK")),
+            "predict": {"predictions": GOLDEN.predictions},
         }
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
@@ -69,35 +73,18 @@ def server():
 
 
 @pytest.fixture
-def folders(tmp_path, sample_profile):
+def artifacts(tmp_path, sample_profile):
     for version in ("3", "4"):
-        extras = tmp_path / "models" / version / "assets.extra"
-        extras.mkdir(parents=True)
-        (extras / "golden_request.json").write_text(json.dumps(GOLDEN_REQUEST))
-        (extras / "profile.json").write_text(sample_profile.to_json())
-        (extras.parent / "saved_model.pb").touch()
-    run = tmp_path / "runs" / "a"
-    run.mkdir(parents=True)
-    summary = {
-        "pushed": {"version": "3"},
-        "dataset": {"contract": "bank-full", "synthetic": True},
-        "metrics": {"test": {"accuracy": 0.9, "auc": 0.8, "true_positives": 5}},
-    }
-    (run / "summary.json").write_text(json.dumps(summary))
+        folder = serving_folder(tmp_path, MODEL) / version
+        stand_in.write_extras(folder, sample_profile, GOLDEN)
+        (folder / "saved_model.pb").touch()
+    stand_in.write_summary(tmp_path, 3, synthetic=True)
     return tmp_path
 
 
 @pytest.fixture
-def collector(server, folders):
-    return ModelCollector(
-        Settings(
-            server=f"http://127.0.0.1:{server.server_port}",
-            model="purchase-model",
-            models=folders / "models",
-            runs=folders / "runs",
-            watch=None,
-        )
-    )
+def collector(server, artifacts):
+    return ModelCollector(Settings(f"http://127.0.0.1:{server.server_port}", MODEL, artifacts))
 
 
 class Samples(dict):
@@ -118,13 +105,13 @@ def scrape(collector):
     found = Samples()
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample_ in family.samples:
-            assert sample_.labels["model_name"] == "purchase-model"
+            assert sample_.labels["model_name"] == MODEL
             labels = frozenset(value for name, value in sample_.labels.items() if name != "model_name")
             found[sample_.name, labels] = sample_.value
     return found
 
 
-def test_versions_and_quality_of_the_one_that_serves(collector, folders):
+def test_versions_and_quality_of_the_one_that_serves(collector, artifacts):
     found = scrape(collector)
     assert found["model_server_up",] == 1
     assert found["model_server_available_versions",] == 1
@@ -132,14 +119,14 @@ def test_versions_and_quality_of_the_one_that_serves(collector, folders):
     assert found["model_server_version_state", "4", "END", "DATA_LOSS"] == 1
     assert found["model_server_serving_version_number",] == 3
     assert found["model_server_pushed_version_number",] == 4
-    pushed_at = (folders / "models" / "3" / "saved_model.pb").stat().st_mtime
+    pushed_at = (serving_folder(artifacts, MODEL) / "3" / "saved_model.pb").stat().st_mtime
     assert found["model_server_serving_version_pushed_timestamp_seconds", "3"] == pytest.approx(pushed_at)
     assert found["model_quality", "3", "auc"] == 0.8
     assert found["model_training_info", "3", "bank-full", "true"] == 1
 
 
-def test_summary_that_appears_after_the_push_is_found(collector, folders):
-    summary = folders / "runs" / "a" / "summary.json"
+def test_summary_that_is_written_after_the_push_is_read(collector, artifacts):
+    (summary,) = artifacts.glob("runs/*/*/summary.json")
     text = summary.read_text()
     summary.unlink()
     assert ("model_quality", "3", "auc") not in scrape(collector)
@@ -160,6 +147,25 @@ def test_golden_request_is_sent_marked_and_compared(collector, server):
     assert scrape(collector)["model_server_golden_request_success",] == 0
 
 
+@pytest.mark.parametrize(
+    ("stored", "answer", "success"),
+    [
+        ({"segment": "b", "distance": 1.5}, {"segment": "b", "distance": 1.50001}, True),
+        ({"segment": "b", "distance": 1.5}, {"segment": "a", "distance": 1.5}, False),
+        ({"segment": "b", "distance": 1.5}, {"segment": "b"}, False),
+        ({"segment": "b", "membership": [0.75, 0.25]}, {"segment": "b", "membership": [0.75, 0.25]}, True),
+        ({"segment": "b", "membership": [0.75, 0.25]}, {"segment": "b", "membership": [0.65, 0.35]}, False),
+        (0.25, 0.250001, True),
+        (0.25, 0.26, False),
+    ],
+)
+def test_golden_request_compares_all_outputs_of_any_model(collector, server, artifacts, stored, answer, success):
+    golden = GoldenRequest(GOLDEN.instances, [stored])
+    ModelFolder(serving_folder(artifacts, MODEL) / "3").extra(GOLDEN_REQUEST).write_text(golden.to_json())
+    server.pages["predict"] = {"predictions": [answer]}
+    assert scrape(collector)["model_server_golden_request_success",] == success
+
+
 @pytest.mark.parametrize("answer", [{}, {"predictions": [{"other": 1}]}, {"predictions": []}, []])
 def test_odd_answers_fail_the_golden_request_and_nothing_else(collector, server, answer):
     server.pages["predict"] = answer
@@ -169,7 +175,7 @@ def test_odd_answers_fail_the_golden_request_and_nothing_else(collector, server,
 
 
 def test_no_version_available(collector, server):
-    server.pages["/v1/models/purchase-model"] = status(("3", "LOADING", "OK"))
+    server.pages[STATUS_PAGE] = status(("3", "LOADING", "OK"))
     found = scrape(collector)
     assert found["model_server_available_versions",] == 0
     assert ("model_server_golden_request_success",) not in found
@@ -177,7 +183,7 @@ def test_no_version_available(collector, server):
 
 
 def test_a_server_that_has_never_had_a_version_is_up_and_has_none_available(collector, server):
-    server.pages = {"/v1/models/purchase-model": NOT_FOUND}
+    server.pages = {STATUS_PAGE: NOT_FOUND}
     found = scrape(collector)
     assert found["model_server_up",] == 1
     assert found["model_server_available_versions",] == 0
@@ -186,7 +192,7 @@ def test_a_server_that_has_never_had_a_version_is_up_and_has_none_available(coll
 @pytest.mark.parametrize("page", [None, {"error": "x"}, []])
 def test_server_down_or_talking_nonsense(collector, server, page):
     assert scrape(collector)["model_server_up",] == 1
-    server.pages = {"/v1/models/purchase-model": page}
+    server.pages = {STATUS_PAGE: page}
     found = scrape(collector)
     assert found["model_server_up",] == 0
     assert ("model_server_available_versions",) not in found
@@ -197,7 +203,7 @@ def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sa
     scores = np.random.default_rng(5).beta(1, 8, 1000).astype(np.float32)
     counts.add({name: column[-1000:] for name, column in sample_columns.items()}, scores)
     page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
-    server.pages["/monitoring/profile"] = {"purchase-model": page}
+    server.pages["/monitoring/profile"] = {MODEL: page}
     found = scrape(collector)
     assert found["model_drift_rows", "server"] == 1000
     assert found["model_drift_psi", "server", "month"] > found["model_drift_psi_alarm_line", "server", "month"]
@@ -217,24 +223,24 @@ def test_verdict_is_absent_below_the_least_number_of_rows(collector, server, sam
     counts = sample_profile.counts()
     counts.add({name: column[:50] for name, column in sample_columns.items()})
     page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
-    server.pages["/monitoring/profile"] = {"purchase-model": page}
+    server.pages["/monitoring/profile"] = {MODEL: page}
     found = scrape(collector)
     assert ("model_drift_psi", "server", "month") in found
     assert ("model_drift_alarm", "server", "month") not in found
 
 
 def test_unusable_counts_are_left_out(collector, server, sample_profile):
-    server.pages["/monitoring/profile"] = {"purchase-model": {"profile": sample_profile.to_dict(), "recent": {}}}
+    server.pages["/monitoring/profile"] = {MODEL: {"profile": sample_profile.to_dict(), "recent": {}}}
     found = scrape(collector)
     assert found["model_server_golden_request_success",] == 1
     assert ("model_drift_rows", "server") not in found
 
 
-def test_watched_folder_measures_lists_and_marks_unreadable_ones(folders, sample_profile):
+def test_watched_folder_measures_lists_and_marks_unreadable_ones(artifacts):
     from monitoring.watch import NEWEST, WatchedFolder
 
-    lists = folders / "lists"
-    watched = WatchedFolder(lists, lambda: sample_profile)
+    lists = artifacts / "lists"
+    watched = WatchedFolder(lists, lambda: ModelFolder(serving_folder(artifacts, MODEL) / "3"))
     watched.poll()
     assert watched.results() == {}
     sample.write(lists / "march.csv", rows=3000, seed=5)
@@ -251,6 +257,19 @@ def test_watched_folder_measures_lists_and_marks_unreadable_ones(folders, sample
         os.utime(lists / f"{number}.csv", (2e9, 2e9 + number))
     watched.poll()
     assert list(watched.results()) == ["2.csv", "1.csv", "0.csv"]
+
+
+def test_list_is_marked_where_the_version_has_no_contract(artifacts, caplog):
+    from data.model_folder import CONTRACT
+    from monitoring.watch import WatchedFolder
+
+    folder = ModelFolder(serving_folder(artifacts, MODEL) / "3")
+    folder.extra(CONTRACT).unlink()
+    sample.write(artifacts / "lists" / "march.csv", rows=300)
+    watched = WatchedFolder(artifacts / "lists", lambda: folder)
+    watched.poll()
+    assert watched.results() == {"march.csv": None}
+    assert "the version has no contract; push the model again" in caplog.text
 
 
 def test_a_serving_process_in_another_network_is_found_although_its_port_cannot_be_seen(unused_ports, monkeypatch):
@@ -304,16 +323,16 @@ def unused_ports():
     return ports
 
 
-def test_program_is_small_answers_and_ends_on_request(server, folders, unused_ports):
+def test_program_is_small_answers_and_ends_on_request(server, artifacts, unused_ports):
     port = unused_ports[0]
-    command = [sys.executable, "-m", "monitoring.exporter", "--port", str(port), "--models", folders / "models"]
-    command += ["--runs", folders / "runs", "--server", f"http://127.0.0.1:{server.server_port}"]
+    command = [sys.executable, "-m", "monitoring.exporter", "--port", str(port), "--artifacts", artifacts]
+    command += ["--server", f"http://127.0.0.1:{server.server_port}"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         assert "metrics at" in process.stderr.readline()
         for _ in range(5):
             page = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-        assert 'model_server_golden_request_success{model_name="purchase-model"} 1.0' in page
+        assert f'model_server_golden_request_success{{model_name="{MODEL}"}} 1.0' in page
         assert psutil.Process(process.pid).memory_info().rss < 60e6
     finally:
         process.terminate()
@@ -327,6 +346,6 @@ def test_taken_port_is_said_in_one_line(server):
         [sys.executable, "-m", "monitoring.exporter", "--port", str(server.server_port)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "cannot listen at 127.0.0.1" in result.stderr
     assert "Traceback" not in result.stderr

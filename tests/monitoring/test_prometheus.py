@@ -46,7 +46,7 @@ def test_alert_has_a_firing_and_a_healthy_test_and_a_runbook(alert):
         if check["alertname"] == alert["alert"]
     ]
     assert {True, False} == set(results)
-    assert alert["alert"].startswith("PurchaseModel")
+    assert alert["alert"].startswith("Model")
     assert alert["labels"]["severity"] in {"critical", "warning", "info"}
     assert {"summary", "description", "runbook_url"} == set(alert["annotations"])
     assert "{{" not in alert["annotations"]["summary"]
@@ -54,6 +54,19 @@ def test_alert_has_a_firing_and_a_healthy_test_and_a_runbook(alert):
     assert anchor == alert["alert"].lower()
     headings = re.findall(r"^## (.+)$", (FOLDER.parents[1] / file).read_text(), re.MULTILINE)
     assert alert["alert"] in headings
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_alert_of_a_model_carries_its_name(alert):
+    labels = [
+        firing["exp_labels"]
+        for test in TESTS
+        for check in test["alert_rule_test"]
+        for firing in check["exp_alerts"]
+        if check["alertname"] == alert["alert"]
+    ]
+    of_a_process = alert["alert"] in {"ModelServerDown", "ModelMetricsAbsent", "ModelExporterDown"}
+    assert all(("model_name" in names) != of_a_process for names in labels)
 
 
 def test_runbook_describes_no_alert_that_is_gone():

@@ -10,27 +10,32 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from analysis import drift, profile
+from data.contract import Contract
 from data.errors import UserError
-from monitoring.load import Load, synthetic_customers, takes_synthetic_customers
+from data.model_spec import PURCHASE_MODEL
+from data.paths import serving_folder
+from monitoring.load import Load, demonstration_customers
 from monitoring.stack import Ports, Stack
+from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[2]
+NUMBER = {"unit": "s", "min": 0, "max": 1e4, "blank": True}
 
 
 @pytest.fixture
 def ports():
-    with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
-        numbers = [s.getsockname()[1] for s in (a, b)]
-    return Ports(numbers[0], numbers[1], numbers[0] + 1)
+    return Ports(free_port(), free_port(), free_port())
 
 
 @pytest.fixture
-def models(tmp_path):
-    (tmp_path / "models" / "7").mkdir(parents=True)
-    return tmp_path / "models"
+def artifacts(tmp_path):
+    (serving_folder(tmp_path, PURCHASE_MODEL.name) / "7").mkdir(parents=True)
+    return tmp_path
 
 
 @pytest.fixture
@@ -44,8 +49,8 @@ def _prometheus(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_prometheus_is_pointed_at_these_processes(tmp_path, models, ports):
-    stack = Stack(models, tmp_path / "runs", tmp_path / "stack", ports, interval=3)
+def test_prometheus_is_pointed_at_these_processes(tmp_path, artifacts, ports):
+    stack = Stack(artifacts, tmp_path / "stack", ports=ports, interval=3)
     stack.configure()
     read = {
         name: yaml.safe_load((stack.folder / "targets" / f"model-{name}.yml").read_text())
@@ -63,25 +68,25 @@ def test_prometheus_is_pointed_at_these_processes(tmp_path, models, ports):
 @pytest.mark.usefixtures("_prometheus")
 def test_no_model(tmp_path, ports):
     with pytest.raises(UserError, match="no model has been pushed yet; run `make run` first"):
-        Stack(tmp_path / "none", tmp_path, tmp_path / "stack", ports).configure()
+        Stack(tmp_path / "none", tmp_path / "stack", ports=ports).configure()
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_taken_port(tmp_path, models, ports):
+def test_taken_port(tmp_path, artifacts, ports):
     with socket.create_server(("127.0.0.1", ports.exporter)), pytest.raises(UserError) as caught:
-        Stack(models, tmp_path, tmp_path / "stack", ports).configure()
+        Stack(artifacts, tmp_path / "stack", ports=ports).configure()
     assert f"port {ports.exporter} for the exporter cannot be opened" in str(caught.value)
 
 
-def test_no_prometheus(tmp_path, models, ports, monkeypatch):
+def test_no_prometheus(tmp_path, artifacts, ports, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="apt-get install prometheus"):
-        Stack(models, tmp_path, tmp_path / "stack", ports).configure()
+        Stack(artifacts, tmp_path / "stack", ports=ports).configure()
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_program_that_ends_at_once_is_named_with_its_output(tmp_path, models, ports):
-    stack = Stack(models, tmp_path, tmp_path / "stack", ports)
+def test_program_that_ends_at_once_is_named_with_its_output(tmp_path, artifacts, ports):
+    stack = Stack(artifacts, tmp_path / "stack", ports=ports)
     stack.configure()
     with pytest.raises(UserError, match=r"the prometheus did not start; its output is in .*prometheus\.log"):
         stack.start("prometheus")
@@ -97,13 +102,40 @@ def test_command_line_without_a_model(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_synthetic_customers_are_the_samples_rows_in_another_order():
-    customers = synthetic_customers(500, 4, ["age", "job"])
+def test_a_model_of_the_samples_shape_gets_rows_of_the_sample(sample_profile):
+    customers = demonstration_customers(sample_profile, 500, 4)
     assert len(customers) == 500
-    assert customers == synthetic_customers(500, 4, ["age", "job"])
+    assert customers == demonstration_customers(sample_profile, 500, 4)
+    assert customers != demonstration_customers(sample_profile, 500, 5)
+    assert {frozenset(customer) for customer in customers} == {frozenset(sample_profile.features)}
     assert {type(value) for customer in customers for value in customer.values()} == {int, str}
-    assert takes_synthetic_customers(["age", "job", "duration"])
-    assert not takes_synthetic_customers(["customer_age"])
+
+
+def test_other_models_get_rows_without_drift_of_a_feature():
+    contract = Contract.model_validate(
+        {
+            "name": "visits",
+            "title": "Visits",
+            "numeric": {"pages": {"unit": "pages", "min": 0, "max": 99, "missing": -1}, "seconds": NUMBER},
+            "categorical": {"browser": {"values": ["a", "b", "c"], "blank": True}},
+        }
+    )
+    generator = np.random.default_rng(0)
+    columns = {
+        "pages": generator.integers(-1, 20, 5000).astype(np.float32),
+        "seconds": generator.gamma(2, 30, 5000).astype(np.float32),
+        "browser": generator.choice(np.array(["a", "b", "c", ""], object), 5000, p=[0.6, 0.2, 0.1, 0.1]),
+    }
+    columns["seconds"][:500] = np.nan
+    reference = profile.build(columns, generator.random(5000, np.float32), contract, contract.features())
+    customers = demonstration_customers(reference, 3000, 1)
+    assert len({json.dumps(customer) for customer in customers}) > 2000
+    counts = reference.counts()
+    counts.add({name: np.array([c[name] for c in customers], columns[name].dtype) for name in columns})
+    shifts = drift.measure(reference, counts).features
+    assert {name: shift.alarm for name, shift in shifts.items()} == dict.fromkeys(columns, False)
+    assert shifts["seconds"].shares["missing"] == pytest.approx(0.1, abs=0.02)
+    assert shifts["browser"].shares["missing"] == pytest.approx(0.1, abs=0.02)
 
 
 def test_load_sends_every_customer_and_survives_errors():

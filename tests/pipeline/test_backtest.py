@@ -15,20 +15,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.metrics import evaluate
 from data import columns as tables
 from data import contract as contracts
 from data import sample
+from data.command import BAD_INPUT
 from data.errors import UserError
 from modules.purchase import baselines
 from modules.purchase.calibration import best_threshold
 from pipeline import backtest
-from pipeline.backtest import FEWEST_ROWS, MODELS, plan
+from pipeline.backtest import FEWEST_ROWS, plan
 from pipeline.screen import Screen
+from runs.backtest_result import MODELS, BacktestResult
 from tests.conftest import ROOT
 
 QUICK = {"width": 8, "depth": 1, "epochs": 2, "members": 1}
-CONTRACT = contracts.load("bank-full").model_copy(update={"hyperparameters": QUICK})
+CONTRACT = contracts.load("bank-full").with_modelling(hyperparameters=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -98,31 +99,28 @@ def test_every_window_is_fitted_once_and_the_random_split_last(customers, quick)
 
 
 def test_the_result_says_what_was_measured(result, customers):
-    assert (result["contract"], result["with_duration"], result["rows"]) == ("bank-full", False, 1_200)
-    first, second = result["spans"]
-    assert (first["first_row"], first["last_row"], first["rows"]) == (601, 900, 300)
-    assert (second["first_row"], second["last_row"], second["rows"]) == (901, 1_200, 300)
-    assert second["train_rows"] == {"static": 600, "expanding": 900, "rolling": 600}
-    assert second["label_rate"] == pytest.approx(customers["y"][900:].mean())
-    keys = evaluate(np.array([0, 1]), np.array([0.2, 0.7]), 0.5).keys()
-    for metrics in (*(span[name] for span in result["spans"] for name in MODELS), result["random_split"]):
-        assert metrics.keys() == keys
-        assert 0 < metrics["log_loss"] < 2
-    assert first["static"] == first["expanding"] == first["rolling"]
-    assert second["static"] != second["rolling"]
-    json.dumps(result, allow_nan=False)
+    assert (result.contract, result.with_duration, result.rows) == ("bank-full", False, 1_200)
+    first, second = result.spans
+    assert (first.first_row, first.last_row, first.rows) == (601, 900, 300)
+    assert (second.first_row, second.last_row, second.rows) == (901, 1_200, 300)
+    assert second.train_rows == {"static": 600, "expanding": 900, "rolling": 600}
+    assert second.label_rate == pytest.approx(customers["y"][900:].mean())
+    for metrics in (*(span.metrics[name] for span in result.spans for name in MODELS), result.random_split):
+        assert 0 < metrics.log_loss < 2
+    assert first.static == first.expanding == first.rolling
+    assert second.static != second.rolling
+    assert BacktestResult.from_json(result.to_json()) == result
 
 
 def test_the_mean_is_over_spans(result):
     for name in MODELS:
-        expected = np.mean([span[name]["auc"] for span in result["spans"]])
-        assert result["mean"][name]["auc"] == pytest.approx(expected)
+        expected = np.mean([span.metrics[name].auc for span in result.spans])
+        assert result.mean[name].auc == pytest.approx(expected)
 
 
-def test_the_verdict_names_both_figures_and_which_to_believe(result):
-    assert f"{result['random_split']['auc']:.3f} on calls held out at random" in result["verdict"]
-    assert f"{result['mean']['rolling']['auc']:.3f} rolling" in result["verdict"]
-    assert "Believe the latter" in result["verdict"]
+def test_the_verdict_names_the_figures_of_both_kinds(result):
+    assert f"{result.random_split.auc:.3f} on calls held out at random" in result.verdict
+    assert f"{result.mean['rolling'].auc:.3f} rolling" in result.verdict
 
 
 def test_what_comes_later_changes_nothing_that_was_measured_before(result, customers):
@@ -132,29 +130,29 @@ def test_what_comes_later_changes_nothing_that_was_measured_before(result, custo
         column[900:] = column[900:][::-1]
     others["y"][900:] = 1 - others["y"][900:]
     again = walked(others)
-    assert again["spans"][0] == result["spans"][0]
-    assert again["spans"][1]["static"] != result["spans"][1]["static"]
+    assert again.spans[0] == result.spans[0]
+    assert again.spans[1].static != result.spans[1].static
 
 
 def test_a_span_of_one_label_has_figures_as_far_as_they_exist(customers, quick):
     nobody = {**customers, "y": customers["y"].copy()}
     nobody["y"][600:900] = 0
     found = walked(nobody)
-    first, second = found["spans"]
-    assert first["static"]["auc"] is None
-    assert first["static"]["log_loss"] < 0.7
-    assert second["static"]["auc"] is not None
-    assert found["mean"]["static"]["auc"] == second["static"]["auc"]
+    first, second = found.spans
+    assert first.static.auc is None
+    assert first.static.log_loss < 0.7
+    assert second.static.auc is not None
+    assert found.mean["static"].auc == second.static.auc
 
 
 def test_the_network_itself_takes_windows_of_one_label(customers):
     nobody = {**customers, "y": np.zeros_like(customers["y"])}
     nobody["y"][-1] = 1
     found = walked(nobody, spans=1)
-    assert 0 <= found["spans"][0]["static"]["auc"] <= 1
-    assert found["spans"][0]["static"]["log_loss"] < 0.3
-    assert found["random_split"]["log_loss"] < 0.3
-    assert ("nothing can be said" in found["verdict"]) == (found["random_split"]["auc"] is None)
+    assert 0 <= found.spans[0].static.auc <= 1
+    assert found.spans[0].static.log_loss < 0.3
+    assert found.random_split.log_loss < 0.3
+    assert ("cannot be measured" in found.verdict) == (found.random_split.auc is None)
 
 
 def test_figures_fit_eighty_columns_and_the_first_span_is_told_once(result, monkeypatch):
@@ -167,8 +165,9 @@ def test_figures_fit_eighty_columns_and_the_first_span_is_told_once(result, monk
     words = [line.split() for line in table]
     assert [line[2] for line in words if line[:1] == ["1"]] == ["all"]
     assert [line[1] for line in words if line[:1] == ["mean"]] == list(MODELS)
-    assert f"{result['spans'][1]['rolling']['auc']:.4f}" in stream.getvalue()
-    assert lines[-1] == result["verdict"]
+    assert f"{result.spans[1].rolling.auc:.4f}" in stream.getvalue()
+    assert lines[-1] == result.verdict
+    assert ["span", "buyers"] in [line[:2] for line in words]
 
 
 def test_a_step_is_a_line_where_there_is_no_terminal():
@@ -194,7 +193,7 @@ def test_what_libraries_write_does_not_get_between_the_steps(monkeypatch):
 
 
 def refused(capsys, *arguments) -> str:
-    assert backtest.main([*map(str, arguments)]) == backtest.BAD_INPUT
+    assert backtest.main([*map(str, arguments)]) == BAD_INPUT
     return capsys.readouterr().err
 
 
@@ -248,13 +247,13 @@ def contract_file(tmp_path) -> Path:
 
 @pytest.mark.e2e
 def test_the_command_shows_the_table_and_writes_the_figures(tmp_path, sample_csv, contract_file):
-    arguments = ("--data", sample_csv, "--contract", contract_file, "--artifacts", tmp_path, "--with-duration")
+    arguments = ("--data", sample_csv, "--contract", contract_file, "--artifacts", tmp_path, "--with-after-call")
     done = command(*arguments, "--spans", 2, "--first", 0.6, "--seed", 5)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "4,000 rows; 2 spans of 800 rows" in done.stdout
     assert "4/4  random split" in done.stdout
-    folder = tmp_path / "backtests" / "bank-full-with-duration"
+    folder = tmp_path / "backtests" / "bank-full-with-after-call"
     found = json.loads((folder / "backtest.json").read_text())
     assert sorted(file.name for file in folder.iterdir()) == ["backtest.json", "backtest.log"]
     assert (found["source"], found["synthetic"], found["with_duration"]) == (str(sample_csv), False, True)

@@ -1,4 +1,6 @@
-"""What is said of the usual models is measured on the split it is said of."""
+"""The baselines are fitted, chosen and measured on the right splits."""
+
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -26,25 +28,25 @@ def test_a_model_is_trained_on_train_chosen_on_eval_and_measured_on_test(splits,
     train, evaluation, test = splits
     found = measure(key, splits, CONTRACT, FEATURES, seed=5)
     model = baselines.fit(key, train, CONTRACT, FEATURES, seed=5)
-    assert found["threshold"] == pytest.approx(best_threshold(evaluation["y"], model.score(evaluation)))
-    assert found["metrics"] == pytest.approx(evaluate(test["y"], model.score(test), found["threshold"]))
-    assert found["metrics"]["auc"] > 0.65
-    assert (found["key"], found["name"]) == (key, baselines.MODELS[key])
-    assert found["train_seconds"] > 0
+    assert found.threshold == pytest.approx(best_threshold(evaluation["y"], model.score(evaluation)))
+    assert asdict(found.metrics) == pytest.approx(asdict(evaluate(test["y"], model.score(test), found.threshold)))
+    assert found.metrics.auc > 0.65
+    assert (found.key, found.name) == (key, baselines.MODELS[key])
+    assert found.train_seconds > 0
 
 
 def test_what_is_known_only_after_the_call_helps_only_where_it_is_asked_for(splits):
     without = measure("logistic_regression", splits, CONTRACT, FEATURES, seed=0)
     with_duration = measure("logistic_regression", splits, CONTRACT, list(CONTRACT.features(True)), seed=0)
-    assert with_duration["metrics"]["auc"] > without["metrics"]["auc"] + 0.03
+    assert with_duration.metrics.auc > without.metrics.auc + 0.03
 
 
 def test_a_test_split_of_one_label_has_figures_as_far_as_they_exist(splits):
     train, evaluation, test = splits
     nobody = {name: column[test["y"] == 0] for name, column in test.items()}
-    metrics = measure("hist_gradient_boosting", (train, evaluation, nobody), CONTRACT, FEATURES, seed=0)["metrics"]
-    assert metrics["auc"] is None
-    assert metrics["log_loss"] < 0.5
+    metrics = measure("hist_gradient_boosting", (train, evaluation, nobody), CONTRACT, FEATURES, seed=0).metrics
+    assert metrics.auc is None
+    assert metrics.log_loss < 0.5
 
 
 @pytest.mark.parametrize(("rows", "timed"), [(10, 10), (TIMED_ROWS * 3, TIMED_ROWS)])

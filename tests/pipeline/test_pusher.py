@@ -1,8 +1,28 @@
 """Versions appear whole, newest last, and only when there is something new."""
 
-import pytest
+from pathlib import Path
 
-from pipeline.components.pusher import push, versions
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from pipeline.components import pusher
+from pipeline.components.pusher import differing_inputs, versions
+
+
+def push(model: Path, served: Path, keep: int) -> str:
+    return pusher.push(str(model), str(served), keep)
+
+
+def export(folder: Path, **types: tf.DType) -> Path:
+    """A SavedModel whose raw signature has these inputs, as far as its graph file goes."""
+    graph = SavedModel()
+    signature = graph.meta_graphs.add().signature_def["serving_default"]
+    for name, dtype in types.items():
+        signature.inputs[name].dtype = dtype.as_datatype_enum
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(graph.SerializeToString())
+    return folder
 
 
 @pytest.fixture
@@ -15,8 +35,7 @@ def model(tmp_path):
 
 
 def test_a_version_is_a_copy_of_the_model(model, tmp_path):
-    version = push(model, tmp_path / "served", keep=3)
-    assert version.name.isdecimal()
+    version = tmp_path / "served" / push(model, tmp_path / "served", keep=3)
     assert (version / "saved_model.pb").read_bytes() == b"graph"
     assert (version / "variables" / "variables.index").read_bytes() == b"index"
 
@@ -24,7 +43,7 @@ def test_a_version_is_a_copy_of_the_model(model, tmp_path):
 def test_the_same_model_is_not_pushed_twice(model, tmp_path):
     first = push(model, tmp_path / "served", keep=3)
     assert push(model, tmp_path / "served", keep=3) == first
-    assert versions(tmp_path / "served") == [first]
+    assert versions(str(tmp_path / "served")) == [first]
 
 
 def test_versions_rise_within_one_second_and_old_ones_go(model, tmp_path):
@@ -32,8 +51,8 @@ def test_versions_rise_within_one_second_and_old_ones_go(model, tmp_path):
     for number in range(5):
         (model / "saved_model.pb").write_bytes(b"graph %d" % number)
         pushed.append(push(model, tmp_path / "served", keep=2))
-    assert [int(v.name) for v in pushed] == sorted({int(v.name) for v in pushed})
-    assert sorted(versions(tmp_path / "served")) == pushed[-2:]
+    assert [int(v) for v in pushed] == sorted({int(v) for v in pushed})
+    assert versions(str(tmp_path / "served")) == pushed[-2:]
 
 
 def test_old_versions_go_although_the_model_is_the_newest_already(model, tmp_path):
@@ -41,7 +60,7 @@ def test_old_versions_go_although_the_model_is_the_newest_already(model, tmp_pat
         (model / "saved_model.pb").write_bytes(b"graph %d" % number)
         newest = push(model, tmp_path / "served", keep=3)
     assert push(model, tmp_path / "served", keep=1) == newest
-    assert versions(tmp_path / "served") == [newest]
+    assert versions(str(tmp_path / "served")) == [newest]
 
 
 def test_a_model_pushed_before_the_newest_becomes_a_version_again(model, tmp_path):
@@ -49,13 +68,13 @@ def test_a_model_pushed_before_the_newest_becomes_a_version_again(model, tmp_pat
     (model / "saved_model.pb").write_bytes(b"other")
     push(model, tmp_path / "served", keep=3)
     (model / "saved_model.pb").write_bytes(b"graph")
-    assert int(push(model, tmp_path / "served", keep=3).name) > int(first.name)
+    assert int(push(model, tmp_path / "served", keep=3)) > int(first)
 
 
 def test_what_a_killed_push_left_is_cleared_and_was_never_a_version(model, tmp_path):
     leftover = tmp_path / "served" / ".incoming-17"
     leftover.mkdir(parents=True)
-    assert versions(tmp_path / "served") == []
+    assert versions(str(tmp_path / "served")) == []
     push(model, tmp_path / "served", keep=3)
     assert not leftover.exists()
 
@@ -65,3 +84,19 @@ def test_foreign_folders_are_left_alone(model, tmp_path):
     notes.mkdir(parents=True)
     push(model, tmp_path / "served", keep=1)
     assert notes.is_dir()
+
+
+def test_a_model_with_the_inputs_of_the_newest_version_may_replace_it(tmp_path):
+    new = export(tmp_path / "model", age=tf.float32, job=tf.string)
+    assert differing_inputs(str(new), str(tmp_path / "served")) is None, "there is no version yet"
+    export(tmp_path / "served" / "9", age=tf.float32)
+    export(tmp_path / "served" / "10", job=tf.string, age=tf.float32)
+    assert differing_inputs(str(new), str(tmp_path / "served")) is None
+
+
+def test_inputs_that_would_break_callers_are_named(tmp_path):
+    new = export(tmp_path / "model", age=tf.string, job=tf.string, income=tf.float32)
+    export(tmp_path / "served" / "7", age=tf.float32, job=tf.string, month=tf.string)
+    assert differing_inputs(str(new), str(tmp_path / "served")) == (
+        "the inputs differ from those of version 7: missing month; new income; of another type age"
+    )

@@ -8,13 +8,14 @@ import sys
 import pytest
 
 from data import contract as contracts
+from data.command import BAD_INPUT
 from pipeline import run
 from tests.conftest import ROOT
 
 
 def refused(capsys, *arguments) -> str:
     """The message of a command that must end with exit code 2."""
-    assert run.main([*map(str, arguments)]) == run.BAD_INPUT
+    assert run.main([*map(str, arguments)]) == BAD_INPUT
     return capsys.readouterr().err
 
 
@@ -26,7 +27,7 @@ def test_help_imports_neither_tensorflow_nor_tfx():
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert "--with-duration" in result.stdout
+    assert "--with-after-call" in result.stdout
     assert "exit codes" in result.stdout
 
 
@@ -120,6 +121,7 @@ def test_an_artifacts_folder_that_cannot_be_written(capsys, tmp_path, sample_csv
         ["--trials", "3", "--no-tune"],
         ["--thorough", "--no-tune"],
         ["--thorough", "--trials", "8"],
+        ["--model-name", "../elsewhere"],
     ],
 )
 def test_arguments_that_make_no_sense(arguments):

@@ -6,47 +6,34 @@ import pytest
 
 from modules.purchase import baselines
 from pipeline.screen import Screen
-from runs.summary import Stage
-
-FIGURES = {
-    "accuracy": 0.8898,
-    "majority_accuracy": 0.8755,
-    "auc": 0.825,
-    "log_loss": 0.2853,
-    "ece": 0.0173,
-    "lift_top_decile": 4.52,
-    "f1": 0.3638,
-    "f1_at_threshold": 0.4993,
-}
+from runs.summary import Check, Split, Stage
+from tests.support import summaries
+from tests.support.summaries import changed
 
 
 @pytest.fixture
 def summary():
-    splits = {"train": 31_576_000, "eval": 6_849_000, "test": 6_786_000}
-    return {
-        "dataset": {
-            "contract": "bank-full",
-            "rows": 45_211_000,
-            "read": 45_211_012,
-            "quarantined": 12,
-            "synthetic": False,
-            "split": "random",
+    """A run on millions of rows."""
+    models = [
+        summaries.compared(key, name, auc=0.825)
+        for key, name in [("network", "Dense network"), *baselines.MODELS.items()]
+    ]
+    return summaries.summary(
+        dataset__read=45_211_012,
+        dataset__rows=45_211_000,
+        dataset__quarantined=12,
+        splits={
+            "train": Split(31_576_000, 0.1245),
+            "eval": Split(6_849_000, 0.1245),
+            "test": Split(6_786_000, 0.1245),
         },
-        "features": ["age", "job"],
-        "splits": {name: {"rows": rows, "label_rate": 0.1245} for name, rows in splits.items()},
-        "metrics": {name: dict(FIGURES) for name in splits},
-        "comparison": [
-            {"name": name, "metrics": dict(FIGURES), "train_seconds": 2345.6, "score_microseconds": 12345.6}
-            for name in ("Dense network", *baselines.MODELS.values())
-        ],
-        "gate": {
-            "checks": [
-                {"metric": "accuracy_against_last_blessed", "value": 0.0143, "bound": -0.004, "passed": True},
-                {"metric": "auc", "value": 0.6512, "bound": 0.7, "passed": False},
-                {"metric": "served_as_evaluated", "value": True, "bound": True, "passed": True},
-            ]
-        },
-    }
+        comparison=tuple(changed(model, train_seconds=2345.6, score_microseconds=12345.6) for model in models),
+        gate__checks=(
+            Check("accuracy_against_last_blessed", 0.0143, -0.004, True),
+            Check("auc", 0.6512, 0.7, False),
+            Check("served_as_evaluated", True, True, True),
+        ),
+    )
 
 
 @pytest.fixture
@@ -69,14 +56,20 @@ def line_of(lines: list[str], first: str) -> str:
 
 def test_accuracy_stands_beside_that_of_the_majority(summary, shown):
     lines = shown(summary)
-    assert line_of(lines, "test") == "test 6,786,000 12.4% 0.8898 0.8755 0.8250 0.2853 0.0173 4.52"
+    assert line_of(lines, "test") == "test 6,786,000 12.4% 0.8895 0.8755 0.8276 0.2829 0.0147 4.52"
     assert "45,211,000 rows kept of 45,211,012 read, 12 quarantined" in "\n".join(lines)
 
 
 def test_only_the_synthetic_sample_is_called_synthetic(summary, shown):
     assert "synthetic" not in "\n".join(shown(summary))
-    summary["dataset"]["synthetic"] = True
-    assert "synthetic" in "\n".join(shown(summary))
+    assert "synthetic" in "\n".join(shown(changed(summary, dataset__synthetic=True)))
+
+
+def test_positive_rows_are_called_as_the_label_says(summary, shown):
+    assert line_of(shown(summary), "split").startswith("split rows buyers ")
+    donors = changed(summary, dataset__words__one="donor", dataset__words__many="donors")
+    assert line_of(shown(donors), "split").startswith("split rows donors ")
+    assert "buyer" not in "\n".join(shown(donors))
 
 
 def test_a_failed_bound_is_named_with_its_value(summary, shown):
@@ -86,16 +79,15 @@ def test_a_failed_bound_is_named_with_its_value(summary, shown):
 
 
 def test_figures_that_a_split_of_one_label_does_not_have_are_dashes(summary, shown):
-    summary["metrics"]["eval"] |= {"auc": None, "lift_top_decile": None}
-    assert line_of(shown(summary), "eval") == "eval 6,849,000 12.4% 0.8898 0.8755 - 0.2853 0.0173 -"
+    summary = changed(summary, metrics__eval__auc=None, metrics__eval__lift_top_decile=None)
+    assert line_of(shown(summary), "eval") == "eval 6,849,000 12.4% 0.8895 0.8755 - 0.2829 0.0147 -"
 
 
-def test_the_usual_models_stand_beside_the_network(summary, shown):
+def test_the_baselines_stand_beside_the_network(summary, shown):
     lines = shown(summary)
-    assert line_of(lines, "Dense") == "Dense network 0.8250 0.2853 0.3638 0.4993 4.52 2345.6 12346"
+    assert line_of(lines, "Dense") == "Dense network 0.8250 0.2829 0.3638 0.4993 4.52 2345.6 12346"
     assert line_of(lines, "Logistic").startswith("Logistic regression 0.8250")
-    summary["comparison"] = None
-    assert not any("Logistic" in line for line in shown(summary))
+    assert not any("Logistic" in line for line in shown(changed(summary, comparison=None)))
 
 
 def test_tables_of_millions_of_rows_fit_eighty_columns(summary, shown):

@@ -6,37 +6,36 @@ from dataclasses import replace
 from pathlib import Path
 
 from data import contract as contracts
+from data.model_spec import PURCHASE_MODEL
 from pipeline import settings
-from pipeline.settings import Settings, code_commit, code_fingerprint
+from pipeline.settings import PurchaseSettings, Settings, TrainingData, code_commit
 
-RUN = Settings(data=Path("customers.csv"), contract=contracts.load("bank-full"), run_id="1")
+DATA = TrainingData(Path("customers.csv"), contracts.load("bank-full"))
+RUN = Settings(DATA, run_id="1")
 
 
 def test_models_that_cannot_be_compared_have_no_common_baseline():
     others = [
         RUN,
-        replace(RUN, split="time"),
-        replace(RUN, with_duration=True),
-        replace(RUN, synthetic=True),
-        replace(RUN, contract=contracts.load("hackerearth")),
+        replace(RUN, data=replace(DATA, split="time")),
+        replace(RUN, spec=PurchaseSettings(with_after_call=True)),
+        replace(RUN, spec=PurchaseSettings(model=replace(PURCHASE_MODEL, name="loans"))),
+        replace(RUN, data=replace(DATA, synthetic=True)),
+        replace(RUN, data=replace(DATA, contract=contracts.load("hackerearth"))),
     ]
     assert len({run.pipeline_name for run in others}) == len(others)
 
 
 def test_other_data_tuning_and_seeds_are_compared_with_the_same_baseline():
-    other = replace(RUN, data=Path("more.csv"), trials=1, seed=2, run_id="2", quarantine=True)
-    assert other.pipeline_name == RUN.pipeline_name
+    more = replace(DATA, path=Path("more.csv"), quarantine=True)
+    assert Settings(more, "2", PurchaseSettings(trials=1, seed=2)).pipeline_name == RUN.pipeline_name
 
 
-def test_fingerprint_follows_the_code(tmp_path, monkeypatch):
-    monkeypatch.setattr(settings, "ROOT", tmp_path)
-    (tmp_path / "modules").mkdir()
-    file = tmp_path / "modules" / "network.py"
-    file.write_text("width = 1\n")
-    before = code_fingerprint("modules")
-    assert code_fingerprint("modules") == before
-    file.write_text("width = 2\n")
-    assert code_fingerprint("modules") != before
+def test_each_model_has_its_own_folders():
+    loans = replace(RUN, spec=PurchaseSettings(model=replace(PURCHASE_MODEL, name="loans")))
+    assert loans.serving.name == "loans"
+    assert loans.run_folder.parent.name == "loans"
+    assert RUN.run_folder.parent.name == "purchase-model"
 
 
 def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):

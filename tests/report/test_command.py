@@ -6,40 +6,54 @@ from types import SimpleNamespace
 import pytest
 
 import report
+from data.command import BAD_INPUT
 from data.errors import UserError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
 from pipeline import run
 from pipeline.screen import Screen
 from report import __main__ as command
-from runs.outputs import connect, outputs
+from tests.support import summaries
+
+RUN = "20260101-120000"
 
 
-@pytest.mark.parametrize("content", [None, "not json"])
-def test_a_run_that_is_none_is_one_sentence_and_exit_code_2(tmp_path, capsys, content):
-    runs = tmp_path / "runs"
-    if content is not None:
-        (runs / "20260101-120000").mkdir(parents=True)
-        (runs / "20260101-120000" / "summary.json").write_text(content)
-    assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    assert "20260101-120000" in lines[0]
-
-
-def test_a_run_that_stopped_half_way_is_told_apart(tmp_path, capsys):
-    (tmp_path / "runs" / "20260101-120000").mkdir(parents=True)
-    assert command.main(["20260101-120000", "--artifacts", str(tmp_path)]) == 2
-    assert "summary.json" in capsys.readouterr().err
-
-
-def test_a_run_whose_metadata_is_gone_is_bad_input(tmp_path):
-    folder = tmp_path / "runs" / "20260101-120000"
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a run that stopped half-way."""
+    folder = runs_folder(tmp_path, PURCHASE_MODEL.name) / RUN
     folder.mkdir(parents=True)
-    (folder / "summary.json").write_text('{"run_id": "20260101-120000"}')
-    with pytest.raises(UserError, match=r"20260101-120000.*metadata\.sqlite"):
+    return folder
+
+
+def refused(capsys, *arguments) -> str:
+    """The only line that a refused command writes."""
+    assert command.main([*map(str, arguments)]) == BAD_INPUT
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_a_run_that_is_not_there(capsys, tmp_path, folder):
+    assert RUN in refused(capsys, "20260101-12000", "--artifacts", tmp_path)
+    assert "latest" in refused(capsys, "--artifacts", tmp_path)
+    assert "segment-model" in refused(capsys, RUN, "--model", "segment-model", "--artifacts", tmp_path)
+
+
+def test_a_summary_that_cannot_be_read(capsys, tmp_path, folder):
+    (folder / "summary.json").write_text("not json")
+    assert "summary.json" in refused(capsys, RUN, "--artifacts", tmp_path)
+
+
+def test_a_run_that_stopped_half_way(capsys, tmp_path, folder):
+    assert "pipeline.log" in refused(capsys, RUN, "--artifacts", tmp_path)
+    assert "pipeline.log" in refused(capsys, folder)
+
+
+def test_a_run_whose_metadata_is_gone_is_bad_input(tmp_path, folder):
+    summaries.write(folder, summaries.summary(RUN))
+    with pytest.raises(UserError, match=rf"{RUN}.*metadata\.sqlite"):
         report.build(folder)
     assert not (tmp_path / "metadata.sqlite").exists()
-    with pytest.raises(UserError, match=r"20260101-120000.*does not know it"):
-        outputs(connect(tmp_path / "metadata.sqlite"), "20260101-120000")
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "ten"])

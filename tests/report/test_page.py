@@ -1,7 +1,12 @@
-"""The page says what the run made, shows nothing it has not been told, and survives whatever a run lacks."""
+"""The page says what the run produced, loads nothing, and exists whatever a run lacks.
 
-import copy
+Parts are selected by their `data-` attributes, never by their sentences.
+"""
+
+from __future__ import annotations
+
 import itertools
+from collections import defaultdict
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -10,41 +15,54 @@ import pytest
 
 import report
 from analysis.metrics import gain
-from report.gather import Material
-from tests.report.report_run import ATTACK, metrics, whole
+from report.gather import ReportData
+from runs.backtest_result import MODELS
+from tests.report.report_run import ATTACK, metrics, not_blessed, whole, with_words
+from tests.support.summaries import changed
 
 VOID = {"meta", "link", "br", "img", "path", "circle", "rect", "line"}
+PARTS = ("table", "figure", "command", "paragraph", "tile", "overview", "notice")
 
 
 @pytest.fixture
-def material() -> Material:
+def data() -> ReportData:
     return whole()
 
 
 class Page(HTMLParser):
-    """What a reader and a screen reader get of a page."""
+    """What a reader and a screen reader get from a page, by part."""
 
     def __init__(self, text: str):
         super().__init__()
-        self.source, self.tags, self.texts, self.headings, self.tables = text, [], [], [], {}
+        self.source, self.tags, self.headings = text, [], []
+        self.parts: dict[str, dict[str, list[str]]] = defaultdict(dict)
+        """Texts by kind of part and name; one entry for each part of that name."""
+        self.sections: dict[str, str] = defaultdict(str)
+        self.tables: dict[str, list[list[str]]] = {}
+        self.texts: list[str] = []
         self.stray = ""
         """Text of the body outside header, nav, main and footer."""
-        self._open: list[str] = []
-        self._row: list[str] = []
+        self._open: list[tuple[str, dict]] = []
         self.feed(text)
         self.close()
         assert self._open == [], "every element is closed"
 
     def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "caption":
-            self._caption = ""
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        if tag in VOID:
+            return
+        self._open.append((tag, attributes))
+        for kind in PARTS:
+            if f"data-{kind}" in attributes:
+                self.parts[kind].setdefault(attributes[f"data-{kind}"], []).append("")
+        if "data-table" in attributes:
+            assert attributes["data-table"] not in self.tables, "tables have names of their own"
+            self.tables[attributes["data-table"]] = []
         if tag == "tr":
-            self._row = []
+            self._table.append([])
         if tag in ("th", "td"):
-            self._row.append("")
+            self._table[-1].append("")
         if tag in ("h1", "h2", "h3", "h4"):
             self.headings.append((int(tag[1]), ""))
 
@@ -52,48 +70,59 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-        if tag == "caption":
-            self.tables[self._caption] = []
-        if tag == "tr":
-            self.tables[self._caption].append(self._row)
+        assert self._open.pop()[0] == tag
 
     def handle_data(self, text):
-        inside = self._open[-1:]
-        if inside == ["style"]:
+        names = [tag for tag, _ in self._open]
+        if "style" in names:
             return
+        text = text.replace("\u00a0", " ")
         self.texts.append(text)
-        if "body" in self._open and not {"header", "nav", "main", "footer"} & set(self._open):
+        for tag, attributes in self._open:
+            for kind in PARTS:
+                if f"data-{kind}" in attributes:
+                    self.parts[kind][attributes[f"data-{kind}"]][-1] += text
+            if tag == "section":
+                self.sections[attributes["id"]] += text
+        if "body" in names and not {"header", "nav", "main", "footer"} & set(names):
             self.stray += text
-        if inside == ["caption"]:
-            self._caption += text
-        if inside and inside[0] in ("th", "td"):
-            self._row[-1] += text
-        if self.headings and inside and inside[0] == f"h{self.headings[-1][0]}":
+        if names and names[-1] in ("th", "td"):
+            self._table[-1][-1] += text
+        if self.headings and names and names[-1] == f"h{self.headings[-1][0]}":
             self.headings[-1] = (self.headings[-1][0], self.headings[-1][1] + text)
 
     @property
+    def _table(self) -> list[list[str]]:
+        return next(self.tables[a["data-table"]] for _, a in reversed(self._open) if "data-table" in a)
+
+    @property
     def text(self) -> str:
-        """As read, in one line, without unbreakable spaces."""
-        return " ".join("".join(self.texts).replace("\u00a0", " ").split())
+        """As read, in one line."""
+        return " ".join("".join(self.texts).split())
 
     @property
     def cells(self) -> set[str]:
-        """What stands in tables."""
         return {cell for rows in self.tables.values() for row in rows for cell in row}
 
-    def table(self, start: str) -> list[list[str]]:
-        """The rows below the head of the table whose caption begins so."""
-        (rows,) = (rows for caption, rows in self.tables.items() if caption.startswith(start))
-        return [[cell.replace("\u00a0", " ") for cell in row] for row in rows[1:]]
+    def rows(self, table: str) -> list[list[str]]:
+        """The rows of a table below its head."""
+        return self.tables[table][1:]
+
+    def part(self, kind: str, name: str) -> str:
+        """The text of the one part of this name."""
+        (text,) = self.parts[kind][name]
+        return " ".join(text.split())
+
+    def has(self, kind: str, name: str) -> bool:
+        return name in self.parts[kind]
 
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    """Builds the page of some material."""
+    """Builds the page of some data."""
 
-    def build(material: Material, **money: float) -> Page:
-        monkeypatch.setattr("report.gather.gather", lambda run_folder: material)
+    def build(data: ReportData, **money: float) -> Page:
+        monkeypatch.setattr("report.gather.gather", lambda run_folder: data)
         path = report.build(tmp_path, **money)
         assert path == tmp_path / "report.html"
         return Page(path.read_text(encoding="utf-8"))
@@ -101,20 +130,32 @@ def build(tmp_path, monkeypatch):
     return build
 
 
-def test_the_first_sentence_is_the_gain_on_test(build, material):
-    reached = gain(*material.scores["test"], 0.2)
-    sentence = f"Calling the best-scored 20 % of customers reaches {100 * reached:.0f} % of buyers"
-    assert sentence in build(material).text
+def test_the_headline_is_the_gain_on_test(build, data):
+    reached = gain(*data.scores["test"], 0.2)
+    headline = build(data).part("overview", "headline")
+    assert "20 %" in headline
+    assert f"{100 * reached:.0f} %" in headline
+    assert f"{reached / 0.2:.1f} times" in headline
 
 
-def test_a_page_is_well_formed_and_its_landmarks_and_headings_are_in_order(build, material):
-    page = build(material)
+def test_tiles_hold_a_figure_and_one_to_compare_it_with(build, data):
+    page = build(data)
+    test = data.summary.metrics["test"]
+    assert list(page.parts["tile"]) == ["profit", "lift", "auc", "accuracy"]
+    assert page.part("tile", "auc").startswith(f"{test.auc:.3f}")
+    assert page.part("tile", "lift").startswith(f"{test.lift_top_decile:.1f}")
+    assert f"{100 * test.majority_accuracy:.1f} %" in page.part("tile", "accuracy")
+
+
+def test_a_page_is_well_formed_and_its_landmarks_and_headings_are_in_order(build, data):
+    page = build(data)
     names = [tag for tag, _ in page.tags]
     for landmark in ("header", "nav", "main", "footer"):
         assert names.count(landmark) == 1
     levels = [level for level, _ in page.headings]
     assert levels.count(1) == 1
     assert levels[0] == 1
+    assert all(text.strip() for _, text in page.headings)
     assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
     assert ("html", {"lang": "en"}) in page.tags
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
@@ -124,8 +165,8 @@ def test_a_page_is_well_formed_and_its_landmarks_and_headings_are_in_order(build
     assert set(links) <= set(ids)
 
 
-def test_nothing_is_loaded_from_elsewhere(build, material):
-    page = build(material)
+def test_nothing_is_loaded_from_elsewhere(build, data):
+    page = build(data)
     for tag, attributes in page.tags:
         assert tag not in ("script", "iframe", "object", "embed", "base", "form")
         for name in ("src", "href", "srcset", "data", "action", "poster", "xlink:href"):
@@ -136,216 +177,243 @@ def test_nothing_is_loaded_from_elsewhere(build, material):
     assert "https://" not in page.source
 
 
-def test_every_picture_has_a_title_and_a_description(build, material):
-    page = build(material)
-    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+def test_every_chart_has_a_title_and_a_description(build, data):
+    page = build(data)
+    charts = [attributes for tag, attributes in page.tags if tag == "svg"]
     ids = {attributes.get("id"): tag for tag, attributes in page.tags}
-    named = [picture for picture in pictures if picture.get("role") == "img"]
+    named = [chart for chart in charts if chart.get("role") == "img"]
     assert len(named) >= 8
-    for picture in named:
-        title, description = picture["aria-labelledby"].split()
+    for chart in named:
+        title, description = chart["aria-labelledby"].split()
         assert (ids[title], ids[description]) == ("title", "desc")
-    assert all(picture.get("aria-hidden") == "true" for picture in pictures if picture not in named)
+    assert all(chart.get("aria-hidden") == "true" for chart in charts if chart not in named)
 
 
-def test_every_table_has_a_caption_and_headers_and_can_be_scrolled_by_keyboard(build, material):
-    page = build(material)
+def test_every_table_has_a_caption_and_headers_and_can_be_scrolled_by_keyboard(build, data):
+    page = build(data)
     names = [tag for tag, _ in page.tags]
-    assert names.count("table") == names.count("caption") > 10
+    assert names.count("table") == names.count("caption") == len(page.tables) > 10
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
     regions = [attributes for _, attributes in page.tags if attributes.get("role") == "region"]
     assert len(regions) == names.count("table")
     assert all(region["tabindex"] == "0" and region["aria-label"] for region in regions)
 
 
-def test_names_from_the_data_are_text_and_never_markup(build, material):
-    page = build(material)
+def test_names_from_the_data_are_text_and_never_markup(build, data):
+    page = build(data)
     assert "script" not in {tag for tag, _ in page.tags}
     assert "<script" not in page.source
     assert page.text.count("<script>alert(1)</script>") >= 2
 
 
-def test_tables_hold_the_figures_of_the_run(build, material):
-    page = build(material)
-    confusion = page.table("At 0.5")
-    measured = material.summary["metrics"]["test"]
-    assert confusion[0][1:3] == [f"{measured['true_positives']}", f"{measured['false_positives']}"]
-    assert confusion[1][1:3] == [f"{measured['false_negatives']}", f"{measured['true_negatives']}"]
-    (network, other) = page.table("The same test customers")
-    assert network[:2] == ["Dense network", f"{measured['auc']:.4f}"]
-    assert other[:2] == ["Nearest neighbours", f"{material.summary['metrics']['eval']['auc']:.4f}"]
-    assert [row[0] for row in page.table("Permutation importance")] == ["job", "age"]
-    tenths = page.table("Tenths")
+def test_tables_hold_the_figures_of_the_run(build, data):
+    page = build(data)
+    confusion = page.rows("confusion-at-half")
+    test = data.summary.metrics["test"]
+    assert confusion[0][1:3] == [f"{test.true_positives}", f"{test.false_positives}"]
+    assert confusion[1][1:3] == [f"{test.false_negatives}", f"{test.true_negatives}"]
+    network, other = page.rows("models")
+    assert network[:2] == ["Dense network", f"{test.auc:.4f}"]
+    assert other[:2] == ["Nearest neighbours", f"{data.summary.metrics['eval'].auc:.4f}"]
+    assert [row[0] for row in page.rows("importance")] == ["job", "age"]
+    assert [row[0] for row in page.rows("trials")] == ["0", "1"]
+    assert [row[0] for row in page.rows("learning-accuracy")] == ["1", "2"]
+    tenths = page.rows("tenths")
     assert len(tenths) == 10
-    labels = material.scores["test"][0]
-    assert sum(float(row[2]) for row in tenths) == pytest.approx(labels.sum(), abs=5)
+    assert sum(float(row[2]) for row in tenths) == pytest.approx(data.scores["test"][0].sum(), abs=5)
+    assert page.rows("gate") == [["AUC", f"{test.auc:.4f}", "0.7000", "passed"]]
+    assert page.rows("artifacts") == [["Trainer.model", "22", "tfx/bank-full/Trainer/model/22"]]
 
 
-def test_groups_too_small_to_judge_are_counted_only(build, material):
-    page = build(material)
-    (young,) = page.table("Test customers by age")
+def test_a_page_speaks_of_positive_rows_as_the_label_does(build, data):
+    page = build(with_words(data, "donor", "donors"))
+    for word in ("buyer", "bought", "purchase", "buys"):
+        assert word not in page.text.lower().replace("purchase-model", "")
+    assert "donors" in page.part("overview", "headline")
+    assert "per donor" in page.part("tile", "profit")
+    assert "Donors" in page.tables["splits"][0]
+    assert "buyers" in build(data).part("overview", "headline")
+
+
+def test_groups_too_small_to_judge_are_counted_only(build, data):
+    page = build(data)
+    (young,) = page.rows("by-age")
     assert young[:4] == ["below 30", "200", "40", "20.0 %"]
     assert young[6] == "0.710"
-    few, student = page.table("Test customers by job")
+    few, student = page.rows("by-job")
     assert few[:3] == [ATTACK, "12", "2"]
     assert few[6:] == ["–", "–"]
     assert student[6:] == ["–", "–"]
 
 
-def test_a_moved_column_is_named_and_listed_first(build, material):
-    rows = build(material).table("Eval against train")
+def test_a_shifted_column_is_named_and_listed_first(build, data):
+    page = build(data)
+    rows = page.rows("drift-eval")
     assert [row[0] for row in rows] == ["job", "age"]
-    assert rows[0][-1] == "moved"
+    assert rows[0][-1] != rows[1][-1]
+    assert "job" in page.part("figure", "drift-eval").split("PSI")[1]
 
 
-def test_what_changed_since_the_last_blessed_run(build, material):
-    page = build(material)
-    assert page.table("What was chosen differently") == [["width", "64", "48"]]
-    figures = page.table("Test figures of run 20251231-120000")
-    measured = material.summary["metrics"]["test"]["auc"]
-    assert figures[0] == ["AUC", f"{measured:.4f}", f"{measured:.4f}", "+0.0000"]
-    assert "not measured on the same test customers" not in page.text
-    material.previous["settings"]["data_sha256"] = "ef" * 32
-    assert "not measured on the same test customers" in build(material).text
-    assert "no earlier blessed run" in build(replace(material, previous=None)).text
+def test_what_changed_since_the_last_blessed_run(build, data):
+    page = build(data)
+    assert page.rows("changed-settings") == [["width", "64", "48"]]
+    auc = data.summary.metrics["test"].auc
+    assert page.rows("changed-figures")[0] == ["AUC", f"{auc:.4f}", f"{auc:.4f}", "+0.0000"]
+    assert "20251231-120000" in page.part("table", "changed-figures")
+    assert not page.has("paragraph", "other-test-rows")
+    other = changed(data.previous, settings__data_sha256="ef" * 32)
+    assert build(replace(data, previous=other)).has("paragraph", "other-test-rows")
+    same = changed(data.summary, run_id="20251231-120000")
+    assert build(replace(data, previous=same)).has("paragraph", "same-settings")
+    assert build(replace(data, previous=None)).has("paragraph", "no-previous")
 
 
-def test_cost_and_margin_move_the_advice(build, material):
-    cheap, dear = build(material, cost=1, margin=100), build(material, cost=90, margin=100)
-    assert "a call pays from a score of 1 % on" in cheap.text
-    assert "a call pays from a score of 90 % on" in dear.text
-    assert cheap.table("Profit")[0] == dear.table("Profit")[0] == ["0 %", "€0", "€0"]
-    assert "Call the best-scored" in cheap.text
-    none_pays = build(material, cost=200, margin=100).text
-    assert "At this price no call pays" in none_pays
-    assert "the best 0 %" not in none_pays
+def test_cost_and_margin_move_the_advice(build, data):
+    cheap, dear = build(data, cost=1, margin=100), build(data, cost=90, margin=100)
+    assert " 1 %" in cheap.part("paragraph", "price")
+    assert " 90 %" in dear.part("paragraph", "price")
+    assert cheap.rows("profit")[0] == dear.rows("profit")[0] == ["0 %", "€0", "€0"]
+    assert cheap.has("paragraph", "advice-call")
+    none_pays = build(data, cost=200, margin=100)
+    assert none_pays.has("paragraph", "advice-call-nobody")
+    assert not none_pays.has("paragraph", "advice-call")
+    assert " 0 %" not in none_pays.part("tile", "profit")
 
 
-def test_cost_and_margin_stay_those_of_the_run_unless_others_are_given(build, material):
-    now = {**material.summary, "settings": {**material.summary["settings"], "cost": 30.0, "margin": 200.0}}
-    material = replace(material, summary=now)
-    assert "a call pays from a score of 15 % on" in build(material).text
-    assert "a call pays from a score of 5 % on" in build(material, cost=10).text
+def test_cost_and_margin_stay_those_of_the_run_unless_others_are_given(build, data):
+    data = replace(data, summary=changed(data.summary, settings__cost=30.0, settings__margin=200.0))
+    assert " 15 %" in build(data).part("paragraph", "price")
+    assert " 5 %" in build(data, cost=10).part("paragraph", "price")
 
 
-def test_a_choice_that_lost_on_test_is_no_advice(build, material):
-    labels, probabilities = material.scores["test"]
-    inverted = {**material.scores, "test": (labels, 1 - probabilities)}
-    text = build(replace(material, scores=inverted), cost=10, margin=100).text
-    assert "Do not plan with this share" in text
-    assert "Call the best-scored" not in text
-    assert "Do not plan with this share" not in build(material, cost=10, margin=100).text
+def test_a_choice_that_lost_on_test_is_no_advice(build, data):
+    labels, probabilities = data.scores["test"]
+    inverted = replace(data, scores={**data.scores, "test": (labels, 1 - probabilities)})
+    page = build(inverted, cost=10, margin=100)
+    assert page.has("paragraph", "advice-unreliable")
+    assert not page.has("paragraph", "advice-call")
+    assert not build(data, cost=10, margin=100).has("paragraph", "advice-unreliable")
 
 
-def test_synthetic_data_is_said_before_anything_else_is_judged(build, material):
-    material.summary["dataset"]["synthetic"] = True
-    page = build(material)
-    assert "ynthetic" in page.text
-    assert page.text.index("ynthetic") < page.text.index("What changed")
-    material.summary["dataset"]["synthetic"] = False
-    assert "ynthetic" not in build(material).text.split("What changed")[0]
+def test_synthetic_data_is_said_before_anything_else(build, data):
+    page = build(replace(data, summary=changed(data.summary, dataset__synthetic=True)))
+    assert page.has("notice", "synthetic")
+    assert page.text.index(page.part("notice", "synthetic")) < page.text.index(page.part("overview", "headline"))
+    assert not build(data).has("notice", "synthetic")
 
 
-def test_all_text_is_in_a_landmark(build, material):
-    material.summary["dataset"]["synthetic"] = True
-    page = build(material)
-    assert page.stray.split() == ["Skip", "to", "the", "report"]
+def test_all_text_is_in_a_landmark(build, data):
+    page = build(replace(data, summary=changed(data.summary, dataset__synthetic=True)))
+    (skip,) = [attributes for tag, attributes in page.tags if tag == "a" and attributes.get("class") == "skip"]
+    assert skip["href"] == "#main"
+    assert len(page.stray.split()) == 4, "the link that skips the navigation, and nothing else"
 
 
-def test_a_model_that_was_not_blessed_says_which_bound_failed(build, material):
-    gate = {"blessed": False, "probe": "-"}
-    gate["checks"] = [
-        {"metric": "auc", "value": 0.6123, "bound": 0.7, "passed": False},
-        {"metric": "accuracy_gain", "value": None, "bound": 0.003, "passed": False},
-    ]
-    now = {**material.summary, "gate": gate, "pushed": None}
-    text = build(replace(material, summary=now)).text
-    first_screen = text.split("What changed")[0]
-    assert "ot blessed" in first_screen
-    assert "0.6123" in first_screen
-    assert "0.7" in first_screen
+def test_a_model_that_was_not_blessed_says_which_check_failed(build, data):
+    page = build(not_blessed(data))
+    verdict = page.part("overview", "verdict")
+    assert verdict.startswith("Not blessed")
+    assert "0.6123" in verdict
+    assert "0.7" in verdict
+    assert "nan" not in verdict
+    assert [row[-1] for row in page.rows("gate")] == ["failed", "failed"]
+    assert not build(data).part("overview", "verdict").startswith("Not")
 
 
-def test_a_run_without_the_optional_parts_says_so(build, material):
-    now = {**material.summary, "comparison": None}
+def test_a_run_without_the_optional_parts_says_so(build, data):
     bare = replace(
-        material,
-        summary=now,
+        data,
+        summary=replace(data.summary, comparison=None),
         previous=None,
+        history=None,
+        best_epoch=None,
         trials=[],
         importance=None,
         slices=[],
         drift={},
         backtest=None,
         artifacts=[],
+        model_run=None,
     )
-    text = build(bare).text
-    assert "--no-benchmark" in text
-    assert "Tuner did not run" in text
-    assert "not measured in this run" in text
-    assert "python -m pipeline.backtest" in text
+    page = build(bare)
+    for name in ("no-previous", "no-baselines", "no-trials", "no-importance", "no-slices", "no-backtest"):
+        assert page.has("paragraph", name), name
+    assert "python -m pipeline.backtest" in page.part("command", "backtest")
+    assert not page.has("command", "tensorboard")
+    everything = build(data)
+    assert not any(name.startswith("no-") for name in everything.parts["paragraph"] if name != "no-anomalies")
 
 
-def test_the_command_for_a_backtest_is_one_that_works(build, material):
-    def text(settings=(), **dataset):
-        now = {**material.summary, "dataset": {**material.summary["dataset"], "synthetic": False, **dataset}}
-        now["settings"] = {**material.summary["settings"], **dict(settings)}
-        return build(replace(material, summary=now, backtest=None)).text
+def test_the_command_for_a_backtest_is_one_that_works(build, data):
+    def page(**changes) -> Page:
+        return build(replace(data, summary=changed(data.summary, **changes), backtest=None))
 
-    assert "pipeline.backtest --data '/my calls/a.csv'" in text(source="/my calls/a.csv")
-    assert "--with-duration" in text({"with_duration": True})
-    assert "--contract loans.yaml" in text(contract="loans")
-    unordered = text(row_order="none")
-    assert "pipeline.backtest" not in unordered
-    assert "in no order of dates" in unordered
+    assert "--data '/my calls/a.csv'" in page(dataset__source="/my calls/a.csv").part("command", "backtest")
+    assert "--data" not in page(dataset__synthetic=True).part("command", "backtest")
+    assert "--with-after-call" in page(settings__with_duration=True).part("command", "backtest")
+    assert "--contract loans.yaml" in page(dataset__contract="loans").part("command", "backtest")
+    unordered = page(dataset__row_order="none")
+    assert unordered.has("paragraph", "no-dates")
+    assert not unordered.has("command", "backtest")
 
 
-def test_rows_set_aside_are_listed_with_their_reasons(build, material, tmp_path):
+def test_quarantined_rows_are_listed_with_their_reasons(build, data, tmp_path):
     file = tmp_path / "quarantine.csv"
     file.write_text("file,line,reason\n" + "".join(f"a.csv,{n},<b>bad</b>\n" for n in range(2, 40)))
-    page = build(replace(material, quarantine=file))
-    listed = page.table("Rows set aside")
-    assert len(listed) == 20
-    assert listed[0] == ["a.csv", "2", "<b>bad</b>"]
+    rows = build(replace(data, quarantine=file)).rows("quarantine")
+    assert len(rows) == 20
+    assert rows[0] == ["a.csv", "2", "<b>bad</b>"]
 
 
-def test_anomalies_are_listed(build, material):
-    assert "No anomalies" in build(material).text
-    text = build(replace(material, anomalies=["train: column 'job': <i>odd</i>"])).text
-    assert "No anomalies" not in text
-    assert "train: column 'job': <i>odd</i>" in text
+def test_anomalies_are_listed(build, data):
+    assert build(data).has("paragraph", "no-anomalies")
+    page = build(replace(data, anomalies=["train: column 'job': <i>odd</i>"]))
+    assert not page.has("paragraph", "no-anomalies")
+    assert page.part("paragraph", "anomaly") == "train: column 'job': <i>odd</i>"
 
 
-def test_a_run_of_an_older_version_has_a_page(build, material):
-    now = {key: value for key, value in material.summary.items() if key not in ("settings", "comparison")}
-    text = build(replace(material, summary=now, card={}, history=None)).text
-    assert "--no-benchmark" in text
-    assert "not in a git checkout" in text
+def test_a_backtest_cautions_on_the_first_screen(build, data):
+    caution = build(data).part("overview", "caution")
+    assert f"{data.backtest.mean['expanding'].auc:.2f}" in caution
+    assert f"{data.backtest.random_split.auc:.2f}" in caution
+    without = build(replace(data, backtest=None)).part("overview", "caution")
+    assert not any(letter.isdigit() for letter in without)
+    by_time = build(replace(data, summary=changed(data.summary, dataset__split="time")))
+    assert not by_time.has("overview", "caution")
+    assert by_time.has("paragraph", "split-by-time")
 
 
-def test_what_a_backtest_found_cautions_on_the_first_screen(build, material):
-    first_screen = build(material).text.split("What changed")[0]
-    assert "Figures are of customers held out at random" in first_screen
-    assert f"{material.backtest['mean']['expanding']['auc']:.2f}" in first_screen
-    assert "Expect less" in build(replace(material, backtest=None)).text.split("What changed")[0]
-    material.summary["dataset"]["split"] = "time"
-    assert "held out at random" not in build(material).text.split("What changed")[0]
+def test_a_backtest_has_its_spans_beside_the_random_split(build, data):
+    page = build(data)
+    auc = data.backtest.spans[0].expanding.auc
+    first, second, random = page.rows("auc-by-span")
+    assert first == ["1", "500", *[f"{auc:.3f}"] * 3]
+    assert second[0] == "2"
+    assert random[2:] == [f"{data.backtest.random_split.auc:.3f}"] * 3
+    assert data.backtest.verdict in page.part("paragraph", "verdict")
+    assert [row[1] for row in page.rows("rate-by-span")] == ["20.0 %", "40.0 %"]
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
-def test_a_test_split_of_one_label_has_a_page_without_curves(build, material, label):
-    labels, probabilities = material.scores["test"]
-    one = (np.full_like(labels, label), probabilities)
-    now = copy.deepcopy(material.summary)
-    now["metrics"]["test"] = metrics(one)
-    now["comparison"] = [{**model, "metrics": metrics(one)} for model in now["comparison"]]
-    page = build(replace(material, summary=now, scores={**material.scores, "test": one}))
-    assert "nothing can be said about the ranking" in page.text
+def test_a_test_split_of_one_label_has_a_page_without_curves(build, data, label):
+    labels, probabilities = data.scores["test"]
+    rows = (np.full_like(labels, label), probabilities)
+    now = changed(
+        data.summary,
+        metrics__test=metrics(rows),
+        comparison=tuple(replace(model, metrics=metrics(rows)) for model in data.summary.comparison),
+    )
+    page = build(replace(data, summary=now, scores={**data.scores, "test": rows}))
+    assert not {"gain", "roc", "profit"} & page.parts["figure"].keys()
+    assert list(page.parts["tile"]) == ["accuracy"]
+    assert "calibration" in page.parts["figure"]
     assert not {"nan", "None"} & page.cells
 
 
-def test_spans_of_one_label_leave_gaps_in_the_backtest(build, material):
-    unknown = dict.fromkeys(metrics(material.scores["test"]))
-    span = {**material.backtest["spans"][0], **dict.fromkeys(("static", "expanding", "rolling"), unknown)}
-    page = build(replace(material, backtest={**material.backtest, "spans": [span, *material.backtest["spans"]]}))
+def test_spans_of_one_label_leave_gaps_in_the_backtest(build, data):
+    first = data.backtest.spans[0]
+    unknown = replace(first.static, auc=None, pr_auc=None, lift_top_decile=None, gain_top_half=None)
+    span = replace(first, **dict.fromkeys(MODELS, unknown))
+    page = build(replace(data, backtest=replace(data.backtest, spans=(span, *data.backtest.spans))))
+    assert page.rows("auc-by-span")[0][2:] == ["–"] * 3
     assert not {"nan", "None"} & page.cells

@@ -1,46 +1,27 @@
-"""What the list and the comparison of runs say, of whole runs, broken ones and none."""
+"""The list and the comparison of runs: complete runs, broken ones and none."""
 
 from __future__ import annotations
 
-import copy
 import json
 import subprocess
 import sys
 
 import pytest
 
+from data.command import BAD_INPUT, DONE
 from data.errors import UserError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
 from runs import compare as runs
 from tests.conftest import ROOT
+from tests.support import summaries
 
-SUMMARY = {
-    "run_id": "20270101-000000",
-    "dataset": {"contract": "bank-full", "source": "calls.csv", "rows": 45_211, "synthetic": False, "split": "random"},
-    "settings": {"seed": 42, "trials": 8, "quarantine": False, "data_sha256": "a" * 64, "commit": "b" * 40},
-    "features": ["age", "job"],
-    "seconds": 80.4,
-    "model": {"hyperparameters": {"width": 48, "dropout": 0.2}, "parameters": 143_044, "threshold": 0.25},
-    "metrics": {
-        "train": {"auc": 0.9},
-        "test": {"auc": 0.8276, "accuracy": 0.8895, "log_loss": 0.2829, "ece": 0.0147},
-    },
-    "gate": {"blessed": True, "checks": []},
-    "pushed": {"version": "1795239191", "path": "serving"},
-}
+MODEL = PURCHASE_MODEL.name
 
 
-def write(artifacts, name, **changes):
-    """A run whose summary differs from the usual one in dotted keys, with `__` for the dot."""
-    summary = copy.deepcopy(SUMMARY) | {"run_id": name}
-    for key, value in changes.items():
-        *path, last = key.split("__")
-        part = summary
-        for step in path:
-            part = part[step]
-        part[last] = value
-    folder = artifacts / "runs" / name
-    folder.mkdir(parents=True)
-    (folder / "summary.json").write_text(json.dumps(summary))
+def write(artifacts, name, model=MODEL, **changes):
+    """A run whose summary differs from the usual one."""
+    summaries.write(runs_folder(artifacts, model) / name, summaries.summary(name, **changes))
 
 
 @pytest.fixture
@@ -51,27 +32,70 @@ def artifacts(tmp_path):
         "20270102-000000",
         settings__seed=7,
         settings__commit="c" * 40 + "+",
-        features=["age", "duration"],
+        features=("age", "duration"),
         model__hyperparameters={"width": 64, "dropout": 0.2, "depth": 3},
-        metrics__test={"auc": 0.79, "accuracy": 0.87, "log_loss": 0.3, "ece": None},
-        gate={"blessed": False, "checks": []},
+        metrics__test=summaries.metrics(auc=0.79, accuracy=0.87, log_loss=0.3, pr_auc=None),
+        gate__blessed=False,
         pushed=None,
     )
-    (tmp_path / "runs" / "latest").symlink_to("20270102-000000")
+    (runs_folder(tmp_path, MODEL) / "latest").symlink_to("20270102-000000")
     return tmp_path
 
 
 def shown(capsys, artifacts, *arguments):
-    assert runs.main([*arguments, "--artifacts", str(artifacts)]) == 0
+    assert runs.main([*arguments, "--artifacts", str(artifacts)]) == DONE
     return capsys.readouterr().out
 
 
+def rows(text) -> dict[str, list[str]]:
+    """The cells of each run in the list; cells are at least two spaces apart."""
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("2027")]
+    return {line.split()[0]: [cell.strip() for cell in line.split("  ") if cell.strip()][1:] for line in lines}
+
+
 def test_runs_are_listed_newest_first_and_once(capsys, artifacts):
-    lines = [line.split() for line in shown(capsys, artifacts).splitlines() if "2027" in line]
-    assert [line[0] for line in lines] == ["20270102-000000", "20270101-000000"]
-    newer = ["bank-full", "45,211", "no", "random", "0.7900", "0.8700", "0.3000", "-", "no", "-", "80"]
-    older = ["bank-full", "45,211", "no", "random", "0.8276", "0.8895", "0.2829", "0.0147", "yes", "1795239191", "80"]
-    assert [line[1:] for line in lines] == [newer, older]
+    listed = rows(shown(capsys, artifacts))
+    assert list(listed) == ["20270102-000000", "20270101-000000"]
+    newer, older = listed.values()
+    assert newer[0] == "bank-full"
+    assert newer[2:] == ["45,211", "no", "random", "0.7900", "0.8700", "0.3000", "0.0147", "no", "-", "80"]
+    assert older[2:] == ["45,211", "no", "random", "0.8276", "0.8895", "0.2829", "0.0147", "yes", "1795239191", "80"]
+
+
+def test_a_run_says_how_it_differs_from_the_others_on_its_data(capsys, artifacts):
+    listed = rows(shown(capsys, artifacts))
+    assert listed["20270102-000000"][1] == "+duration, -job, seed 7"
+    assert listed["20270101-000000"][1] == "-"
+
+
+def test_a_run_with_columns_known_after_the_call_never_looks_like_one_without(capsys, tmp_path):
+    with_duration = {"features": ("age", "duration", "job"), "settings__with_duration": True}
+    write(tmp_path, "20270103-000000", **with_duration)
+    assert rows(shown(capsys, tmp_path))["20270103-000000"][1] == "after-call columns"
+    write(tmp_path, "20270102-000000")
+    write(tmp_path, "20270104-000000", **with_duration)
+    listed = rows(shown(capsys, tmp_path))
+    assert [cells[1] for cells in listed.values()] == ["+duration", "+duration", "-"]
+    write(tmp_path, "20270105-000000", dataset__contract="bakery", features=("visits",))
+    assert rows(shown(capsys, tmp_path))["20270105-000000"][1] == "-", "another data set has columns of its own"
+
+
+@pytest.mark.parametrize(
+    ("changes", "mark"),
+    [
+        ({"settings__data_sha256": "f" * 64}, "other data"),
+        ({"settings__quarantine": True}, "quarantine"),
+        ({"settings__trials": 0}, "no tuning"),
+        ({"settings__trials": 24}, "24 trials"),
+        ({"model__members": 8}, "ensemble of 8"),
+        ({"features": tuple("abcde")}, "+a, +b, +c, +2 more columns, -age, -job"),
+    ],
+)
+def test_a_setting_of_one_run_alone_is_named(capsys, tmp_path, changes, mark):
+    for name in ("20270101-000000", "20270103-000000"):
+        write(tmp_path, name)
+    write(tmp_path, "20270102-000000", **changes)
+    assert [cells[1] for cells in rows(shown(capsys, tmp_path)).values()] == ["-", mark, "-"]
 
 
 def test_the_last_runs_as_json(capsys, artifacts):
@@ -101,7 +125,7 @@ def test_what_differs_is_shown_and_what_is_equal_is_not(capsys, artifacts):
     assert rows["settings.commit"] == ["b" * 12, "c" * 12 + "+"]
     assert rows["features.duration"] == ["-", "yes"]
     assert rows["metrics.test.accuracy"] == ["0.8895", "0.8700"]
-    assert rows["metrics.test.ece"] == ["0.0147", "-"]
+    assert rows["metrics.test.pr_auc"] == ["0.4972", "-"]
     assert not {"settings.trials", "model.hyperparameters.dropout", "dataset.source", "features.age"} & rows.keys()
     assert "test rows" not in text
 
@@ -110,76 +134,92 @@ def test_what_differs_is_shown_and_what_is_equal_is_not(capsys, artifacts):
     "changes",
     [
         {"settings__data_sha256": "f" * 64},
+        {"settings__data_sha256": None},
+        {"settings__quarantine": True},
         {"dataset__split": "time"},
         {"dataset__contract": "bank-additional"},
-        {"settings": {"seed": 42}},
     ],
 )
 def test_figures_of_other_customers_are_not_passed_off_as_comparable(capsys, artifacts, changes):
     write(artifacts, "20270103-000000", **changes)
-    assert "not known to be the same test rows" in shown(capsys, artifacts, "20270101-000000", "20270103-000000")
+    found = json.loads(shown(capsys, artifacts, "20270103-000000", "20270101-000000", "--json"))
+    assert not found["same_test_rows"]
+    assert "test rows" in shown(capsys, artifacts, "20270101-000000", "20270103-000000")
 
 
 def test_synthetic_figures_are_called_that(capsys, artifacts):
     write(artifacts, "20270103-000000", dataset__synthetic=True)
-    listed = next(line for line in shown(capsys, artifacts).splitlines() if "20270103" in line)
-    assert listed.split()[3] == "yes"
+    assert rows(shown(capsys, artifacts))["20270103-000000"][3] == "yes"
     assert "synthetic sample" in shown(capsys, artifacts, "20270101-000000", "20270103-000000")
 
 
 def test_three_runs_that_are_alike(capsys, artifacts):
     for name in ("20270103-000000", "20270104-000000"):
         write(artifacts, name)
-    text = shown(capsys, artifacts, "20270101-000000", "20270103-000000", "20270104-000000")
-    assert "nothing was chosen differently" in text
+    alike = ("20270101-000000", "20270103-000000", "20270104-000000")
+    assert json.loads(shown(capsys, artifacts, *alike, "--json"))["differences"] == {}
+    assert "are the same" in shown(capsys, artifacts, *alike)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no summary"),
+        (None, "failed, was stopped or is still running"),
         ("", "cannot be read"),
         ('{"run_id": "2027', "cannot be read"),
         ("\x00\x01", "cannot be read"),
-        ("[1, 2]", "is not the summary of a run"),
-        ("{}", "is not the summary of a run"),
+        ("[1, 2]", "not the summary of a run"),
+        ("{}", "not the summary of a run"),
+        ('{"run_id": "20270103-000000", "gate": null}', "not the summary of a run"),
+        ('{"run_id": "20270103-000000", "schema": 99}', "schema 99 is newer"),
     ],
 )
 def test_a_run_without_a_readable_summary_takes_one_line_and_hides_no_other(capsys, artifacts, content, message):
-    folder = artifacts / "runs" / "20270103-000000"
+    folder = runs_folder(artifacts, MODEL) / "20270103-000000"
     folder.mkdir()
     if content is not None:
         (folder / "summary.json").write_text(content)
     text = shown(capsys, artifacts)
     assert "0.8276" in text
-    (line,) = [line for line in text.splitlines() if "20270103" in line]
+    (line,) = [line for line in text.splitlines() if line.startswith("20270103")]
     assert message in line
     assert str(folder / ("pipeline.log" if content is None else "summary.json")) in line
     entry = json.loads(shown(capsys, artifacts, "--json"))[0]
     assert message in entry["problem"]
-    assert runs.main(["latest", "20270103-000000", "--artifacts", str(artifacts)]) == runs.BAD_INPUT
+    assert runs.main(["latest", "20270103-000000", "--artifacts", str(artifacts)]) == BAD_INPUT
     assert message in capsys.readouterr().err
 
 
-def test_a_summary_of_an_earlier_version_is_shown_as_far_as_it_goes(capsys, artifacts):
-    folder = artifacts / "runs" / "20270103-000000"
+def test_runs_from_before_there_was_a_folder_for_each_model_are_listed(capsys, artifacts):
+    document = json.loads(summaries.summary("20270100-000000").to_json())
+    for later in ("schema", "model_name"):
+        del document[later]
+    del document["dataset"]["words"]
+    folder = artifacts / "runs" / "20270100-000000"
     folder.mkdir()
-    (folder / "summary.json").write_text('{"run_id": "20270103-000000", "seconds": 3, "gate": null}')
-    (line,) = [line for line in shown(capsys, artifacts).splitlines() if "20270103" in line]
-    assert line.split()[1:] == ["-"] * 10 + ["3"]
-    assert "not known to be the same" in shown(capsys, artifacts, "20270103-000000", "latest")
+    (folder / "summary.json").write_text(json.dumps(document))
+    assert list(rows(shown(capsys, artifacts)))[-1] == "20270100-000000"
+    found = json.loads(shown(capsys, artifacts, "20270100-000000", "20270101-000000", "--json"))
+    assert found["differences"] == {}
+
+
+def test_each_model_has_runs_of_its_own(capsys, artifacts):
+    write(artifacts, "20270103-000000", model="segment-model")
+    assert "20270103" not in shown(capsys, artifacts)
+    assert list(rows(shown(capsys, artifacts, "--model", "segment-model"))) == ["20270103-000000"]
+    assert runs.main(["20270101-000000", "latest", "--model", "segment-model", "--artifacts", str(artifacts)]) == 2
 
 
 @pytest.mark.parametrize("name", [".", "runs"])
 def test_no_runs_yet(capsys, tmp_path, name):
     (tmp_path / name).mkdir(exist_ok=True)
-    assert runs.main(["--artifacts", str(tmp_path)]) == runs.BAD_INPUT
+    assert runs.main(["--artifacts", str(tmp_path)]) == BAD_INPUT
     assert "python -m pipeline.run" in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_there(artifacts):
     with pytest.raises(UserError, match="20270101-000000"):
-        runs.named(artifacts, ["20270101-00000"])
+        runs.named(artifacts, MODEL, ["20270101-00000"])
 
 
 @pytest.mark.parametrize("arguments", [["latest"], ["--last", "0"], ["latest", "20270101-000000", "--last", "2"]])
@@ -191,7 +231,7 @@ def test_arguments_that_make_no_sense(arguments, artifacts):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys\nfrom pipeline import runs\n"
+        "import sys\nfrom runs import compare\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'tfx', 'ml_metadata', 'pandas', 'sklearn')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from runs.outputs import connect, outputs
-from runs.prune import prune
+from data.command import BAD_INPUT, DONE
+from data.errors import NotReadyError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
+from runs import prune as command
+from runs.outputs import Output, connect, outputs
 
+MODEL = PURCHASE_MODEL.name
 OUTPUTS = {"ExampleGen": "Examples", "Trainer": "Model", "Evaluator": "ModelBlessing"}
+
+
+def prune(artifacts: Path, keep: int, model: str = MODEL) -> list[str]:
+    return command.prune(artifacts, keep, model)
 
 
 class History:
@@ -29,22 +38,40 @@ class History:
         }
         self.artifacts = {name: self.store.put_artifact_type(mlmd.ArtifactType(name=name)) for name in OUTPUTS.values()}
 
-    def run(self, name: str, *, blessed: bool, reuse: str | None = None, pipeline: str = "bank-full") -> None:
-        """ExampleGen, Trainer and Evaluator; with `reuse`, the examples are those of an earlier run, from the cache."""
-        folder = self.folder / "runs" / name
+    def run(
+        self,
+        name: str,
+        *,
+        blessed: bool,
+        reuse: str | None = None,
+        pipeline: str = "bank-full",
+        model: str = MODEL,
+        baseline: str | None = None,
+        nodes: dict[str, str] | None = None,
+    ) -> None:
+        """ExampleGen, Trainer and Evaluator.
+
+        With `reuse` the examples are those of an earlier run, from the cache; with `baseline` the Evaluator compares
+        with the model of that run; `nodes` are ids of nodes that are not called like their component.
+        """
+        folder = runs_folder(self.folder, model) / name
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text("{}")
         run, owner = self._context("pipeline_run", name), self._context("pipeline", pipeline)
         self.store.put_parent_contexts([mlmd.ParentContext(child_id=run.id, parent_id=owner.id)])
+        self._nodes = nodes or {}
         cache = f"{reuse or name} examples"
-        examples = self._execute(
-            "ExampleGen", (run, owner), cache, [], cached=reuse and outputs(self.store, reuse)["ExampleGen.out"]
-        )
-        model = self._execute("Trainer", (run, owner), f"{name} model", [examples])
-        self._execute("Evaluator", (run, owner), f"{name} blessing", [examples, model], blessed=blessed)
+        cached = outputs(self.store, reuse)[Output("ExampleGen", "out")] if reuse else None
+        examples = self._execute("ExampleGen", (run, owner), cache, {}, cached=cached)
+        trained = self._execute("Trainer", (run, owner), f"{name} model", {"in": examples})
+        inputs = {"in": examples, "model": trained}
+        if baseline:
+            inputs["baseline_model"] = outputs(self.store, baseline)[Output("Trainer", "out")]
+        self._execute("Evaluator", (run, owner), f"{name} blessing", inputs, blessed=blessed)
 
     def _execute(self, component, contexts, cache, inputs, cached=None, blessed=None) -> mlmd.Artifact:
         run, owner = contexts
+        node = self._nodes.get(component, component)
         execution = mlmd.Execution(
             type_id=self.executions[component],
             last_known_state=mlmd.Execution.CACHED if cached else mlmd.Execution.COMPLETE,
@@ -52,21 +79,21 @@ class History:
         contexts = [
             run,
             owner,
-            self._context("node", f"{owner.name}.{component}"),
+            self._context("node", f"{owner.name}.{node}"),
             self._context("execution_cache", cache),
         ]
-        pairs = [(artifact, _event(mlmd.Event.INPUT, "in")) for artifact in inputs]
+        pairs = [(artifact, _event(mlmd.Event.INPUT, key)) for key, artifact in inputs.items()]
         number, _, _ = self.store.put_execution(execution, pairs, contexts)
         execution.id = number
-        output = cached or self._artifact(owner.name, component, number, blessed)
+        output = cached or self._artifact(owner.name, component, node, number, blessed)
         event = _event(mlmd.Event.OUTPUT, "out")
         _, (identifier,), _ = self.store.put_execution(execution, [(output, event)], contexts)
-        working = self.folder / "tfx" / owner.name / component / ".system" / "executor_execution" / str(number)
+        working = self.folder / "tfx" / owner.name / node / ".system" / "executor_execution" / str(number)
         working.mkdir(parents=True)
         return self.store.get_artifacts_by_id([identifier])[0]
 
-    def _artifact(self, pipeline: str, component: str, number: int, blessed: bool | None) -> mlmd.Artifact:
-        path = self.folder / "tfx" / pipeline / component / "out" / str(number)
+    def _artifact(self, pipeline: str, component: str, node: str, number: int, blessed: bool | None) -> mlmd.Artifact:
+        path = self.folder / "tfx" / pipeline / node / "out" / str(number)
         path.mkdir(parents=True)
         (path / "content").write_text(component)
         artifact = mlmd.Artifact(type_id=self.artifacts[OUTPUTS[component]], uri=str(path), state=mlmd.Artifact.LIVE)
@@ -84,10 +111,10 @@ class History:
         return {context.name for context in self.store.get_contexts_by_type("pipeline_run")}
 
     def run_folders(self) -> set[str]:
-        return {folder.name for folder in (self.folder / "runs").iterdir() if not folder.is_symlink()}
+        return {folder.name for folder in self.folder.glob("runs/*/*") if not folder.is_symlink()}
 
     def files_of(self, run: str) -> list[Path]:
-        return [Path(artifact.uri, "content") for artifact in outputs(self.store, run).values()]
+        return [Path(artifact.uri, "content") for artifact in outputs(self.store, run).artifacts.values()]
 
 
 def _event(kind: int, key: str) -> mlmd.Event:
@@ -170,11 +197,11 @@ def test_each_pipeline_keeps_its_own_newest_blessed_model(history):
 
 def test_the_newest_complete_run_stays_although_later_ones_failed(history):
     history.run("run-1", blessed=False)
-    (history.folder / "runs" / "latest").symlink_to("run-1")
+    (runs_folder(history.folder, MODEL) / "latest").symlink_to("run-1")
     for number in (2, 3):
         history.run(f"run-{number}", blessed=False)
     assert prune(history.folder, keep=1) == ["run-2"]
-    assert (history.folder / "runs" / "latest" / "summary.json").exists()
+    assert (runs_folder(history.folder, MODEL) / "latest" / "summary.json").exists()
     assert history.known_runs() == {"run-1", "run-3"}
 
 
@@ -203,16 +230,53 @@ def test_a_second_time_finds_nothing_to_do(history):
     assert history.known_runs() == {"run-2", "run-3"}
 
 
-def test_runs_that_failed_before_the_metadata_began_are_removed(tmp_path):
+def test_runs_without_metadata_are_refused_with_words(tmp_path, capsys):
     for name in ("run-1", "run-2"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-    assert prune(tmp_path, keep=1) == ["run-1"]
+        (runs_folder(tmp_path, MODEL) / name).mkdir(parents=True)
+    before = content(tmp_path)
+    with pytest.raises(NotReadyError, match="SQLite"):
+        prune(tmp_path, keep=1)
+    assert command.main(["--keep", "1", "--artifacts", str(tmp_path)]) == BAD_INPUT
+    assert "metadata.sqlite" in capsys.readouterr().err
+    assert content(tmp_path) == before
     assert not (tmp_path / "metadata.sqlite").exists()
 
 
-def test_a_folder_without_runs_is_fine(tmp_path):
-    assert prune(tmp_path, keep=1) == []
-    assert list(tmp_path.iterdir()) == []
+def test_the_help_says_that_it_is_for_sqlite(capsys):
+    with pytest.raises(SystemExit) as ending:
+        command.main(["--help"])
+    assert ending.value.code == DONE
+    assert "SQLite" in capsys.readouterr().out
+
+
+def test_the_command_says_which_runs_it_removed(history, capsys):
+    for number in range(1, 4):
+        history.run(f"run-{number}", blessed=True)
+    assert command.main(["--keep", "1", "--artifacts", str(history.folder)]) == DONE
+    assert capsys.readouterr().out == "removed 2 runs: run-1, run-2\n"
+
+
+def test_runs_of_other_models_are_not_touched(history):
+    history.run("run-1", blessed=False, pipeline="segments", model="segment-model")
+    history.run("run-2", blessed=False)
+    history.run("run-3", blessed=False, pipeline="segments", model="segment-model")
+    history.run("run-4", blessed=False)
+    others = [file for run in ("run-1", "run-3") for file in history.files_of(run)]
+    assert prune(history.folder, keep=1) == ["run-2"]
+    assert history.known_runs() == history.run_folders() == {"run-1", "run-3", "run-4"}
+    assert all(file.exists() for file in others)
+    assert prune(history.folder, keep=1, model="segment-model") == ["run-1"]
+    assert history.known_runs() == {"run-3", "run-4"}
+
+
+def test_runs_from_before_there_was_a_folder_for_each_model_are_removed_too(history):
+    for name in ("20270101-000000", "20270102-000000"):
+        history.run(name, blessed=False)
+    (runs_folder(history.folder, MODEL) / "20270101-000000").rename(history.folder / "runs" / "20270101-000000")
+    assert prune(history.folder, keep=1, model="segment-model") == []
+    assert len(history.known_runs()) == 2
+    assert prune(history.folder, keep=1) == ["20270101-000000"]
+    assert not (history.folder / "runs" / "20270101-000000").exists()
 
 
 def test_a_run_can_follow(history):

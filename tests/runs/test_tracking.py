@@ -8,27 +8,24 @@ import subprocess
 import sys
 import threading
 import uuid
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from data.command import BAD_INPUT, NOT_BLESSED
 from data.errors import UserError
-from pipeline.run import BAD_INPUT, NOT_BLESSED
 from runs import tracking
+from runs.summary import PushedVersion
 from tests.conftest import ROOT
+from tests.support import summaries
 
-SUMMARY = {
-    "run_id": "20270101-000000",
-    "dataset": {"contract": "bank-full", "source": "calls.csv", "rows": 45_211, "synthetic": True, "split": "random"},
-    "settings": {"seed": 42, "trials": 8, "members": None, "data_sha256": "a" * 64, "commit": "b" * 40},
-    "features": [f"feature{i}" for i in range(150)],
-    "seconds": 80.4,
-    "model": {"hyperparameters": {"width": 48, "dropout": 0.2}, "parameters": 143_044, "threshold": 0.25},
-    "metrics": {"eval": {"auc": 0.8}, "test": {"auc": None, "log_loss": 0.2829, "true_positives": 200}},
-    "gate": {"blessed": True, "checks": []},
-    "pushed": {"version": "1795239191", "path": "serving"},
-}
+SUMMARY = summaries.summary(
+    dataset__synthetic=True,
+    features=tuple(f"feature{i}" for i in range(150)),
+    metrics={"eval": summaries.metrics(auc=0.8), "test": summaries.metrics(auc=None, true_positives=200)},
+)
 
 
 @pytest.fixture
@@ -40,9 +37,7 @@ def run_folder(tmp_path) -> Path:
     (model / "assets.extra" / "model.json").write_text("{}")
     folder = tmp_path / "runs" / "20270101-000000"
     folder.mkdir(parents=True)
-    (folder / "summary.json").write_text(
-        json.dumps(SUMMARY | {"pushed": {"version": "1795239191", "path": str(model)}})
-    )
+    summaries.write(folder, replace(SUMMARY, pushed=PushedVersion("1795239191", str(model))))
     (folder / "report.html").write_text("<title>report</title>")
     return folder
 
@@ -119,7 +114,7 @@ def address(server: Server) -> str:
 
 def test_a_folder_holds_the_runs_figures_and_files(run_folder, tmp_path):
     uri = tracking.check(f"file:{tmp_path / 'my tracking'}")
-    tracking.log(uri, run_folder)
+    assert tracking.log(uri, run_folder) == "purchase-model"
     tracking.log(uri, run_folder)
     from mlflow import MlflowClient
 
@@ -130,12 +125,10 @@ def test_a_folder_holds_the_runs_figures_and_files(run_folder, tmp_path):
     assert run.info.run_name == "20270101-000000"
     assert run.info.status == "FINISHED"
     assert run.info.end_time - run.info.start_time == 80_400
-    assert run.data.metrics == {
-        "eval/auc": 0.8,
-        "test/log_loss": 0.2829,
-        "test/true_positives": 200.0,
-        "seconds": 80.4,
-    }
+    figures = run.data.metrics
+    assert (figures["eval/auc"], figures["test/log_loss"], figures["test/true_positives"]) == (0.8, 0.2829, 200.0)
+    assert figures["seconds"] == 80.4
+    assert "test/auc" not in figures
     assert run.data.params["settings.seed"] == "42"
     assert run.data.params["model.hyperparameters.dropout"] == "0.2"
     assert run.data.params["features"].startswith("feature0, feature1, ")
@@ -183,12 +176,17 @@ def test_a_server_that_takes_no_figures_shows_a_failed_run_and_not_one_that_neve
 
 def test_a_run_that_was_not_blessed_has_no_model_to_log(run_folder, server):
     (run_folder / "report.html").unlink()
-    summary = SUMMARY | {"pushed": None, "gate": {"blessed": False, "checks": []}}
-    (run_folder / "summary.json").write_text(json.dumps(summary))
+    summaries.write(run_folder, summaries.changed(SUMMARY, pushed=None, gate__blessed=False))
     tracking.log(address(server), run_folder)
     tags = server.told("runs/log-batch")["tags"]
     assert {"key": "blessed", "value": "false"} in tags
     assert server.files.keys() == {"summary.json"}
+
+
+def test_another_model_has_an_experiment_of_its_own(run_folder, server):
+    summaries.write(run_folder, replace(SUMMARY, pushed=None, model_name="segment-model"))
+    assert tracking.log(address(server), run_folder) == "segment-model"
+    assert server.told("experiments/create")["name"] == "segment-model"
 
 
 def test_a_server_that_is_not_there(run_folder, closed_port):
@@ -202,9 +200,9 @@ from pipeline import run
 
 def finish(settings, screen, started):
     (settings.run_folder / "summary.json").write_text(sys.argv[1])
-    return run.NOT_BLESSED
+    return 3
 
-run._run = finish
+run._train = finish
 code = run.main(sys.argv[2:])
 sys.exit("mlflow was imported" if "mlflow" in sys.modules and "--mlflow" not in sys.argv else code)
 """
@@ -212,7 +210,7 @@ sys.exit("mlflow was imported" if "mlflow" in sys.modules and "--mlflow" not in 
 
 def finished(*arguments: str | Path) -> subprocess.CompletedProcess:
     """A run that comes to its end at once and is not blessed."""
-    summary = json.dumps(SUMMARY | {"pushed": None})
+    summary = replace(SUMMARY, pushed=None).to_json()
     return subprocess.run(
         [sys.executable, "-c", FINISHED_AT_ONCE, summary, *map(str, arguments)],
         cwd=ROOT,

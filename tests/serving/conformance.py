@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.serving.harness import ROOT, ServerProcess, request
+from data.paths import ROOT
+from tests.support.server import ServerProcess, request
 
 OWN_CASES = Path(__file__).with_name("contract_cases.json")
 SHARED_CASES = ROOT.parent / "shared" / "conformance" / "tf_serving_rest_cases.json"
@@ -125,7 +126,7 @@ def _contains(actual: Any, wanted: Any) -> bool:
 
 def write_models(root: Path, served_from: Path | None = None) -> None:
     """Writes the toy models, `models.config` and `monitoring.config`; `served_from` is where a container has them."""
-    from tests.serving import toy_models
+    from tests.support import toy_models
 
     toy_models.build_all(root)
     (root / "models.config").write_text(toy_models.model_config(served_from or root))

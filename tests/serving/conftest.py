@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import conformance
-from tests.serving.harness import ServerProcess
+from tests.support.server import ServerProcess
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def server(start_server: Callable[[str], ServerProcess]) -> ServerProcess:
 @pytest.fixture(scope="session")
 def purchase_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Version 1 of a stand-in with the purchase model's signature."""
-    from tests.serving import toy_models
+    from tests.support import toy_models
 
     path = tmp_path_factory.mktemp("purchase-model") / "1"
     toy_models.purchase_model(path)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
 from data.errors import UserError
+from data.paths import ROOT
 from serving import flags
-from tests.serving.harness import ROOT
 
 
 def test_without_flags_the_pipelines_model_is_served():
     parsed = flags.parse([])
     assert parsed.serves_default
+    assert parsed.rest_api_host == "127.0.0.1"
     assert (parsed.rest_api_port, parsed.rest_api_timeout_in_ms, parsed.max_num_load_retries) == (8501, 30000, 5)
 
 
@@ -44,6 +48,7 @@ def test_values_and_the_last_occurrence_win():
         ("--rest_api_port", "expected --rest_api_port=value"),
         ("--rest_api_port=http", "expected a whole number"),
         ("--rest_api_port=0", "expected a port from 1 to 65535"),
+        ("--max_connections=0", "expected 1 or more"),
         ("--enable_batching=maybe", "expected true or false"),
         ("--max_num_load_retries=-1", "expected 0 or more"),
         ("8501", "expected --flag=value"),
@@ -52,6 +57,15 @@ def test_values_and_the_last_occurrence_win():
 def test_what_is_not_understood_is_an_error(argument, message):
     with pytest.raises(UserError, match=message):
         flags.parse([argument])
+
+
+def test_the_help_names_every_flag_with_its_default():
+    lines = flags.usage().splitlines()
+    for field in fields(flags.Flags):
+        (place,) = [number for number, line in enumerate(lines) if re.match(rf"  --{field.name}\b", line)]
+        text = " ".join(itertools.takewhile(lambda line: line.startswith("      "), lines[place + 1 :]))
+        if field.default not in ("", None):
+            assert text.endswith(f"(default: {str(field.default).lower()})")
 
 
 def test_help_comes_without_tensorflow():

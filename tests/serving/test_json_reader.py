@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from serving.errors import ServingError
 from serving.rest.json_reader import Members, _Parser, parse
-from tests.serving.harness import RELAXED
+from tests.support.properties import RELAXED
 
 VALUES = st.recursive(
     st.none()

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from serving.errors import ServingError
 from serving.rest import json_writer
 from serving.rest.json_reader import parse
-from tests.serving.harness import RELAXED
+from tests.support.properties import RELAXED
 
 
 def reference(value: float, kind: type) -> str:

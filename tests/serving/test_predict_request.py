@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.errors import ServingError
-from serving.rest import dtypes, predict_request
-from serving.rest.predict_request import RowReader
-from tests.serving.harness import RELAXED
+from serving.rest import dtypes, predict_request, row_reader
+from serving.rest.row_reader import RowReader
+from tests.support.properties import RELAXED
 
 SCALARS = (
     st.integers(-10, 300)
@@ -49,8 +49,8 @@ def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
 @given(DOCUMENTS, SIGNATURES)
 def test_both_readers_give_the_same_tensors(document, inputs):
     body = json.dumps(document).encode()
-    loaded = predict_request.loads(body)
-    quick = None if loaded is None else predict_request.read_quickly(loaded, RowReader(inputs))
+    loaded = row_reader.loads(body)
+    quick = None if loaded is None else row_reader.read(loaded, RowReader(inputs))
     try:
         _, exact = predict_request.read(body, lambda name: inputs)
     except ServingError:
@@ -65,7 +65,7 @@ def test_both_readers_give_the_same_tensors(document, inputs):
 @given(INSTANCES.filter(bool), SIGNATURES)
 def test_rows_for_shared_runs_are_the_same_tensors(instances, inputs):
     body = json.dumps({"instances": instances}).encode()
-    loaded = predict_request.loads(body)
+    loaded = row_reader.loads(body)
     reader = RowReader(inputs)
     rows = None if loaded is None else reader.rows(loaded["instances"])
     if rows is not None:
@@ -84,7 +84,7 @@ CUSTOMER = {"age": dtypes.FLOAT, "balance": dtypes.FLOAT, "job": dtypes.STRING}
 def test_plain_customer_rows_take_the_quick_way(balance):
     document = {"instances": [customer(balance=balance), customer(job="née: 10:30 😀")]}
     body = json.dumps(document, ensure_ascii=False).encode()
-    rows = RowReader(CUSTOMER).rows(predict_request.loads(body)["instances"])
+    rows = RowReader(CUSTOMER).rows(row_reader.loads(body)["instances"])
     assert rows[1] == (41, 1.5, "née: 10:30 😀")
     assert rows[0][1] == balance or math.isnan(balance)
 
@@ -101,7 +101,7 @@ def test_plain_customer_rows_take_the_quick_way(balance):
     ],
 )
 def test_doubtful_bodies_are_left_to_the_exact_reader(body):
-    assert predict_request.loads(body) is None
+    assert row_reader.loads(body) is None
 
 
 def test_of_a_feature_given_twice_in_a_row_the_first_value_counts():

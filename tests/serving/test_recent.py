@@ -7,6 +7,7 @@ import pytest
 
 from analysis import profile
 from data import contract as contracts
+from data.model_folder import PROFILE, ModelFolder
 from serving import recent
 
 CONTRACT = contracts.load("bank-full")
@@ -16,10 +17,11 @@ FEATURES = ("age", "job")
 @pytest.fixture
 def version(tmp_path):
     columns = {"age": np.arange(20, 60, dtype=np.float32), "job": np.array(["student", "retired"] * 20, object)}
-    made = profile.build(columns, np.linspace(0, 1, 40, dtype=np.float32), CONTRACT, FEATURES)
-    (tmp_path / "assets.extra").mkdir()
-    (tmp_path / recent.PROFILE).write_text(made.to_json())
-    return tmp_path
+    reference = profile.build(columns, np.linspace(0, 1, 40, dtype=np.float32), CONTRACT, FEATURES)
+    folder = ModelFolder(tmp_path)
+    folder.extra(PROFILE).parent.mkdir()
+    folder.extra(PROFILE).write_text(reference.to_json())
+    return folder
 
 
 def test_rows_of_a_run_are_counted(version):
@@ -42,15 +44,19 @@ def test_tensors_of_another_shape_than_the_scores_are_passed_over(version, shape
     assert counts.page()["recent"]["rows"] == 0
 
 
-@pytest.mark.parametrize(
-    ("inputs", "outputs"), [(("age",), ["probability"]), ((*FEATURES, "day"), ["probability"]), (FEATURES, ["score"])]
-)
-def test_profile_of_another_model_is_not_used(version, inputs, outputs):
-    assert recent.load(version, inputs, outputs) is None
+@pytest.mark.parametrize("inputs", [("age",), (*FEATURES, "day")])
+def test_profile_of_another_model_is_not_used(version, inputs, caplog):
+    assert recent.load(version, inputs, ["probability"]) is None
+    assert "other features" in caplog.text
+
+
+def test_a_model_without_a_score_has_no_counts(version, caplog):
+    assert recent.load(version, FEATURES, ["segment"]) is None
+    assert not caplog.records
 
 
 def test_missing_or_damaged_profile_does_not_keep_a_version_from_serving(version):
-    (version / recent.PROFILE).write_text("{}")
+    version.extra(PROFILE).write_text("{}")
     assert recent.load(version, FEATURES, ["probability"]) is None
-    (version / recent.PROFILE).unlink()
+    version.extra(PROFILE).unlink()
     assert recent.load(version, FEATURES, ["probability"]) is None

@@ -12,7 +12,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving.errors import Code, ServingError
 from serving.servable import RuntimeOptions, Servable
-from tests.serving import toy_models as models
+from tests.support import toy_models as models
 
 
 @pytest.fixture

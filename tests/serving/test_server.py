@@ -18,8 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.serving import toy_models
-from tests.serving.harness import ROOT, ServerProcess, ask, connect, free_port
+from data.paths import ROOT
+from serving import server as server_module
+from serving.flags import Flags
+from tests.support import toy_models
+from tests.support.server import ServerProcess, ask, connect, free_port
 
 
 def push(source: Path, base: Path, version: int) -> None:
@@ -56,12 +59,12 @@ def test_it_waits_for_a_model_and_then_says_how_to_call_it(tmp_path, purchase_mo
         assert server.process.wait(20) == 0
 
 
-def test_a_taken_port_is_an_error_that_names_it(tmp_path):
-    with socket.socket(socket.AF_INET6) as taken:
-        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        port = free_port()
-        taken.bind(("::", port))
-        taken.listen()
+NEEDS_IPV6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+
+
+def test_a_taken_port_is_an_error_that_names_it():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, "-m", "serving", f"--rest_api_port={port}"],
             cwd=ROOT,
@@ -70,7 +73,43 @@ def test_a_taken_port_is_an_error_that_names_it(tmp_path):
             check=False,
         )
     assert done.returncode == 2
-    assert f"port {port} cannot be opened" in done.stderr
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "reached", "refused"),
+    [
+        ("127.0.0.1", ["127.0.0.1"], ["::1", "127.0.0.2"]),
+        ("0.0.0.0", ["127.0.0.1", "127.0.0.2"], ["::1"]),
+        pytest.param("::1", ["::1"], ["127.0.0.1"], marks=NEEDS_IPV6),
+        pytest.param("[::]", ["::1", "127.0.0.1"], [], marks=NEEDS_IPV6),
+    ],
+)
+def test_it_listens_on_the_address_that_the_flag_names(host, reached, refused):
+    def connects(address: str) -> bool:
+        try:
+            socket.create_connection((address, port), timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    port = free_port()
+    with closing(server_module._listen(host, port)):
+        assert all(map(connects, reached))
+        assert not any(map(connects, refused))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8501"),
+        ("0.0.0.0", "http://localhost:8501"),
+        ("::", "http://localhost:8501"),
+        ("::1", "http://[::1]:8501"),
+    ],
+)
+def test_the_address_that_is_printed_reaches_the_server(host, url):
+    assert server_module._url(Flags(rest_api_host=host)) == url
 
 
 class Clients:

@@ -1,4 +1,7 @@
-"""Runs `python -m serving` as a process for tests and benchmarks, and talks to it."""
+"""Runs `python -m serving` as a process, and talks to it; for tests and benchmarks.
+
+It lies here and not in `serving/`, because the images of the server copy that whole package.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
-
-RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Property tests without time limits, which a busy machine would break."""
-
-ROOT = Path(__file__).parents[2]
+from data.paths import ROOT
 
 
 def free_port() -> int:

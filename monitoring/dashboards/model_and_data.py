@@ -1,0 +1,190 @@
+"""The dashboard Model and data: whether recent customers are like those the model learned from."""
+
+from monitoring.dashboards.builder import (
+    FROM_SOURCE,
+    SELECTED,
+    SHARE,
+    YES_OR_NO,
+    Dashboard,
+    Panel,
+    Row,
+    dashed,
+    stat,
+    thresholds,
+)
+
+_BARS = {"orientation": "horizontal", "displayMode": "basic", "reduceOptions": {"calcs": ["lastNotNull"]}}
+
+_ROWS = [
+    Row(
+        "Quality of the served version on its test split",
+        [
+            *(
+                stat(
+                    title,
+                    description,
+                    unit,
+                    f'max(model_quality{{{SELECTED},metric="{metric}"}})',
+                    thresholds((None, "blue")),
+                    defaults={"decimals": 3},
+                )
+                for title, description, unit, metric in (
+                    ("Accuracy", "Share of right answers at a threshold of 0.5.", "percentunit", "accuracy"),
+                    (
+                        "Majority",
+                        "Accuracy of always predicting the more frequent label.",
+                        "percentunit",
+                        "majority_accuracy",
+                    ),
+                    ("AUC", "Chance that a positive row scores above a negative one.", "none", "auc"),
+                    ("PR-AUC", "Area under precision over recall.", "none", "pr_auc"),
+                    (
+                        "Calibration error",
+                        "Mean difference between score and label rate (ECE).",
+                        "percentunit",
+                        "ece",
+                    ),
+                )
+            ),
+            stat(
+                "Real data",
+                "Whether the version learned from real customers, not from the synthetic sample.",
+                "none",
+                f'1 - max(model_training_info{{{SELECTED},synthetic="true"}} or 0 * model_training_info{{{SELECTED}}})',
+                thresholds((None, "orange"), (1, "green")),
+                **YES_OR_NO,
+            ),
+        ],
+    ),
+    Row(
+        "Scores",
+        [
+            Panel(
+                "Mean score",
+                "Mean score of recent customers and of the training split. If they differ much, the scores may no "
+                "longer be calibrated.",
+                "percentunit",
+                {
+                    "recent {{source}}": f"max by (source) (model_drift_mean_score{{{FROM_SOURCE}}})",
+                    "training": f"max(model_drift_reference_mean_score{{{FROM_SOURCE}}})",
+                },
+                overrides=[dashed("training", "text")],
+                defaults={"min": 0},
+            ),
+            Panel(
+                "Score distribution",
+                "Share of recent scores in each decile of the training scores; the label is the upper limit. Without "
+                "drift every bar is 10 %.",
+                "percentunit",
+                {
+                    "{{upper}}": f'max by (upper) (model_drift_score_ratio{{{SELECTED},window="recent"}})',
+                },
+                kind="bargauge",
+                instant=True,
+                options={**_BARS, "orientation": "vertical"},
+                defaults={"min": 0, "thresholds": thresholds((None, "blue")), "color": {"mode": "thresholds"}},
+            ),
+            Panel(
+                "Score drift",
+                "PSI of the score against the training split, and the line above which it is large and not due to "
+                "chance.",
+                "short",
+                {
+                    "PSI {{source}}": f"max by (source) (model_drift_score_psi{{{FROM_SOURCE}}})",
+                    "alarm line": f"max(model_drift_score_psi_alarm_line{{{FROM_SOURCE}}})",
+                },
+                overrides=[dashed("alarm line", "red")],
+                defaults={"min": 0},
+                alert="ModelScoreDrift",
+            ),
+        ],
+    ),
+    Row(
+        "Customers",
+        [
+            Panel(
+                "Drift by feature",
+                "PSI of each feature divided by its alarm line, the largest first. A feature above 1 has moved.",
+                "short",
+                {
+                    "{{feature}}": "sort_desc(max by (feature) "
+                    f"(model_drift_psi{{{FROM_SOURCE}}} / model_drift_psi_alarm_line{{{FROM_SOURCE}}}))"
+                },
+                kind="bargauge",
+                width=8,
+                height=12,
+                instant=True,
+                options=_BARS,
+                defaults={
+                    "min": 0,
+                    "max": 5,
+                    "thresholds": thresholds((None, "green"), (1, "orange"), (2.5, "red")),
+                    "color": {"mode": "thresholds"},
+                },
+                alert="ModelFeatureDrift",
+            ),
+            Panel(
+                "Drift over time",
+                "PSI of each feature against the training split; the dashed line is the highest alarm line.",
+                "short",
+                {
+                    "{{feature}}": f"max by (feature) (model_drift_psi{{{FROM_SOURCE}}})",
+                    "alarm line": f"max(model_drift_psi_alarm_line{{{FROM_SOURCE}}})",
+                },
+                width=16,
+                height=12,
+                overrides=[dashed("alarm line", "red")],
+                defaults={"min": 0},
+                alert="ModelFeatureDrift",
+            ),
+            Panel(
+                "Unseen values",
+                "Share of recent customers whose value does not occur in the training split, by feature.",
+                "percentunit",
+                {"{{feature}}": f"max by (feature) (model_drift_unseen_ratio{{{FROM_SOURCE}}})"},
+                defaults=SHARE,
+            ),
+            Panel(
+                "Missing values",
+                "Share of recent customers without a value, by feature.",
+                "percentunit",
+                {"{{feature}}": f"max by (feature) (model_drift_missing_ratio{{{FROM_SOURCE}}})"},
+                defaults=SHARE,
+            ),
+            Panel(
+                "Out of range",
+                "Share of recent customers whose value is outside the range of the training split, by feature.",
+                "percentunit",
+                {"{{feature}}": f"max by (feature) (model_drift_out_of_range_ratio{{{FROM_SOURCE}}})"},
+                defaults=SHARE,
+            ),
+            Panel(
+                "Rows compared",
+                "Number of recent customers whose drift is measured. Below 200 there is no alarm.",
+                "short",
+                {"{{source}}": f"max by (source) (model_drift_rows{{{FROM_SOURCE}}})"},
+                width=12,
+                defaults={"min": 0},
+            ),
+            Panel(
+                "Features above their line",
+                "Number of features whose PSI is above the alarm line.",
+                "short",
+                {"{{source}}": f"sum by (source) (model_drift_alarm{{{FROM_SOURCE}}})"},
+                width=12,
+                defaults={"min": 0, "decimals": 0},
+                alert="ModelFeatureDrift",
+            ),
+        ],
+    ),
+]
+
+
+MODEL_AND_DATA = Dashboard(
+    "model-and-data",
+    "model-data",
+    "Model and data",
+    "Whether recent customers are like those the model learned from, and how it scores them.",
+    _ROWS,
+    by_source=True,
+)

@@ -1,0 +1,53 @@
+"""The half of the graph that every model shares: from CSV files to examples that keep their contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfx import types
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.v1.components import ExampleValidator, StatisticsGen
+
+from pipeline.components.anomaly_check import AnomalyCheck
+from pipeline.components.contract_schema import ContractSchema
+from pipeline.components.example_gen import ContractExampleGen
+from pipeline.fingerprint import code_fingerprint
+from pipeline.settings import TrainingData
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """Examples, their schema, and the components that make and check them.
+
+    Attributes:
+      examples, schema: channels for the stages that follow.
+      check: raises where the rows break the schema; whatever uses the rows has to wait for it.
+      components: in the order they run.
+    """
+
+    examples: types.BaseChannel
+    schema: types.BaseChannel
+    check: BaseNode
+    components: tuple[BaseNode, ...]
+
+
+def checked_data(data: TrainingData) -> CheckedData:
+    """Ingestion, statistics and validation of the rows of a run."""
+    contract = data.contract.model_dump_json()
+    example_gen = ContractExampleGen(
+        data=str(data.path),
+        contract=contract,
+        split=data.split,
+        quarantine=data.quarantine,
+        code=code_fingerprint("pipeline.components.example_gen"),
+    )
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = ContractSchema(contract=contract, code=code_fingerprint("pipeline.components.contract_schema"))
+    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"])
+    check = AnomalyCheck(anomalies=validator.outputs["anomalies"])
+    return CheckedData(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        check=check,
+        components=(example_gen, statistics_gen, schema_gen, validator, check),
+    )

@@ -1,0 +1,48 @@
+"""Which earlier artifacts a run starts from."""
+
+import pytest
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
+
+from pipeline.components.resolvers import LatestBlessedTwice, LatestOrNone
+
+
+def artifact(kind, number, model=None, blessed=True):
+    made = kind()
+    made.id = number
+    if model is not None:
+        made.set_int_custom_property("current_model_id", model)
+        made.set_int_custom_property("blessed", int(blessed))
+    return made
+
+
+def baseline(models, gate, probe) -> int | None:
+    """The id of the baseline; `gate` and `probe` say which models each blessed."""
+    inputs = {
+        "model": [artifact(Model, number) for number in models],
+        "model_blessing": [artifact(ModelBlessing, 100 + n, n, blessed) for n, blessed in gate.items()],
+        "infra_blessing": [artifact(InfraBlessing, 200 + n, n, blessed) for n, blessed in probe.items()],
+    }
+    result = LatestBlessedTwice().resolve_artifacts(None, inputs)
+    assert result.keys() == inputs.keys()
+    return result["model"][0].id if result["model"] else None
+
+
+@pytest.mark.parametrize(
+    ("gate", "probe", "expected"),
+    [
+        ({}, {}, None),
+        ({1: True, 2: True}, {1: True, 2: True}, 2),
+        ({1: True, 2: True}, {1: True, 2: False}, 1),
+        ({1: True, 2: False}, {1: True, 2: True}, 1),
+        ({1: True, 2: True}, {1: True}, 1),
+        ({1: True}, {1: False}, None),
+    ],
+)
+def test_the_baseline_is_the_newest_model_with_both_blessings(gate, probe, expected):
+    assert baseline([1, 2], gate, probe) == expected
+
+
+def test_the_newest_artifact_or_none():
+    newest = LatestOrNone().resolve_artifacts(None, {"a": [artifact(Model, 3), artifact(Model, 7)], "b": []})
+    assert [made.id for made in newest["a"]] == [7]
+    assert newest["b"] == []

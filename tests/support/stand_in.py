@@ -1,0 +1,68 @@
+"""A small model with the purchase model's signature, and the files that the pipeline writes about a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis import profile
+from data.model_folder import CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder
+from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+from data.paths import runs_folder, serving_folder
+from runs.summary import PushedVersion
+from tests.support import customers, summaries
+
+
+def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
+    """Writes a version that learned from the given rows, and the summary of its run."""
+    import tensorflow as tf
+
+    kinds = {name: tf.float32 if name in customers.CONTRACT.numeric else tf.string for name in customers.FEATURES}
+    specs = {name: tf.TensorSpec([None], kind, name=name) for name, kind in kinds.items()}
+
+    class Model(tf.Module):
+        @tf.function(input_signature=[specs])
+        def serve(self, inputs):
+            logit = (inputs["age"] - 60) / 20 - tf.cast(inputs["contact"] == "unknown", tf.float32)
+            score = tf.sigmoid(logit + 0.5 * tf.cast(inputs["poutcome"] == "success", tf.float32))
+            return {PURCHASE_MODEL.score: score, PURCHASE_MODEL.decision: tf.cast(score > 0.5, tf.int64)}
+
+    models, model = serving_folder(artifacts, PURCHASE_MODEL.name), Model()
+    models.mkdir(parents=True, exist_ok=True)
+    partial = models / f"partial-{version}"
+    tf.saved_model.save(model, str(partial), signatures={RAW_SIGNATURE: model.serve})
+    tensors = {name: tf.constant(column) for name, column in columns.items()}
+    answers = {name: tensor.numpy() for name, tensor in model.serve(tensors).items()}
+    answer = {name: column[0].item() for name, column in answers.items()}
+    reference = profile.build(columns, answers[PURCHASE_MODEL.score], customers.CONTRACT, customers.FEATURES)
+    write_extras(partial, reference, GoldenRequest(instances(columns, np.arange(1)), [answer]))
+    partial.rename(models / str(version))  # a server sees the version only when it is complete
+    write_summary(artifacts, version)
+
+
+def write_extras(folder: Path, reference: profile.Profile, golden: GoldenRequest) -> None:
+    """Writes the files beside a model, with the contract of bank-full."""
+    extra = ModelFolder(folder).extra
+    extra(PROFILE).parent.mkdir(parents=True)
+    extra(PROFILE).write_text(reference.to_json())
+    extra(CONTRACT).write_text(customers.CONTRACT.model_dump_json())
+    extra(GOLDEN_REQUEST).write_text(golden.to_json())
+
+
+def write_summary(artifacts: Path, version: int, synthetic: bool = False) -> Path:
+    """Writes the summary of a run that pushed a version, and returns its file."""
+    run = summaries.summary(
+        f"run-{version}",
+        dataset__synthetic=synthetic,
+        metrics__test=summaries.metrics(auc=0.8),
+        pushed=PushedVersion(str(version), ""),
+    )
+    return summaries.write(runs_folder(artifacts, PURCHASE_MODEL.name) / run.run_id, run)
+
+
+def instances(columns: dict[str, np.ndarray], rows: np.ndarray) -> list[dict[str, Any]]:
+    """REST instances of some rows."""
+    values = [column[rows].tolist() for column in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]

@@ -31,6 +31,7 @@ COMMANDS = (
     "monitoring",
     "monitoring.exporter",
     "monitoring.drift",
+    "benchmarks.quality",
 )
 FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url"}
 """Options of docker, and of test programs."""

@@ -31,10 +31,9 @@ COMMANDS = (
     "monitoring",
     "monitoring.exporter",
     "monitoring.drift",
-    "benchmarks.quality",
 )
-FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url"}
-"""Options of docker, and of test programs."""
+FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds"}
+"""Options of docker, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 
 

@@ -42,7 +42,7 @@ COPY requirements.txt ./
 # The pins without the packages that only training needs.
 RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
     && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
-        tensorflow tensorflow-serving-api orjson httptools uvloop pydantic pyyaml \
+        tensorflow tensorflow-serving-api orjson httptools uvloop \
     && rm pins.txt
 COPY data ./data
 COPY analysis ./analysis
@@ -68,7 +68,7 @@ COPY data ./data
 COPY analysis ./analysis
 COPY runs ./runs
 COPY monitoring ./monitoring
-# The golden request, the reference profile and the run's figures are those of the model that is served.
+# The contract, the golden request, the reference profile and the summary of the run belong to the served model.
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
 COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
 # The same user as the server's, whose open files it counts.

@@ -1,10 +1,10 @@
-"""What `python -m serving` shows beside the usual hand-made server, in one run on one machine.
+"""Compares `python -m serving` with a usual hand-made server, in one run on one machine.
 
-    python benchmarks/serving.py [--seconds=4] [--rounds=3]
+    python -m benchmarks.serving [--seconds=4] [--rounds=3]
 
 The model is the one in artifacts/serving, or a stand-in with its signature. The peer is Flask on Waitress with the
-same SavedModel (`serving_peer.py`); client, server and peer share the cores. Rounds alternate between the two servers
-and the ratios are medians over rounds, since other work on the machine moves every figure.
+same SavedModel (`serving_peer.py`). Client, server and peer share the cores. Rounds alternate between the two servers,
+and each ratio is the median over rounds, because other work on the machine moves every figure.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.support.server import ServerProcess, free_port  # noqa: E402
+from data import model_folder
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS, serving_folder
+from tests.support.server import ServerProcess, free_port
 
 HERE = Path(__file__).parent
-PUSHED = ROOT / "artifacts" / "serving" / "purchase-model"
-PATH = "/v1/models/purchase-model:predict"
+PUSHED = serving_folder(ARTIFACTS, PURCHASE_MODEL.name)
+PATH = f"/v1/models/{PURCHASE_MODEL.name}"
 SWAPS = 20
 SOAK_REQUESTS = 200_000
 
@@ -57,12 +57,13 @@ print(json.dumps(calls * len(rows) / (time.perf_counter() - started)))
 
 
 def model_and_rows(work: Path) -> tuple[Path, list[dict], str]:
-    """The version directory, 1,000 different rows and what the model is."""
-    versions = sorted((path for path in PUSHED.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
-    if versions:
-        golden = json.loads((versions[-1] / "assets.extra" / "golden_request.json").read_text())["instances"][0]
-        return versions[-1], [{**golden, "age": 18.0 + number % 70} for number in range(1000)], "the pushed model"
-    from tests.support import toy_models
+    """The folder of a version, 1,000 different rows, and what the model is."""
+    newest = model_folder.newest(PUSHED)
+    golden = newest and newest.golden_request()
+    if newest and golden:
+        rows = [{**golden.instances[0], "age": 18.0 + number % 70} for number in range(1000)]
+        return newest.path, rows, "the pushed model"
+    from tests.support import toy_models  # imports TensorFlow
 
     toy_models.purchase_model(work / "stand-in")
     return work / "stand-in", [toy_models.row(number) for number in range(1000)], "a stand-in of the same signature"
@@ -94,7 +95,7 @@ class Bench:
         staged.rename(base / str(version))
 
     def serve(self, base: Path) -> ServerProcess:
-        flags = [f"--model_base_path={base}", "--model_name=purchase-model"]
+        flags = [f"--model_base_path={base}", f"--model_name={PURCHASE_MODEL.name}"]
         return ServerProcess(flags, self.work / f"{base.name}.log")
 
     def serve_peer(self, port: int) -> subprocess.Popen:
@@ -102,7 +103,7 @@ class Bench:
         return subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
 
     def start_load(self, port: int, bodies: Path, connections: int, seconds: float, requests: int = 0):
-        arguments = [str(port), PATH, str(bodies), str(connections), str(seconds), str(requests)]
+        arguments = [str(port), f"{PATH}:predict", str(bodies), str(connections), str(seconds), str(requests)]
         return subprocess.Popen([sys.executable, HERE / "serving_load.py", *arguments], stdout=subprocess.PIPE)
 
     def load(self, *arguments) -> dict:
@@ -178,7 +179,7 @@ def soak(bench: Bench) -> dict[str, float]:
 def wait_for_version(server: ServerProcess, version: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        states = json.loads(server.request("GET", "/v1/models/purchase-model")[1])["model_version_status"]
+        states = json.loads(server.request("GET", PATH)[1])["model_version_status"]
         if {item["version"]: item["state"] for item in states}.get(str(version)) == "AVAILABLE":
             return
         time.sleep(0.1)
@@ -193,11 +194,10 @@ def in_python(code: str, *arguments: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="of one round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="per server and load (default: %(default)s)")
     options = parser.parse_args()
-    console = Console()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
         rows = Path(directory) / "rows.json"
@@ -206,52 +206,71 @@ def main() -> None:
         bare_rows = in_python(BARE_CALL, str(bench.model), str(rows))
         bare_memory = in_python(BARE_TENSORFLOW)
         soaked = soak(bench)
-    ours, peer = figures["ours 1"], figures["peer 1"]
-    many, peer_many = figures["ours 1000"], figures["peer 1000"]
-    ratio = statistics.median(a["per_second"] / b["per_second"] for a, b in zip(ours, peer, strict=True))
-    ratio_many = statistics.median(a["per_second"] / b["per_second"] for a, b in zip(many, peer_many, strict=True))
-    rates = [figure["per_second"] for figure in ours]
-    growth = soaked["resident_after_soak"] / soaked["resident_after_first"] - 1
     table = Table("measure", "bar", "figure", title=f"python -m serving with {bench.about}")
-    table.add_row(
-        "1 row, 32 connections",
-        "10 x the peer",
-        f"{ratio:.1f} x: {median(ours, 'per_second'):,.0f} against {median(peer, 'per_second'):,.0f} requests/s",
-    )
-    table.add_row(
-        "its p99",
-        "below the peer's p50",
-        f"{median(ours, 'p99_ms'):.1f} ms (p50 {median(ours, 'p50_ms'):.1f}); "
-        f"peer p50 {median(peer, 'p50_ms'):.1f} ms, p99 {median(peer, 'p99_ms'):.1f}",
-    )
-    table.add_row(
-        "1,000 rows, 4 connections",
-        "5 x the peer",
-        f"{ratio_many:.1f} x: {1000 * median(many, 'per_second'):,.0f} against "
-        f"{1000 * median(peer_many, 'per_second'):,.0f} rows/s; the bare TensorFlow call alone {bare_rows:,.0f}",
-    )
-    table.add_row(f"{SWAPS} swaps under load", "0 failed", f"{soaked['failed']} failed")
-    table.add_row(
-        "memory above import tensorflow",
-        "150 MB",
-        f"{soaked['resident_at_start'] - bare_memory:.0f} MB at start, "
-        f"{soaked['resident_after_first'] - bare_memory:.0f} after 1,000 requests",
-    )
-    table.add_row(
-        f"memory after {SOAK_REQUESTS:,} requests and {SWAPS} swaps",
-        "+10 %",
-        f"{growth:+.1%} ({soaked['resident_after_first']:.0f} to {soaked['resident_after_soak']:.0f} MB)",
-    )
-    table.add_row(
-        "SIGTERM under load",
-        "0 cut off, exit 0",
-        f"{soaked['drain_cut_off']} of {soaked['drain_requests']:,} cut off, exit {soaked['exit_code']}",
-    )
+    for row in (*speed_rows(figures, bare_rows), *soak_rows(soaked, bare_memory)):
+        table.add_row(*row)
+    rates = [figure["per_second"] for figure in figures["ours 1"]]
+    console = Console()
     console.print(table)
     console.print(
         f"single-row rounds from {min(rates):,.0f} to {max(rates):,.0f} requests/s; "
         f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
+
+
+def speed_rows(figures: dict[str, list[dict]], bare_rows: float) -> list[tuple[str, str, str]]:
+    """The table's rows about throughput and latency."""
+
+    def ratio(load: str) -> float:
+        pairs = zip(figures[f"ours {load}"], figures[f"peer {load}"], strict=True)
+        return statistics.median(ours["per_second"] / peer["per_second"] for ours, peer in pairs)
+
+    ours, peer = figures["ours 1"], figures["peer 1"]
+    many, peer_many = figures["ours 1000"], figures["peer 1000"]
+    return [
+        (
+            "1 row, 32 connections",
+            "10 x the peer",
+            f"{ratio('1'):.1f} x: {median(ours, 'per_second'):,.0f} against "
+            f"{median(peer, 'per_second'):,.0f} requests/s",
+        ),
+        (
+            "its p99",
+            "below the peer's p50",
+            f"{median(ours, 'p99_ms'):.1f} ms (p50 {median(ours, 'p50_ms'):.1f}); "
+            f"peer p50 {median(peer, 'p50_ms'):.1f} ms, p99 {median(peer, 'p99_ms'):.1f}",
+        ),
+        (
+            "1,000 rows, 4 connections",
+            "5 x the peer",
+            f"{ratio('1000'):.1f} x: {1000 * median(many, 'per_second'):,.0f} against "
+            f"{1000 * median(peer_many, 'per_second'):,.0f} rows/s; the bare TensorFlow call alone {bare_rows:,.0f}",
+        ),
+    ]
+
+
+def soak_rows(soaked: dict[str, float], bare_memory: float) -> list[tuple[str, str, str]]:
+    """The table's rows about version swaps, memory and the end of the server."""
+    growth = soaked["resident_after_soak"] / soaked["resident_after_first"] - 1
+    return [
+        (f"{SWAPS} swaps under load", "0 failed", f"{soaked['failed']} failed"),
+        (
+            "memory above import tensorflow",
+            "150 MB",
+            f"{soaked['resident_at_start'] - bare_memory:.0f} MB at start, "
+            f"{soaked['resident_after_first'] - bare_memory:.0f} after 1,000 requests",
+        ),
+        (
+            f"memory after {SOAK_REQUESTS:,} requests and {SWAPS} swaps",
+            "+10 %",
+            f"{growth:+.1%} ({soaked['resident_after_first']:.0f} to {soaked['resident_after_soak']:.0f} MB)",
+        ),
+        (
+            "SIGTERM under load",
+            "0 cut off, exit 0",
+            f"{soaked['drain_cut_off']} of {soaked['drain_requests']:,} cut off, exit {soaked['exit_code']}",
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A load generator for `benchmarks/serving.py`: keep-alive connections that each ask again when they have an answer.
+"""A load generator: keep-alive connections, each of which sends its next request when it has a response.
 
     python benchmarks/serving_load.py PORT PATH BODIES CONNECTIONS SECONDS [REQUESTS]
 
-BODIES is a file with a JSON list of request bodies, used in turn. One line of JSON comes out: requests, answers by
-status, requests that were cut off, seconds, and latency percentiles in milliseconds.
+BODIES is a file with a JSON list of request bodies, used in turn. The output is one line of JSON: requests, responses
+by status, requests that were cut off, seconds, and latency percentiles in milliseconds.
 """
 
 from __future__ import annotations

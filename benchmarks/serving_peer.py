@@ -1,4 +1,4 @@
-"""The usual hand-made model server, as the peer of `benchmarks/serving.py`: Flask, Waitress, an eager SavedModel.
+"""A usual hand-made model server, the peer of `benchmarks.serving`: Flask, Waitress and an eager SavedModel.
 
 python benchmarks/serving_peer.py MODEL_DIRECTORY PORT
 """

@@ -95,7 +95,7 @@ class ModelCollector(Collector):
             yield from self._quality_metrics()
             yield from self._drift_metrics()
             seconds = time.perf_counter() - started
-            yield self._gauge("model_exporter_collect_duration_seconds", "How long this measurement took.", seconds)
+            yield self._gauge("model_exporter_collect_duration_seconds", "Time of this measurement.", seconds)
 
     def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:
         return self._gauges(name, text, (), {(): value})

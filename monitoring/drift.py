@@ -53,14 +53,17 @@ def of_list(file: Path, folder: ModelFolder) -> Drift:
 
 def _contract(folder: ModelFolder, profile: Profile) -> Contract:
     """The contract of a version; columns known only after the call that the model takes count as known before it."""
-    from data.contract import Contract
+    from data.contract import Contract, Role
 
     try:
         contract = Contract.model_validate_json(folder.extra(CONTRACT).read_bytes())
     except (OSError, ValueError) as error:
         raise NotReadyError(f"{folder.path}: the version has no contract; push the model again") from error
     hidden = tuple(name for name in contract.after_call if name not in profile.features)
-    return contract.model_copy(update={"after_call": hidden})
+    contract = contract.model_copy(update={"after_call": hidden})
+    if not set(profile.features) <= set(contract.columns(Role.CUSTOMERS)):
+        raise NotReadyError(f"{folder.path}: contract and profile have other features; push the model again")
+    return contract
 
 
 def _read(file: Path, contract: Contract, profile: Profile) -> Counts:
@@ -80,26 +83,35 @@ def _scores(file: Path, cells: pa.RecordBatch | None) -> np.ndarray | None:
     if cells is None or SCORE not in cells.schema.names:
         return None
     try:
-        return np.array(cells[SCORE].to_pylist(), np.float32)
+        scores = np.array(cells[SCORE].to_pylist(), np.float32)
     except ValueError as error:
         raise BadFileError(f"{file}: column {SCORE!r}: {error}, expected a number") from error
+    if not np.isfinite(scores).all():
+        raise BadFileError(f"{file}: column {SCORE!r}: not every score is finite, expected a number")
+    return scores
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring.drift", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="CSV file of customers")
-    parser.add_argument("--version", type=Path, metavar="FOLDER", help="folder of a model version; default: the newest")
+    parser.add_argument("--model", default=PURCHASE_MODEL.name, help="name of the model, default %(default)s")
+    parser.add_argument("--version", type=int, help="number of the version, default the newest")
+    parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
     arguments = parser.parse_args()
-    return guarded(lambda: _run(arguments.file, arguments.version))
+    models = serving_folder(arguments.artifacts, arguments.model)
+    return guarded(lambda: _run(arguments.file, models, arguments.version))
 
 
-def _run(file: Path, version: Path | None) -> int:
+def _run(file: Path, models: Path, version: int | None) -> int:
     from rich.console import Console
 
-    models = serving_folder(ARTIFACTS, PURCHASE_MODEL.name)
-    folder = ModelFolder(version) if version else newest(models)
+    folder = newest(models)
     if folder is None:
         raise NotReadyError(f"{models}: no model has been pushed yet; run the pipeline first")
+    if version is not None:
+        folder = ModelFolder(models / str(version))
+        if not folder.path.is_dir():
+            raise NotReadyError(f"{models}: there is no version {version}")
     drift = of_list(file, folder)
     console = Console()
     console.width = max(console.width, LEAST_WIDTH)

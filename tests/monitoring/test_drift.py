@@ -1,5 +1,7 @@
 """Drift of a customer list: which files are read, and what the command shows."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,23 +10,32 @@ import numpy as np
 import pytest
 
 from analysis import profile
+from data import contract as contracts
 from data import sample
 from data.contract import Contract
 from data.errors import BadFileError, NotReadyError
 from data.model_folder import CONTRACT as CONTRACT_FILE
 from data.model_folder import PROFILE, GoldenRequest, ModelFolder
+from data.model_spec import PURCHASE_MODEL
+from data.paths import serving_folder
 from monitoring import drift
 from tests.support import stand_in
 from tests.support.customers import CONTRACT, FEATURES, model_columns
 
 ROOT = Path(__file__).parents[2]
+MODEL = PURCHASE_MODEL.name
 GOLDEN = GoldenRequest([], [])
+
+
+def score_or_nan(cell):
+    """The name of the score for the header, nan for a row."""
+    return "probability" if cell[1] == "y" else "nan"
 
 
 @pytest.fixture
 def version(tmp_path, sample_profile):
-    stand_in.write_extras(tmp_path / "models" / "3", sample_profile, GOLDEN)
-    return ModelFolder(tmp_path / "models" / "3")
+    stand_in.write_extras(serving_folder(tmp_path, MODEL) / "3", sample_profile, GOLDEN)
+    return ModelFolder(serving_folder(tmp_path, MODEL) / "3")
 
 
 @pytest.fixture
@@ -72,6 +83,10 @@ def test_columns_known_only_after_the_call_are_read_for_a_model_that_takes_them(
         (lambda text: text[: text.index("\n") + 1], "no rows"),
         (lambda text: "", "empty"),
         (lambda text: text.replace('"y"', '"probability"', 1), "column 'probability': .*, expected a number"),
+        (
+            lambda text: re.sub('"(no|yes)"$', "nan", text.replace('"y"', '"probability"', 1), flags=re.MULTILINE),
+            "finite",
+        ),
     ],
 )
 def test_unusable_lists_are_refused(listed, version, change, says):
@@ -89,6 +104,12 @@ def test_unreadable_lists_are_refused(tmp_path, version):
         drift.of_list(tmp_path / "latin.csv", version)
 
 
+def test_version_whose_contract_is_of_another_model_is_refused(listed, version):
+    version.extra(CONTRACT_FILE).write_text(contracts.load("bank-additional").model_dump_json())
+    with pytest.raises(NotReadyError, match="contract and profile have other features; push the model again"):
+        drift.of_list(listed, version)
+
+
 @pytest.mark.parametrize("name", [CONTRACT_FILE, PROFILE])
 @pytest.mark.parametrize("content", [None, "{}", "not JSON"])
 def test_version_without_what_is_needed_is_refused(listed, version, name, content):
@@ -99,29 +120,43 @@ def test_version_without_what_is_needed_is_refused(listed, version, name, conten
         drift.of_list(listed, version)
 
 
-def run(file, version, columns):
-    command = [sys.executable, "-m", "monitoring.drift", file, "--version", version]
+def run(file, columns, *options):
+    command = [sys.executable, "-m", "monitoring.drift", file, "--artifacts", file.parent, *options]
     environment = {"COLUMNS": str(columns), "PATH": ""}
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
 
 
-def test_command_line_names_what_has_moved(tmp_path, listed, version):
+@pytest.mark.usefixtures("version")
+def test_command_line_names_what_has_moved(tmp_path, listed):
     late = tmp_path / "late.csv"
     lines = listed.read_text().splitlines()
     late.write_text("\n".join([lines[0], *lines[-1000:]]))
-    moved = [line for line in run(late, version.path, 120).stdout.splitlines() if "moved" in line]
+    moved = [line for line in run(late, 120).stdout.splitlines() if "moved" in line]
     assert any("contact" in line for line in moved)
     assert not any("education" in line for line in moved)
-    assert "moved" not in run(listed, version.path, 120).stdout
-    refused = run(tmp_path / "absent.csv", version.path, 120)
+    assert "moved" not in run(listed, 120).stdout
+    refused = run(tmp_path / "absent.csv", 120)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
 
 
-def test_too_few_rows_are_said_to_give_no_verdict(tmp_path, listed, version):
+def test_command_line_says_which_version_it_compares_with(listed, version):
+    shutil.copytree(version.path, version.path.with_name("10"))
+    assert "of version 10" in run(listed, 120).stdout
+    assert "of version 3" in run(listed, 120, "--version", "3").stdout
+    refused = run(listed, 120, "--version", "4")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no version 4" in refused.stderr
+    refused = run(listed, 120, "--model", "other")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no model has been pushed yet" in refused.stderr
+
+
+@pytest.mark.usefixtures("version")
+def test_too_few_rows_are_said_to_give_no_verdict(tmp_path, listed):
     few = tmp_path / "few.csv"
     few.write_text("\n".join(listed.read_text().splitlines()[:100]))
-    shown = run(few, version.path, 80).stdout
+    shown = run(few, 80).stdout
     assert "No verdict: fewer than 200 rows." in shown
     assert "moved" not in shown
 
@@ -139,13 +174,13 @@ def test_names_give_way_to_figures_on_a_narrow_screen(tmp_path, columns):
     )
     training = {names[0]: np.arange(100, dtype=np.float32), names[1]: np.array(["short"] * 100, object)}
     reference = profile.build(training, np.linspace(0, 1, 100, dtype=np.float32), contract, names)
-    folder = ModelFolder(tmp_path / "1")
+    folder = ModelFolder(serving_folder(tmp_path, "visits") / "1")
     stand_in.write_extras(folder.path, reference, GOLDEN)
     folder.extra(CONTRACT_FILE).write_text(contract.model_dump_json())
     file = tmp_path / "list.csv"
     file.write_text("\n".join([",".join([*names, "probability"]), *["99999,long,0.9"] * 300]))
     measured = drift.of_list(file, folder)
-    lines = run(file, folder.path, columns).stdout.splitlines()
+    lines = run(file, columns, "--model", "visits").stdout.splitlines()
     for name, shift in [*measured.features.items(), ("(score)", measured.score)]:
         (line,) = [line for line in lines if line.split() and name.startswith(line.split()[0].rstrip("…"))]
         figures = [f"{value:.3f}" for value in (shift.psi, shift.line, shift.l_infinity)]

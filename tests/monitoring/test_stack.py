@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tests.serving.harness import free_port
 
 from analysis import drift, profile
 from data.contract import Contract
@@ -22,6 +21,7 @@ from data.model_spec import PURCHASE_MODEL
 from data.paths import serving_folder
 from monitoring.load import Load, demonstration_customers
 from monitoring.stack import Ports, Stack
+from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[2]
 NUMBER = {"unit": "s", "min": 0, "max": 1e4, "blank": True}

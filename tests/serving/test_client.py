@@ -8,9 +8,11 @@ import json
 import httpx
 import pytest
 
-from data.errors import UserError
+from data.errors import ServiceError, UserError
 from serving import client as module
-from serving.client import Client, ServerError, neutral, score_file
+from serving.client import Client
+from serving.client.__main__ import main
+from serving.client.score_file import neutral, score_file
 
 
 def metadata(**inputs: str) -> dict:
@@ -54,13 +56,13 @@ def test_it_tries_again_while_the_server_says_503(pauses):
 
 def test_it_gives_up_after_so_many_attempts():
     server = FakeServer(*[httpx.Response(503, json={"error": "The server is shutting down"})] * 2)
-    with pytest.raises(ServerError, match="shutting down"):
+    with pytest.raises(ServiceError, match="shutting down"):
         server.client(attempts=2).predict([{}])
 
 
 def test_the_servers_words_reach_the_caller(pauses):
     server = FakeServer(httpx.Response(400, json={"error": "keys must be equal to: age,job"}))
-    with pytest.raises(ServerError, match="keys must be equal to: age,job"):
+    with pytest.raises(ServiceError, match="keys must be equal to: age,job"):
         server.client().predict([{"age": 1.0}])
     assert pauses == []
 
@@ -69,7 +71,7 @@ def test_a_server_that_is_not_there_is_named():
     def refuse(request):
         raise httpx.ConnectError("Connection refused")
 
-    with pytest.raises(ServerError, match="http://model/v1/models/purchase-model:predict: Connection refused"):
+    with pytest.raises(ServiceError, match="http://model/v1/models/purchase-model:predict: Connection refused"):
         Client("http://model", transport=httpx.MockTransport(refuse)).predict([{}])
 
 
@@ -107,9 +109,12 @@ def test_a_scored_file_can_be_scored_again(tmp_path):
     ("text", "message"),
     [
         ("", "in.csv: the file is empty"),
-        ("Age,job\n1,a\n", r"in.csv, line 1: the model needs columns that are not there: 'age' \(did you mean 'Age'"),
-        ("age,job\n1,a\nold,b\n", "in.csv, line 3, column 'age': 'old' is not a number"),
-        ("age,job\n1\n", "in.csv, line 2: 1 cells, expected 2"),
+        ("age,job\n", "in.csv: the file has a header but no rows"),
+        ("Age,job\n1,a\n", r"in.csv:1: the header differs .* missing 'age' \(did you mean 'Age'"),
+        ("age,job\n1,a\nold,b\n", "in.csv:3: column 'age': got 'old', expected a number or a blank cell"),
+        ("age,job\nnan,b\n", "in.csv:2: column 'age': got 'nan', expected a number"),
+        ("age,job\n1_000,b\n", "in.csv:2: column 'age': got '1_000', expected a number"),
+        ("age,job\n1\n", "in.csv:2: got '1', expected 2 cells"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place_and_leaves_nothing_behind(tmp_path, text, message):
@@ -139,8 +144,8 @@ def test_formulas_are_neutralised_and_numbers_are_not(cell, shown):
 def test_the_command_scores_with_a_real_server(server, tmp_path, capsys):
     source = write(tmp_path / "in.csv", "a,b,c\n1,10,x\n2,20,y\n")
     command = [str(source), "--out", str(tmp_path / "out.csv"), "--url", server.url, "--model"]
-    assert module.main([*command, "two_inputs"]) == 0
+    assert main([*command, "two_inputs"]) == 0
     assert (tmp_path / "out.csv").read_text() == "a,b,c,prediction\n1,10,x,21.0\n2,20,y,42.0\n"
-    assert module.main([*command, "nope"]) == 1
+    assert main([*command, "nope"]) == 1
     assert "Servable not found for request: Latest(nope)" in " ".join(capsys.readouterr().err.split())
-    assert module.main([str(tmp_path / "absent.csv"), *command[1:], "two_inputs"]) == 2
+    assert main([str(tmp_path / "absent.csv"), *command[1:], "two_inputs"]) == 2

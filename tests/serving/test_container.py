@@ -1,19 +1,29 @@
-"""The container files: linted, validated, and their scripts run for real. No Docker engine is needed, or used."""
+"""The container files are checked against rules of our own, and their scripts run for real.
+
+No Docker engine is used. No package ships the published schemas of compose and Railway files, so a key that only those
+schemas forbid is not noticed here.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from data.model_spec import PURCHASE_MODEL
 from data.paths import ROOT
 
 CONTAINER = ROOT / "serving" / "container"
@@ -31,14 +41,14 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {}
+    sections: dict[str, list[tuple[str, str]]] = {}
     for keyword, rest in instructions():
         if keyword == "FROM":
             name = rest.split(" AS ")[1]
-            found[name] = []
-        if found:
-            found[name].append((keyword, rest))
-    return found
+            sections[name] = []
+        if sections:
+            sections[name].append((keyword, rest))
+    return sections
 
 
 def values(stage: str, keyword: str) -> list[str]:
@@ -99,8 +109,12 @@ def test_instructions_follow_the_rules_of_hadolint():
             assert rest.startswith("/")
 
 
+def tracked_files() -> list[str]:
+    return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+
 def test_a_fresh_clone_has_everything_that_the_default_build_copies():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = tracked_files()
     ignored = (ROOT / ".dockerignore").read_text().split()
     for stage, lines in stages().items():
         for keyword, rest in lines:
@@ -112,9 +126,63 @@ def test_a_fresh_clone_has_everything_that_the_default_build_copies():
                 assert f"!{source.split('/')[0]}" in ignored, f"{source} does not reach the builder"
 
 
+def distributions(*names: str) -> set[str]:
+    """What pip installs for the named packages: they and all that they require."""
+    installed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in installed:
+            continue
+        installed.add(name)
+        for text in metadata.requires(name) or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return installed
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages that a module imports anywhere, but not only for annotations."""
+    names: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        waiting += ast.iter_child_nodes(node)
+    return names - set(sys.stdlib_module_names)
+
+
+def test_the_embedded_image_has_what_its_server_imports():
+    code = (
+        "import sys, serving.__main__, serving.server\n"
+        "for module in list(sys.modules.values()): print(getattr(module, '__file__', None) or '')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    own = {path.split("/")[0] for path in tracked_files() if path.endswith(".py")}
+    files = [Path(line).relative_to(ROOT) for line in done.stdout.split("\n") if line.startswith(f"{ROOT}/")]
+    files = [file for file in files if file.parts[0] in own]
+    assert Path("serving/rest/app.py") in files
+    copied = {rest.split()[0] for rest in values("embedded", "COPY") if not rest.startswith("--")}
+    assert {file.parts[0] for file in files} <= copied
+    (install,) = [rest for rest in values("embedded", "RUN") if "pip install" in rest]
+    packages = re.search(r"--constraint pins.txt(.*?)&&", install).group(1).split()
+    available = {
+        file.parts[0].removesuffix(".py")
+        for name in distributions(*packages)
+        for file in metadata.distribution(name).files or ()
+    }
+    assert set().union(*map(imports, files)) - own <= available
+
+
 # --- docker-compose.yml and railway.json ------------------------------------------------------------------------------
 
-SERVICE = {
+SERVICE_RULES = {
     "type": "object",
     "required": ["healthcheck", "deploy", "read_only", "cap_drop", "security_opt", "restart"],
     "properties": {
@@ -179,12 +247,12 @@ SERVICE = {
     "additionalProperties": False,
     "anyOf": [{"required": ["image"]}, {"required": ["build"]}],
 }
-COMPOSE = {
+COMPOSE_RULES = {
     "type": "object",
     "required": ["services"],
     "properties": {
         "name": {"type": "string"},
-        "services": {"type": "object", "additionalProperties": SERVICE},
+        "services": {"type": "object", "additionalProperties": SERVICE_RULES},
         "networks": {"type": "object"},
         "volumes": {"type": "object"},
         "secrets": {"type": "object"},
@@ -193,9 +261,9 @@ COMPOSE = {
     "patternProperties": {"^x-": {}},
     "additionalProperties": False,
 }
-"""The part of the compose specification that is used here, and what every service of ours has to have."""
+"""Our own rules: the keys of a compose file that we use, and what every service must have."""
 
-RAILWAY = {
+RAILWAY_RULES = {
     "type": "object",
     "required": ["$schema", "build", "deploy"],
     "properties": {
@@ -209,7 +277,7 @@ RAILWAY = {
         "deploy": {
             "type": "object",
             "properties": {
-                "healthcheckPath": {"const": "/v1/models/purchase-model"},
+                "healthcheckPath": {"const": f"/v1/models/{PURCHASE_MODEL.name}"},
                 "healthcheckTimeout": {"type": "integer", "minimum": 60},
                 "restartPolicyType": {"enum": ["ON_FAILURE", "ALWAYS", "NEVER"]},
                 "restartPolicyMaxRetries": {"type": "integer", "minimum": 1},
@@ -220,15 +288,15 @@ RAILWAY = {
     },
     "additionalProperties": False,
 }
-"""The keys of Railway's configuration file that are used here."""
+"""Our own rules: the keys of a Railway file that we use."""
 
 
 def compose() -> dict:
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
-def test_compose_is_valid_and_every_service_is_hardened():
-    jsonschema.Draft202012Validator(COMPOSE).validate(compose())
+def test_compose_follows_our_rules_and_every_service_is_hardened():
+    jsonschema.Draft202012Validator(COMPOSE_RULES).validate(compose())
 
 
 def test_compose_uses_what_it_declares():
@@ -252,8 +320,8 @@ def test_compose_has_no_default_password():
         assert ":-" not in value, match.group(0)
 
 
-def test_railway_is_valid():
-    jsonschema.Draft202012Validator(RAILWAY).validate(json.loads((ROOT / "railway.json").read_text()))
+def test_railway_follows_our_rules():
+    jsonschema.Draft202012Validator(RAILWAY_RULES).validate(json.loads((ROOT / "railway.json").read_text()))
 
 
 # --- scripts ----------------------------------------------------------------------------------------------------------

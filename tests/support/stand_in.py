@@ -11,9 +11,8 @@ from analysis import profile
 from data.model_folder import CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from data.paths import runs_folder, serving_folder
+from runs.summary import PushedVersion
 from tests.support import customers, summaries
-
-QUALITY = {"accuracy": 0.893, "majority_accuracy": 0.883, "auc": 0.8, "pr_auc": 0.45, "ece": 0.01, "log_loss": 0.28}
 
 
 def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
@@ -57,8 +56,8 @@ def write_summary(artifacts: Path, version: int, synthetic: bool = False) -> Pat
     run = summaries.summary(
         f"run-{version}",
         dataset__synthetic=synthetic,
-        metrics={"test": summaries.metrics(**QUALITY)},
-        pushed__version=str(version),
+        metrics__test=summaries.metrics(auc=0.8),
+        pushed=PushedVersion(str(version), ""),
     )
     return summaries.write(runs_folder(artifacts, PURCHASE_MODEL.name) / run.run_id, run)
 

@@ -1,0 +1,106 @@
+"""A client for the models of either server: TensorFlow Serving or `python -m serving`.
+
+`python -m serving.client customers.csv --out scored.csv` scores a file with it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from data.errors import ServiceError
+from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+
+DEFAULT_URL = "http://localhost:8501"
+_LONGEST_PAUSE = 30.0
+
+Row = Mapping[str, float | str]
+
+
+class Client:
+    """Asks a model for predictions.
+
+    Args:
+      url: the server, such as `http://localhost:8501`.
+      model: the model's name.
+      timeout: seconds for one attempt.
+      attempts: how often a request is tried while the server answers 503 (starting, stopping or full).
+      transport: how httpx reaches the server; for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        model: str = PURCHASE_MODEL.name,
+        timeout: float = 30.0,
+        attempts: int = 4,
+        transport: httpx.BaseTransport | None = None,
+    ):
+        self.model = model
+        self._url = f"{url.rstrip('/')}/v1/models/{model}"
+        self._attempts = attempts
+        self._http = httpx.Client(timeout=timeout, transport=transport)
+
+    def predict(self, rows: Sequence[Row]) -> list[Any]:
+        """One prediction for each row, such as `{"probability": 0.07, "purchase": 0}`.
+
+        Args:
+          rows: raw features by name; a missing number is NaN, a missing text "".
+
+        Raises:
+          ServiceError: the server refuses the rows, in its own words, or cannot be reached.
+        """
+        if not rows:
+            return []
+        # httpx's own `json=` refuses NaN, which the REST API takes for a missing number.
+        body = json.dumps({"instances": list(rows)})
+        return self._request("POST", f"{self._url}:predict", body)["predictions"]
+
+    def inputs(self) -> dict[str, str]:
+        """The names of the model's inputs with their types, such as `DT_FLOAT` and `DT_STRING`.
+
+        Raises:
+          ServiceError: the server has no such model or cannot be reached.
+        """
+        metadata = self._request("GET", f"{self._url}/metadata")["metadata"]
+        signature = metadata["signature_def"]["signature_def"][RAW_SIGNATURE]
+        return {name: tensor["dtype"] for name, tensor in signature["inputs"].items()}
+
+    def _request(self, method: str, url: str, body: str | None = None) -> dict[str, Any]:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                response = self._http.request(method, url, content=body)
+            except httpx.HTTPError as error:
+                raise ServiceError(f"{url}: {error or type(error).__name__}") from error
+            if response.status_code != 503 or attempt == self._attempts:
+                break
+            time.sleep(_pause(response, attempt))
+        if response.status_code != 200:
+            raise ServiceError(f"{url}: {_error_text(response)}")
+        return response.json()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _pause(response: httpx.Response, attempt: int) -> float:
+    """Seconds to wait: what the server asks for, or twice as long each time."""
+    wanted = response.headers.get("retry-after", "")
+    return min(float(wanted), _LONGEST_PAUSE) if wanted.isdigit() else 0.25 * 2**attempt
+
+
+def _error_text(response: httpx.Response) -> str:
+    try:
+        return response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP status {response.status_code}"

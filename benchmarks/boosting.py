@@ -1,8 +1,8 @@
-"""Boosted trees as practitioners fit them, for `benchmarks.quality`: they see the raw columns and stop early.
+"""Boosted trees as practitioners fit them, for `benchmarks.quality`: on the raw columns, with early stopping.
 
-Their settings are the best of twelve random ones for each library, by the mean log loss over the three data sets with
-and without `duration` on the eval rows of one split; of six for CatBoost, which takes longest, on the two bank files.
-The test rows of that split had no part in it.
+The settings of LightGBM and XGBoost are the best of twelve random ones each, by the mean log loss over the three data
+sets with and without `duration`, on the eval rows of one split. Those of CatBoost, the slowest, are the best of six on
+the two bank files. The test rows of that split were not used.
 """
 
 from __future__ import annotations
@@ -11,19 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from catboost import CatBoostClassifier
-from lightgbm import LGBMClassifier, early_stopping
-from xgboost import XGBClassifier
 
 from data.contract import Contract
 
 MODELS: Mapping[str, str] = {"lightgbm": "LightGBM", "xgboost": "XGBoost", "catboost": "CatBoost"}
-"""What each model is called."""
+"""The display name of each model."""
 
 TREES = 3000
-"""At most; all stop long before."""
+"""Largest number of trees; every fit stops long before."""
 PATIENCE = 60
-"""Trees without a better eval log loss after which they stop."""
+"""A fit stops after this many trees without a better eval log loss."""
 
 LIGHTGBM = {
     "learning_rate": 0.04,
@@ -61,19 +58,23 @@ def fit(
       evaluation: likewise.
       contract: what the columns mean.
       features: the columns to learn from.
-      seed: of the rows and columns that trees are grown from.
+      seed: of the rows and columns that each tree samples.
 
     Returns:
-      What gives probabilities float64 [rows] for raw columns.
+      A function from raw columns to probabilities, float64 [rows].
     """
     categories = [name for name in features if name in contract.categorical]
     rows, held_out = (frame(columns, contract, features) for columns in (train, evaluation))
     labels, held_out_labels = (columns[contract.required_label.name] for columns in (train, evaluation))
     if key == "lightgbm":
+        from lightgbm import LGBMClassifier, early_stopping
+
         model = LGBMClassifier(n_estimators=TREES, n_jobs=1, random_state=seed, verbose=-1, **LIGHTGBM)
         stop = early_stopping(PATIENCE, verbose=False)
         model.fit(rows, labels, eval_X=held_out, eval_y=held_out_labels, callbacks=[stop])
     elif key == "xgboost":
+        from xgboost import XGBClassifier
+
         model = XGBClassifier(
             n_estimators=TREES,
             n_jobs=1,
@@ -84,6 +85,8 @@ def fit(
         )
         model.fit(rows, labels, eval_set=[(held_out, held_out_labels)], verbose=False)
     else:
+        from catboost import CatBoostClassifier
+
         model = CatBoostClassifier(
             iterations=TREES,
             thread_count=1,
@@ -99,7 +102,7 @@ def fit(
 
 
 def frame(columns: Mapping[str, np.ndarray], contract: Contract, features: Sequence[str]) -> pd.DataFrame:
-    """Raw columns as the libraries take them: numbers with NaN where missing, and categories of the contract."""
+    """Raw columns as the libraries expect them: numbers with NaN where missing, and the contract's categories."""
     return pd.DataFrame({name: _column(columns[name], contract, name) for name in features})
 
 

@@ -4,10 +4,10 @@
     python -m benchmarks.ingest --growth           ours at 1, 10 and 50 times
     python -m benchmarks.ingest --data my.csv --repeat 1 --json result.json
 
-Both executors read the same file in the same run, each in a process of its own, with Beam's in-memory runner and the
-same three splits. The clock covers the executor, not the import of TFX; CPU seconds stand beside it, since they do not
-depend on what else the machine does. CsvExampleGen reads commas only, so the file is written with commas. Peak memory
-is that of the whole process; what TFX takes before any row is stated beside it. The exit code is 1 if a bar is missed.
+Both executors read the same file in the same run, each in its own process, with Beam's in-memory runner and the same
+three splits. The time is the executor's, without the import of TFX. The CPU seconds do not depend on the load of the
+machine. CsvExampleGen reads commas only, so the file is written with commas. Peak memory is of the whole process; the
+memory of TFX alone is in its own column. The exit code is 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Result:
     rows: int
     seconds: float
     cpu_seconds: float
-    """Of all threads."""
+    """CPU time of all threads."""
     peak_gib: float
     imported_gib: float
     """Peak memory before the executor started."""
@@ -62,9 +62,9 @@ def main() -> int:
         prog="python -m benchmarks.ingest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=DATA, metavar="FILE", help=f"CSV of a known contract ({DATA})")
-    parser.add_argument("--repeat", type=int, default=20, metavar="N", help="write its rows N times (20)")
-    parser.add_argument("--growth", action="store_true", help=f"measure ours alone at {GROWTH} times instead")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--repeat", type=int, default=20, metavar="N", help="repeat its rows N times (20)")
+    parser.add_argument("--growth", action="store_true", help=f"measure only ours, at {GROWTH} times")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     options = parser.parse_args()
     try:
         contract = contracts.find(reader.header(options.data)[0], str(options.data))
@@ -141,7 +141,7 @@ def _peak_gib() -> float:
 
 
 def _show(results: list[Result], growth: bool) -> bool:
-    """Prints the table and the bars; whether all are met."""
+    """Prints the table and the bars; returns whether all bars are met."""
     table = Table(title="ContractExampleGen (ours) and CsvExampleGen (stock)")
     for heading in ("", "rows", "seconds", "CPU s", "rows/s", "peak GiB", "TFX alone"):
         table.add_column(heading, justify="right" if heading else "left")

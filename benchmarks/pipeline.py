@@ -1,9 +1,9 @@
-"""Our graph beside the stock-component graph, and how ours grows: `python -m benchmarks.pipeline`.
+"""Compares our graph with a graph of TFX's own components, and shows how ours scales: `python -m benchmarks.pipeline`.
 
-Both train with the same hyperparameters on the same rows, without tuning and without a cache, each in a process of its
-own, one after the other in one run. Seconds are wall time by component; CPU seconds stand beside the whole, since they
-do not depend on what else the machine does. Peak memory is of the whole process. The graphs' hashes put other rows into
-the test split, so their AUC differ by chance as well.
+Both train with the same hyperparameters on the same rows, without tuning and without a cache, each in its own process,
+one after the other. Seconds by component are wall time. The CPU seconds of the whole do not depend on the load of the
+machine. Peak memory is of the whole process. The two graphs split the rows differently, so part of the difference in
+AUC is chance.
 """
 
 from __future__ import annotations
@@ -26,34 +26,26 @@ from data import reader, sample
 from data.command import captured
 from data.contract import Contract
 from data.paths import ROOT
-from pipeline.settings import Settings
+from pipeline.settings import PurchaseSettings, Settings, TrainingData
 
 SEED = 42
 DATA = ROOT.parent / "shared" / "data" / "bank-full.csv"
 
 
 def measure(graph: str, data: Path, contract: Contract) -> dict:
-    """Runs one graph in this process: seconds by component, CPU seconds, peak MiB and AUC on its test split."""
+    """Runs one graph in this process; returns seconds by component, CPU seconds, peak MiB and AUC on its test split."""
     with tempfile.TemporaryDirectory() as scratch:
         artifacts = Path(scratch)
         with captured(artifacts / "log"):
-            from pipeline.runners.local import run_locally
+            from pipeline.runners.local import local_environment, run_locally
             from runs.summary import Stage
 
             if graph == "ours":
                 from pipeline.graphs.purchase import create_pipeline
 
-                settings = Settings(
-                    data=data,
-                    contract=contract,
-                    run_id="1",
-                    trials=0,
-                    seed=SEED,
-                    benchmark=False,
-                    cache=False,
-                    artifacts=artifacts,
-                )
-                pipeline = create_pipeline(settings)
+                spec = PurchaseSettings(trials=0, seed=SEED, benchmark=False)
+                settings = Settings(TrainingData(data, contract), "1", spec, artifacts, cache=False)
+                pipeline = create_pipeline(spec, settings.data, local_environment(settings))
             else:
                 from benchmarks.stock_graph import create_pipeline
 
@@ -75,16 +67,15 @@ def measure(graph: str, data: Path, contract: Contract) -> dict:
 
 
 def _peak_mib() -> float:
-    """Of this process until now."""
+    """Peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _auc(artifacts: Path) -> float:
-    import tensorflow_model_analysis as tfma
+    from modules.evaluation_result import slice_figures
 
     (evaluation,) = artifacts.glob("tfx/**/Evaluator/evaluation/*")
-    figures = dict(tfma.load_eval_result(str(evaluation)).slicing_metrics)[()][""][""]
-    return figures["auc"]["doubleValue"]
+    return slice_figures(str(evaluation))[()]["auc"]
 
 
 def _with_commas(data: Path, contract: Contract, artifacts: Path) -> Path:
@@ -102,13 +93,13 @@ def _in_a_process(graph: str, data: Path) -> dict:
 
 
 def compare(data: Path, console: Console) -> dict:
-    """Shows the two graphs, component by component; returns the figures of both."""
+    """Prints the two graphs component by component; returns the figures of both."""
     ours, stock = (_in_a_process(graph, data) for graph in ("ours", "stock"))
     table = Table("component", "ours, s", "stock, s")
     names = {"ContractExampleGen": "CsvExampleGen", "ContractSchema": "SchemaGen", "AtomicPusher": "Pusher"}
-    shown = {names.get(name, name): seconds for name, seconds in ours["stages"].items()}
-    for name in dict.fromkeys([*shown, *stock["stages"]]):
-        table.add_row(name, *(f"{side[name]:.1f}" if name in side else "-" for side in (shown, stock["stages"])))
+    renamed = {names.get(name, name): seconds for name, seconds in ours["stages"].items()}
+    for name in dict.fromkeys([*renamed, *stock["stages"]]):
+        table.add_row(name, *(f"{side[name]:.1f}" if name in side else "-" for side in (renamed, stock["stages"])))
     rest = [side["seconds"] - side["stages"]["Trainer"] for side in (ours, stock)]
     table.add_row("all but Trainer", *(f"{seconds:.1f}" for seconds in rest))
     table.add_row("all", f"{ours['seconds']:.1f}", f"{stock['seconds']:.1f}")
@@ -124,34 +115,34 @@ def compare(data: Path, console: Console) -> dict:
 
 
 def grow(repeats: list[int], console: Console) -> dict:
-    """Shows our graph on ever more rows of the synthetic sample; returns the figures by number of rows."""
-    found = {}
+    """Prints our graph on several sizes of the synthetic sample; returns the figures by number of rows."""
+    figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for repeat in repeats:
             rows = repeat * sample.ROWS
             data = Path(folder, f"{rows}.csv")
             sample.write(data, rows=rows)
-            found[rows] = _in_a_process("ours", data)
-    table = Table("seconds per 1,000 rows (peak MiB so far)", *(f"{rows:,} rows" for rows in found))
-    for name in next(iter(found.values()))["stages"]:
+            figures[rows] = _in_a_process("ours", data)
+    table = Table("seconds per 1,000 rows (peak MiB so far)", *(f"{rows:,} rows" for rows in figures))
+    for name in next(iter(figures.values()))["stages"]:
         table.add_row(
             name,
-            *(f"{1000 * r['stages'][name] / rows:.3f} ({r['peaks_mib'][name]:.0f})" for rows, r in found.items()),
+            *(f"{1000 * r['stages'][name] / rows:.3f} ({r['peaks_mib'][name]:.0f})" for rows, r in figures.items()),
         )
     for label, key in (("all", "seconds"), ("CPU", "cpu_seconds")):
-        table.add_row(label, *(f"{1000 * side[key] / rows:.3f}" for rows, side in found.items()))
-    table.add_row("peak MiB", *(f"{side['peak_mib']:.0f}" for side in found.values()))
-    table.add_row("test AUC", *(f"{side['auc']:.3f}" for side in found.values()))
+        table.add_row(label, *(f"{1000 * side[key] / rows:.3f}" for rows, side in figures.items()))
+    table.add_row("peak MiB", *(f"{side['peak_mib']:.0f}" for side in figures.values()))
+    table.add_row("test AUC", *(f"{side['auc']:.3f}" for side in figures.values()))
     console.print(table)
-    return found
+    return figures
 
 
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--growth", nargs="*", type=int, metavar="N", help="our graph on N x 45,211 rows, default 1 10")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--growth", nargs="*", type=int, metavar="N", help="our graph on N x 45,211 rows (1 10)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     parser.add_argument("--graph", choices=("ours", "stock"), help="run one graph and print its figures as JSON")
     arguments = parser.parse_args()
     if arguments.graph:

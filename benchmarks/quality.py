@@ -1,23 +1,22 @@
-"""The network beside boosted trees and the usual models: `python -m benchmarks.quality`, or `make quality`.
+"""Compares the network with boosted trees and the baselines: `python -m benchmarks.quality`, or `make quality`.
 
-Every model is fitted on the same rows and columns of the three published data sets, with and without the columns known
-only after the call, and judged on the same rows:
+Every model is trained and tested on the same rows and columns of the three published data sets, with and without the
+columns known only after the call:
 
-    random   five folds with equal shares of buyers: each seed tests on another fifth of the rows, with 15 % of all for
-             eval and 65 % for train; five more seeds draw five other folds
-    time     the first 70 % of the file train, the next 15 % eval, the last 15 % test, where rows lie in order of date;
-             here a seed changes the model only
+    random   five folds with equal shares of positive rows: each seed tests on another fifth of the rows, with 15 % of
+             all rows for eval and 65 % for train; five more seeds draw five other folds
+    time     the first 70 % of the file are train, the next 15 % eval, the last 15 % test, where rows are in order of
+             date; here a seed changes only the model
 
-The network and the boosted trees stop early on eval, where the network is calibrated as well and every model's
-threshold is chosen; test is for the figures alone. The figures are those of `analysis.metrics.evaluate`. The ECE of a
-perfect forecast is not 0 on so many rows, so what it would be stands beside: that of labels drawn from the network's
-probabilities.
+The network and the boosted trees stop early on eval. The calibration of the network and the threshold of every model
+are fitted on eval, too. Test is used for the figures only, which are those of `analysis.metrics.evaluate`. On a finite
+number of rows even a perfect forecast has an ECE above 0, so the tables show it: the ECE of labels that are drawn from
+the network's probabilities.
 
-`--ablation` shows instead what each choice of encoding and training is worth: the network without it, on the same
+`--ablation` measures the worth of each choice of encoding and training instead: the network without it, on the same
 splits.
 
-Results are kept in a JSON file as they come, so a run that was interrupted goes on where it was; delete the file to
-measure anew.
+Each result goes to a JSON file at once, so an interrupted run continues; delete the file to measure again.
 """
 
 from __future__ import annotations
@@ -54,9 +53,9 @@ FOLDS = 5
 EVALUATION = 0.15
 """Share of all rows."""
 METRICS = {"auc": "AUC", "log_loss": "log loss", "ece": "ECE", "f1": "F1 at 0.5", "f1_at_threshold": "F1 at threshold"}
-"""What the tables show."""
+"""The metrics of the comparison's tables."""
 MOVED = ("auc", "log_loss", "ece")
-"""Of these, what the tables of the ablation show."""
+"""The metrics of the ablation's tables."""
 NETWORK, NETWORK_NAME = "network", "Network"
 AS_IT_IS = "as it is"
 
@@ -75,12 +74,12 @@ class Case:
 
 
 class Change(NamedTuple):
-    """What an ablation does to the network."""
+    """One ablation: the network with something changed."""
 
     contract: Contract
     hyperparameters: Mapping[str, Any] = {}
     patches: Mapping[str, Any] = {}
-    """Other values of what modules hold, by dotted name."""
+    """Values to replace in modules, by dotted name."""
 
 
 class Results:
@@ -88,17 +87,17 @@ class Results:
 
     def __init__(self, path: Path):
         self._path = path
-        self.found: dict[tuple[Case, str], dict[str, Any]] = {}
+        self.figures: dict[tuple[Case, str], dict[str, Any]] = {}
         if path.exists():
             for entry in json.loads(path.read_text()):
-                self.found[Case(**entry["case"]), entry["model"]] = entry["figures"]
+                self.figures[Case(**entry["case"]), entry["model"]] = entry["figures"]
 
     def add(self, case: Case, model: str, figures: Mapping[str, Any]) -> None:
-        """Keeps figures, also should the process end right after."""
-        self.found[case, model] = dict(figures)
+        """Adds figures and writes the file."""
+        self.figures[case, model] = dict(figures)
         entries = [
             {"case": dataclasses.asdict(case), "model": model, "figures": figures}
-            for (case, model), figures in self.found.items()
+            for (case, model), figures in self.figures.items()
         ]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_suffix(".partial")
@@ -107,7 +106,7 @@ class Results:
 
 
 def parts(case: Case, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of the train, eval and test rows of a case, given the labels of all rows in the file's order."""
+    """Indices of the train, eval and test rows of a case, given the labels of all rows in file order."""
     from sklearn.model_selection import StratifiedKFold, train_test_split
 
     if case.split == "time":
@@ -122,21 +121,21 @@ def parts(case: Case, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def cases(contract: Contract, seeds: int, splits: Sequence[str]) -> Iterator[Case]:
-    """All cases of a data set; by time only where its rows lie in order of date."""
+    """All cases of a data set; split by time only where its rows are in order of date."""
     for kind, with_after_call, seed in itertools.product(splits, (False, True), range(seeds)):
         if kind == "random" or contract.row_order == "date":
             yield Case(contract.name, with_after_call, kind, seed)
 
 
 def names() -> dict[str, str]:
-    """What each model is called, in the tables' order."""
+    """The display name of each model, in the order of the tables."""
     from modules.purchase import baselines
 
     return {NETWORK: NETWORK_NAME, **baselines.MODELS, **boosted()}
 
 
 def boosted() -> dict[str, str]:
-    """What counts as boosted trees."""
+    """The display names of the boosted trees."""
     from benchmarks import boosting
     from modules.purchase.baselines import HIST_GRADIENT_BOOSTING
 
@@ -144,7 +143,7 @@ def boosted() -> dict[str, str]:
 
 
 def fit(model: str, contract: Contract, case: Case, train: Columns, evaluation: Columns) -> Score:
-    """Trains any of the models; returns what gives probabilities of raw columns."""
+    """Trains a model; returns a function from raw columns to probabilities."""
     from benchmarks import boosting
     from modules.purchase import baselines, estimator
 
@@ -159,7 +158,7 @@ def fit(model: str, contract: Contract, case: Case, train: Columns, evaluation: 
 def measure(
     fit: Callable[[Columns, Columns], Score], columns: Columns, contract: Contract, case: Case
 ) -> dict[str, float]:
-    """Figures on the test rows of what `fit` makes of train and eval."""
+    """Trains a model with `fit` on train and eval; returns its figures on test."""
     from analysis import metrics
     from modules.purchase import calibration
 
@@ -177,7 +176,7 @@ def measure(
 
 
 def perfect_ece(probabilities: np.ndarray, seed: int, draws: int = 20) -> float:
-    """The mean ECE where labels really have these probabilities: what so few rows show of a perfect forecast."""
+    """The mean ECE of labels drawn from these probabilities: the ECE of a perfect forecast on this number of rows."""
     from analysis.metrics import calibration_error
 
     uniform = np.random.default_rng(seed).random((draws, len(probabilities)))
@@ -185,17 +184,17 @@ def perfect_ece(probabilities: np.ndarray, seed: int, draws: int = 20) -> float:
 
 
 def compare(files: Sequence[Path], models: Sequence[str], seeds: int, splits: Sequence[str], results: Results) -> None:
-    """Fills in what the results do not hold yet."""
+    """Measures the cases and models that the results do not have yet."""
     for contract, columns in _read(files):
         for case, model in itertools.product(cases(contract, seeds, splits), models):
-            if (case, model) not in results.found:
+            if (case, model) not in results.figures:
                 results.add(
                     case, model, measure(functools.partial(fit, model, contract, case), columns, contract, case)
                 )
 
 
 def changes(contract: Contract) -> dict[str, Change]:
-    """Every choice that an ablation takes back, one at a time."""
+    """All ablations; each changes one choice."""
     from modules.purchase.calibration import Calibration
 
     def crossed(*crosses: tuple[str, str]) -> Contract:
@@ -237,9 +236,9 @@ def changes(contract: Contract) -> dict[str, Change]:
         "no dropout of hidden units": Change(contract, {"dropout": 0.0}),
         "batch normalisation": Change(contract, {"batch_normalization": True}),
         "weight decay of 0.01 instead of 1": Change(contract, {"weight_decay": 0.01}),
-        "constant learning rate": Change(contract, patches={"modules.purchase.training._optimizer": _constant_rate}),
+        "constant learning rate": Change(contract, patches={"modules.purchase.training.optimizer": _constant_rate}),
         "28 epochs at most instead of 14": Change(contract, {"epochs": 28}),
-        "calibration by one straight line": Change(contract, patches={"modules.purchase.calibration.SEGMENTS": 1}),
+        "plain Platt scaling: one piece": Change(contract, patches={"modules.purchase.calibration.SEGMENTS": 1}),
         "no calibration": Change(contract, patches={"modules.purchase.calibration.fit": lambda *rows: Calibration()}),
     }
 
@@ -253,11 +252,11 @@ def _constant_rate(hyperparameters: Any, steps: int) -> Any:
 
 
 def ablate(files: Sequence[Path], seeds: int, results: Results) -> None:
-    """Fills in what the results do not hold yet: random splits, without what is known only after the call."""
+    """Measures the ablations that the results do not have yet: random splits, without columns known after the call."""
     for contract, columns in _read(files):
         for seed, (name, change) in itertools.product(range(seeds), changes(contract).items()):
             case = Case(contract.name, False, "random", seed)
-            if (case, name) not in results.found:
+            if (case, name) not in results.figures:
                 with contextlib.ExitStack() as stack:
                     for target, value in change.patches.items():
                         stack.enter_context(mock.patch(target, value))
@@ -283,18 +282,18 @@ def _read(files: Sequence[Path]) -> Iterator[tuple[Contract, Columns]]:
 def _groups(results: Results) -> dict[tuple[str, bool, str], dict[str, dict[int, dict]]]:
     """Figures by table, model and seed."""
     groups: dict = {}
-    for (case, model), figures in results.found.items():
+    for (case, model), figures in results.figures.items():
         table = groups.setdefault((case.split, case.data, case.with_after_call), {})
         table.setdefault(model, {})[case.seed] = figures
     return dict(sorted(groups.items(), key=lambda item: item[0][0]))
 
 
 def summary_table(results: Results, boosted: Mapping[str, str]) -> str:
-    """Markdown: the network beside the boosted trees that are best on average, differences being taken seed by seed.
+    """Markdown: the network and the best boosted trees by mean; differences are taken seed by seed.
 
     Args:
-      results: of which the seeds count that all these models have.
-      boosted: what each model is called that counts as boosted trees.
+      results: only the seeds that all these models have are used.
+      boosted: the display names of the boosted trees.
     """
     lines = [
         "| data, duration, split | AUC | best boosted trees | difference | log loss | best boosted trees | more | ECE "
@@ -350,7 +349,7 @@ def comparison_tables(results: Results, names: Mapping[str, str]) -> str:
 
 
 def ablation_tables(results: Results) -> str:
-    """Markdown: for each data set the network as it is, and by how much each change moves it, seed by seed."""
+    """Markdown: for each data set the network's figures, and their change by each ablation, seed by seed."""
     lines = []
     for (_, data, with_after_call), table in _groups(results).items():
         duration = "with" if with_after_call else "without"
@@ -376,7 +375,7 @@ def ablation_tables(results: Results) -> str:
 
 
 def mean_and_deviation(values: Sequence[float], signed: bool = False) -> str:
-    """`0.8042 ± 0.0110`: the mean, and the standard deviation between seeds."""
+    """`0.8042 ± 0.0110`: mean and standard deviation over seeds."""
     return f"{np.mean(values):{'+' * signed}.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
 
 
@@ -388,17 +387,21 @@ def main() -> None:
     """Measures what is missing and writes the tables to standard output."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", type=Path, nargs="+", default=FILES, metavar="FILE", help="CSV files of a contract")
-    parser.add_argument("--seeds", type=int, default=10, help="five draw one set of folds (default: %(default)s)")
+    parser.add_argument(
+        "--seeds", type=int, default=10, help="number of seeds; five draw one set of folds (default: %(default)s)"
+    )
     parser.add_argument("--splits", nargs="+", default=SPLITS, choices=SPLITS)
     parser.add_argument("--models", nargs="+", default=list(names()), choices=list(names()))
-    parser.add_argument("--ablation", action="store_true", help="what each choice of the network is worth, instead")
+    parser.add_argument(
+        "--ablation", action="store_true", help="measure the worth of each choice of the network instead"
+    )
     parser.add_argument(
         "--results", type=Path, help="default: comparison.json or ablation.json in artifacts/benchmarks"
     )
     options = parser.parse_args()
     absent = [str(file) for file in options.data if not file.is_file()]
     if absent:
-        parser.error(f"no such file: {', '.join(absent)}; --data names those there are")
+        parser.error(f"no such file: {', '.join(absent)}; name others with --data")
 
     results = Results(options.results or RESULTS / ("ablation.json" if options.ablation else "comparison.json"))
     if options.ablation:

@@ -1,4 +1,4 @@
-"""The peer of `benchmarks/pipeline.py`: the same learning in the graph that TFX's own components suggest."""
+"""The peer of `benchmarks/pipeline.py`: a graph of TFX's own components that trains the same network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_artifacts
+from tfx.types.channel import BaseChannel
 
 from data.contract import Contract
 from modules.examples import serialized
 from modules.purchase import transform
+from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.rows import Rows
 from modules.purchase.training import fit
 
 METRICS = (
@@ -36,12 +40,12 @@ def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path
     """CsvExampleGen to Pusher, all with TFX's defaults.
 
     Args:
-      folder: holds one CSV file, written with commas: CsvExampleGen reads no other.
-      contract: names features, label and slices; slices of numbers are left out, as stock slicing has no bands.
+      folder: holds one CSV file with commas, the only delimiter that CsvExampleGen reads.
+      contract: names features, label and slices; slices of numbers are left out, because stock slicing has no bands.
       seed: of the fit.
-      artifacts: where everything is written.
+      artifacts: the folder for all output.
     """
-    config = {"contract": contract.model_dump_json(), "with_after_call": False, "seed": seed}
+    config = TrainingConfig(contract, seed=seed).to_config()
     shares = zip(("train", "eval", "test"), (14, 3, 3), strict=True)
     splits = [tfx.proto.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in shares]
     example_gen = tfx.components.CsvExampleGen(
@@ -68,6 +72,36 @@ def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path
         custom_config=config,
     )
     model = trainer.outputs["model"]
+    resolver, evaluator = _evaluation(contract, examples, model)
+    pusher = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(artifacts / "serving"))
+        ),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name="stock",
+        pipeline_root=str(artifacts / "tfx"),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            validator,
+            transformation,
+            trainer,
+            resolver,
+            evaluator,
+            pusher,
+        ],
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(artifacts / "metadata.sqlite")
+        ),
+    )
+
+
+def _evaluation(contract: Contract, examples: BaseChannel, model: BaseChannel) -> tuple[BaseNode, BaseNode]:
+    """The newest blessed model, and the Evaluator with a bound on AUC."""
     resolver = tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
         model=tfx.dsl.Channel(type=standard_artifacts.Model),
@@ -102,58 +136,34 @@ def create_pipeline(folder: Path, contract: Contract, seed: int, artifacts: Path
             ],
         ),
     )
-    pusher = tfx.components.Pusher(
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(artifacts / "serving"))
-        ),
-    )
-    return tfx.dsl.Pipeline(
-        pipeline_name="stock",
-        pipeline_root=str(artifacts / "tfx"),
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            validator,
-            transformation,
-            trainer,
-            resolver,
-            evaluator,
-            pusher,
-        ],
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(artifacts / "metadata.sqlite")
-        ),
-    )
+    return resolver, evaluator
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict) -> dict[str, tf.Tensor]:
-    """This project's features from what CsvExampleGen infers: int64, float or text, [batch, 1] each."""
-    contract = Contract.model_validate_json(custom_config["contract"])
+    """This project's features, from the types that CsvExampleGen infers: int64, float or text, [batch, 1] each."""
+    config = TrainingConfig.from_config(custom_config)
     raw = {}
-    for name in contract.features(custom_config["with_after_call"]):
+    for name in config.features:
         column = tf.squeeze(inputs[name], axis=1)
-        raw[name] = tf.cast(column, tf.float32) if name in contract.numeric else column
-    raw[contract.required_label.name] = tf.cast(
-        inputs[contract.required_label.name][:, 0] == contract.required_label.positive, tf.int64
-    )
+        raw[name] = tf.cast(column, tf.float32) if name in config.contract.numeric else column
+    label = config.contract.required_label
+    raw[label.name] = tf.cast(inputs[label.name][:, 0] == label.positive, tf.int64)
     return transform.preprocessing_fn(raw, custom_config)
 
 
 def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """The same fit, on materialized examples, and an export that TF Serving can run."""
     graph = tft.TFTransformOutput(fn_args.transform_output)
-    contract = Contract.model_validate_json(fn_args.custom_config["contract"])
+    config = TrainingConfig.from_config(fn_args.custom_config)
     spec = graph.transformed_feature_spec()
     splits = []
     for files in (fn_args.train_files, fn_args.eval_files):
         parts = [tf.io.parse_example(batch, spec) for batch in serialized(files)]
-        splits.append(tuple(tf.concat([part[key] for part in parts], 0).numpy() for key in ("features", "label")))
-    hyperparameters = Hyperparameters.from_mapping(contract.modelling.hyperparameters)
-    network = fit(*splits, hyperparameters, fn_args.custom_config["seed"], log_dir=fn_args.model_run_dir).model
-    _Module(network, graph, contract.required_label.name).save(fn_args.serving_model_dir)
+        columns = (tf.concat([part[key] for part in parts], 0).numpy() for key in (transform.FEATURES, transform.LABEL))
+        splits.append(Rows(*columns))
+    hyperparameters = Hyperparameters.from_mapping(config.contract.modelling.hyperparameters)
+    network = fit(*splits, hyperparameters, config.seed, log_dir=fn_args.model_run_dir).network
+    _Module(network, graph, config.contract.required_label.name).save(fn_args.serving_model_dir)
 
 
 class _Module(tf.Module):

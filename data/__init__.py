@@ -1,1 +1,1 @@
-"""What a customer row is: contracts, the CSV reader, downloads and the synthetic sample."""
+"""What a customer row is: contracts and their drafts, the CSV reader, downloads and the synthetic sample."""

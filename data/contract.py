@@ -1,47 +1,83 @@
 """The data contract: what a customer row is, read from `data/contracts/<name>.yaml`.
 
-Everything that has to know about columns asks the contract: CSV ingestion, the TFDV schema, preprocessing, the
-serving signature, request validation and the drift monitors. A new data set is a new YAML file and no new code.
+Everything that depends on columns takes them from the contract: CSV ingestion, the TFDV schema, preprocessing, the
+serving signature, request validation and the drift monitors. A new data set is a new YAML file and no new code;
+`python -m data.draft` writes a first version of it.
 
     Contract
     |- source        where the file comes from and how its CSV is written
-    |- identifiers   columns that name a customer; read past, never stored
+    |- identifiers   columns that name a customer; never stored
     |- numeric       number columns: unit, range, missing marker
     |- categorical   text columns: allowed values
     |- label         the outcome and its positive value; may be absent
     |- after_call    columns known only after the call, such as its duration
-    `- modelling     what a model makes of the columns: crosses, slices, hyperparameters
+    `- modelling     how models use the columns: crosses, slices, hyperparameters
 
-A row has a role: a TRAINING row has its label and the columns known after the call, a row of CUSTOMERS has neither.
+Rows have a role. TRAINING rows have a label and the columns known only after the call. Rows of CUSTOMERS need neither.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from data import contract_yaml
+from data.contract_columns import (
+    BLANKS,
+    LARGEST_NUMBER,
+    MISSING_NUMBER,
+    MISSING_TEXT,
+    Categorical,
+    Frozen,
+    Label,
+    Numeric,
+    Source,
+    doubles,
+)
 from data.errors import BadContractError, did_you_mean
+
+__all__ = [
+    "BLANKS",
+    "CONTRACTS",
+    "LARGEST_NUMBER",
+    "MISSING_NUMBER",
+    "MISSING_TEXT",
+    "TRIM_HINT",
+    "UNSERVABLE",
+    "Categorical",
+    "Contract",
+    "Label",
+    "Modelling",
+    "Numeric",
+    "Role",
+    "Source",
+    "find",
+    "from_inputs",
+    "header_difference",
+    "load",
+    "parse",
+    "servable",
+]
 
 CONTRACTS = Path(__file__).parent / "contracts"
 _SERVABLE = re.compile(r"(?!self$)[A-Za-z0-9.][\w.-]*", re.ASCII)
-"""Names that TensorFlow keeps as they are when they name the inputs of a signature."""
 
-FLOAT32_MAX = 2.0**128 - 2.0**104
-"""The largest number that a float32 holds."""
+UNSERVABLE = (
+    "{!r} cannot be the name of a model's input; rename the column in file and contract, with letters A to Z, digits, "
+    "'.', '_' and '-', neither '_' nor '-' in front, and not 'self'"
+)
+MOST_CROSSED = 10_000
+"""Features of one cross; with more, the training rows would not fit into memory."""
 TRIM_HINT = "trimming the blanks around it would make it fit (`source: {trim: true}` in the contract)"
 """Follows a message about a header or a row that only blanks keep from fitting."""
-
-MISSING_NUMBER = float("nan")
-"""How a missing number travels in tf.Examples and requests."""
-MISSING_TEXT = ""
-"""How a missing category travels in tf.Examples and requests."""
 
 
 class Role(enum.Enum):
@@ -50,126 +86,21 @@ class Role(enum.Enum):
     TRAINING = "training"
     """Past calls: the label and the columns known only after the call are there."""
     CUSTOMERS = "customers"
-    """People who have not been called: neither is there, and columns that the contract does not ask for are kept."""
+    """People to be called: neither is needed, and all cells of the file stay available as text."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
-
-
-class Source(_Frozen):
-    """Where the file comes from and how its CSV is written."""
-
-    url: str | None = None
-    member: tuple[str, ...] = ()
-    """Path inside the downloaded archive; more than one name where a zip holds a zip."""
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    """Of the CSV file itself, not of the archive, which the publisher may repack."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    quoting: Literal["nonnumeric", "minimal", "none"] = "minimal"
-    """How the publisher writes text: always quoted, quoted where needed, or never. All three are read alike, except
-    that under `none` a quote is an ordinary character."""
-    trim: bool = False
-    """Whether blanks around cells and column names are dropped."""
-    licence: str = ""
-    citation: str = ""
-
-
-_Float32 = Annotated[float, Field(ge=-1e30, le=1e30)]
-"""Numbers travel as float32, and so do the products of two distances in an encoding."""
-
-
-class Numeric(_Frozen):
-    """A number column."""
-
-    unit: str
-    min: _Float32
-    max: _Float32
-    integer: bool = False
-    missing: _Float32 | None = None
-    """The number that stands for "no value", such as -1 or 999 in `pdays`; blank cells need `blank: true`."""
-    blank: bool = False
-    """Whether a cell may be empty."""
-    one_hot: bool = False
-    """Whether each whole number from min to max is also a category, as for a day of the month."""
-    bins: Annotated[int, Field(ge=2, le=256)] | None = None
-    """Into how many categories of about as many rows each it is also divided, as for a daily rate, which says when a
-    call was made."""
-    bands: tuple[float, ...] = ()
-    """Inner edges of the bands in which the evaluation reports this column, when it is a slice."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Numeric:
-        if self.min >= self.max:
-            raise ValueError(f"min {self.min:g} must be below max {self.max:g}")
-        if list(self.bands) != sorted(set(self.bands)):
-            raise ValueError(f"bands must rise, got {list(self.bands)}")
-        whole = self.integer and self.min.is_integer() and self.max.is_integer()
-        if self.one_hot and not (whole and self.max - self.min < 64):
-            raise ValueError("one_hot needs an integer column with fewer than 65 values and whole bounds")
-        if self.one_hot and self.bins:
-            raise ValueError("one_hot and bins exclude each other")
-        return self
-
-
-class Categorical(_Frozen):
-    """A text column with a closed list of values."""
-
-    values: Annotated[tuple[str, ...], Field(min_length=1)]
-    ordered: bool = False
-    """Whether the values rise in the order given, as levels of education do."""
-    cyclic: bool = False
-    """Whether the values, in the order given, form a circle, as months do."""
-    blank: bool = False
-    """Whether a cell may be empty."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Categorical:
-        doubles = sorted({value for value in self.values if self.values.count(value) > 1})
-        if doubles:
-            raise ValueError(f"values are listed twice: {', '.join(doubles)}")
-        if MISSING_TEXT in self.values:
-            raise ValueError("an empty value is written as `blank: true`, not listed")
-        if self.ordered and self.cyclic:
-            raise ValueError("ordered and cyclic exclude each other")
-        return self
-
-    @property
-    def domain(self) -> tuple[str, ...]:
-        """The values a row may carry, the empty text included where cells may be blank."""
-        return (*self.values, MISSING_TEXT) if self.blank else self.values
-
-
-class Label(_Frozen):
-    """The outcome column."""
-
-    name: str
-    positive: str
-    negative: str
-    one: str = "buyer"
-    """What a row with the positive value is called."""
-    many: str = "buyers"
-    """The plural of it."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Label:
-        if self.positive == self.negative:
-            raise ValueError(f"positive and negative are both {self.positive!r}")
-        return self
-
-
-class Modelling(_Frozen):
-    """What a model makes of the columns."""
+class Modelling(Frozen):
+    """How models use the columns."""
 
     crosses: tuple[tuple[str, str], ...] = ()
     """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the evaluation is broken down."""
-    hyperparameters: dict[str, Any] = {}
-    """What a run without tuning trains with, where it differs from `modules.purchase.hyperparameters`."""
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    """For runs without tuning: the values that differ from the defaults in `modules.purchase.hyperparameters`."""
 
 
-class Contract(_Frozen):
+class Contract(Frozen):
     """What a customer row is. Load one with :func:`load`, or let :func:`find` choose it by a file's header."""
 
     name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
@@ -178,8 +109,8 @@ class Contract(_Frozen):
     row_order: Literal["date", "none"] = "none"
     """`date` where rows lie in the order in which the calls were made, which `--split time` needs."""
     identifiers: tuple[str, ...] = ()
-    numeric: dict[str, Numeric] = {}
-    categorical: dict[str, Categorical] = {}
+    numeric: dict[str, Numeric] = Field(default_factory=dict)
+    categorical: dict[str, Categorical] = Field(default_factory=dict)
     label: Label | None = None
     after_call: tuple[str, ...] = ()
     modelling: Modelling = Modelling()
@@ -187,7 +118,7 @@ class Contract(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _gather_modelling(cls, document: Any) -> Any:
-        """Takes the keys of `modelling` from the top level too, where earlier contracts have them."""
+        """Accepts the keys of `modelling` at the top level too, where earlier contracts have them."""
         if not isinstance(document, dict) or not isinstance(document.get("modelling", {}), dict):
             return document
         inside = document.get("modelling", {})
@@ -196,87 +127,117 @@ class Contract(_Frozen):
         return {**rest, "modelling": {**inside, **moved}}
 
     @model_validator(mode="after")
-    def _check(self) -> Contract:
+    def _check_columns(self) -> Contract:
         label = (self.label.name,) if self.label else ()
-        columns = [*self.identifiers, *self.numeric, *self.categorical, *label]
-        doubles = sorted({name for name in columns if columns.count(name) > 1})
-        if doubles:
+        if twice := doubles([*self.identifiers, *self.numeric, *self.categorical, *label]):
             raise ValueError(
-                f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(doubles)}"
+                f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(twice)}"
             )
+        self._check_features("after_call", self.after_call)
         if not self.features():
             raise ValueError("numeric, categorical: at least one column must be known before the call")
         for name in (*self.numeric, *self.categorical, *label):
-            if not _SERVABLE.fullmatch(name):
-                raise ValueError(
-                    f"{name!r} cannot be the name of a model's input; rename the column in file and contract, to "
-                    "letters A to Z, digits, '.', '_' and '-', the first being no '_' or '-', and not 'self'"
-                )
-        known = {*self.numeric, *self.categorical}
-        lowered = [name.lower() for name in known]
-        if alike := sorted(name for name in known if lowered.count(name.lower()) > 1):
+            if not servable(name):
+                raise ValueError(UNSERVABLE.format(name))
+        if alike := doubles([name.lower() for name in (*self.numeric, *self.categorical)]):
             raise ValueError(
-                f"numeric, categorical: {', '.join(alike)} differ in upper and lower case only, which TensorFlow does "
-                "not tell apart in the inputs of a model; rename one in file and contract"
+                f"numeric, categorical: {', '.join(alike)}: names that differ in upper and lower case only; TensorFlow "
+                "does not tell such inputs of a model apart, so rename one in file and contract"
             )
-        for key, names in (
-            ("after_call", self.after_call),
-            ("slices", self.modelling.slices),
-            ("crosses", [name for pair in self.modelling.crosses for name in pair]),
-        ):
-            for name in names:
-                if name not in known:
-                    raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
-        for name in (name for pair in self.modelling.crosses for name in pair):
-            if name in self.numeric and not (self.numeric[name].one_hot or self.numeric[name].bins):
-                raise ValueError(f"crosses: numeric column {name!r} needs one_hot: true or bins to be crossed")
-        for name in self.modelling.slices:
-            if name in self.numeric and not self.numeric[name].bands:
-                raise ValueError(f"slices: numeric column {name!r} needs bands")
+        if self.source.trim:
+            texts = {name: column.values for name, column in self.categorical.items()}
+            if self.label:
+                texts[self.label.name] = (self.label.positive, self.label.negative)
+            for name, values in texts.items():
+                for value in values:
+                    if value != value.strip(BLANKS):
+                        raise ValueError(
+                            f"{name}: {value!r} never occurs, since source.trim drops the blanks around it"
+                        )
         return self
 
-    def columns(self, role: Role) -> tuple[str, ...]:
-        """The columns that a file of this role must have, in any order, without the label and the identifiers.
+    @model_validator(mode="after")
+    def _check_modelling(self) -> Contract:
+        slices, crosses = self.modelling.slices, self.modelling.crosses
+        self._check_features("modelling.slices", slices)
+        for pair in crosses:
+            self._check_features("modelling.crosses", pair)
+            for name in pair:
+                if name in self.numeric and not (self.numeric[name].one_hot or self.numeric[name].bins):
+                    raise ValueError(
+                        f"modelling.crosses: numeric column {name!r} needs one_hot: true or bins to be crossed"
+                    )
+            size = math.prod(map(self._categories, pair))
+            if size > MOST_CROSSED:
+                raise ValueError(
+                    f"modelling.crosses: {list(pair)} would be {size:,} features, more than {MOST_CROSSED:,}"
+                )
+        if twice := doubles([" and ".join(sorted(pair)) for pair in crosses]):
+            raise ValueError(f"modelling.crosses: listed twice: {', '.join(twice)}")
+        for name in slices:
+            if name in self.numeric and not self.numeric[name].bands:
+                raise ValueError(f"modelling.slices: numeric column {name!r} needs bands")
+        return self
 
-        A file of CUSTOMERS may have identifiers, the label and columns known only after the call; they are kept aside.
-        """
+    def _check_features(self, key: str, names: Sequence[str]) -> None:
+        known = {*self.numeric, *self.categorical}
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{key}: {name!r} is not a declared feature{did_you_mean(name, known)}")
+        if twice := doubles(names):
+            raise ValueError(f"{key}: listed twice: {', '.join(twice)}")
+
+    def _categories(self, name: str) -> int:
+        """How many categories a column has that may be crossed."""
+        if name in self.categorical:
+            return len(self.categorical[name].domain)
+        column = self.numeric[name]
+        return column.bins or int(column.max - column.min) + 1
+
+    def columns(self, role: Role) -> tuple[str, ...]:
+        """The features that a file of this role must have, numbers first."""
         return self.features(with_after_call=role is Role.TRAINING)
 
     def header(self, role: Role) -> frozenset[str]:
-        """Every column that a file of this role must have: TRAINING with identifiers and label, CUSTOMERS without."""
+        """The columns that a file of this role must have, in any order: TRAINING with identifiers and label."""
         if role is Role.CUSTOMERS:
             return frozenset(self.columns(role))
         label = (self.label.name,) if self.label else ()
         return frozenset((*self.identifiers, *self.columns(role), *label))
 
     def accepts(self, names: Iterable[str], role: Role) -> bool:
-        """Whether a file with these column names has what this role needs, and for TRAINING nothing else."""
+        """Whether these are the column names of a file of this role; CUSTOMERS may have more than it needs."""
         names, wanted = set(names), self.header(role)
         return wanted == names if role is Role.TRAINING else wanted <= names
 
     def with_modelling(self, **changes: Any) -> Contract:
-        """A copy with other fields of `modelling`, which are not validated again."""
+        """A copy with some fields of `modelling` replaced. The new values are not validated."""
         return self.model_copy(update={"modelling": self.modelling.model_copy(update=changes)})
 
     @property
     def required_label(self) -> Label:
-        """The label of a contract whose rows are learned from.
+        """The label, for code that learns from it.
 
         Raises:
-          BadContractError: the contract has none.
+          BadContractError: the contract has no label.
         """
         if self.label is None:
-            raise BadContractError(f"contract {self.name} has no label, so no purchase can be learned from its rows")
+            raise BadContractError(f"contract {self.name} has no label, so no model can learn from its rows")
         return self.label
 
     def features(self, with_after_call: bool = False) -> tuple[str, ...]:
         """Names of the model's inputs, numbers first.
 
         Args:
-          with_after_call: also those known only after the call (`--with-after-call`), for benchmarks.
+          with_after_call: whether to include columns known only after the call, which is for benchmarks.
         """
         hidden = () if with_after_call else self.after_call
         return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
+
+
+def servable(name: str) -> bool:
+    """Whether TensorFlow keeps a name as it is when it names the input of a signature."""
+    return _SERVABLE.fullmatch(name) is not None
 
 
 def load(name_or_path: str | Path) -> Contract:
@@ -301,17 +262,30 @@ def load(name_or_path: str | Path) -> Contract:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadContractError(f"{path}: the contract cannot be read: {error}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Contract:
+    """Validates the YAML text of a contract.
+
+    Args:
+      text: what a contract file holds.
+      where: the file's name, for messages.
+
+    Raises:
+      BadContractError: not YAML, or a key is wrong; every wrong key is named.
+    """
     try:
-        document = yaml.load(text, Loader=_UniqueKeyLoader)
+        document = contract_yaml.load(text)
     except yaml.YAMLError as error:
-        raise BadContractError(f"{path}: not valid YAML: {error}") from error
+        raise BadContractError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
-        raise BadContractError(f"{path}: expected a mapping of keys such as name, numeric and label")
+        raise BadContractError(f"{where}: expected a mapping of keys such as name, numeric and label")
     try:
         return Contract.model_validate(document)
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
-        raise BadContractError("\n".join(f"{path}: {line}" for line in lines)) from error
+        raise BadContractError("\n".join(f"{where}: {line}" for line in lines)) from error
 
 
 def find(header: Iterable[str], where: str = "the file", role: Role = Role.TRAINING) -> Contract:
@@ -354,7 +328,7 @@ def from_inputs(name: str, inputs: Mapping[str, bool]) -> Contract:
       inputs: for each input of the model whether it is text.
     """
     numeric = {
-        column: Numeric(unit="", min=-FLOAT32_MAX, max=FLOAT32_MAX, blank=True)
+        column: Numeric(unit="", min=-LARGEST_NUMBER, max=LARGEST_NUMBER, blank=True)
         for column, is_text in inputs.items()
         if not is_text
     }
@@ -387,26 +361,8 @@ def _trimmed(names: set[str], contract: Contract) -> set[str]:
 
 def _tidy(names: set[str]) -> set[str]:
     """Column names as they are read under `source: {trim: true}`."""
-    stripped = (name.strip(" \t") for name in names)
-    return {name[1:-1].strip(" \t") if len(name) > 1 and name[0] == name[-1] == '"' else name for name in stripped}
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML as contracts use it: no key twice, and `yes`/`no` are text, as they are in the data."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for index, key in enumerate(keys):
-            if any(key.value == earlier.value for earlier in keys[:index]):
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_UniqueKeyLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+    stripped = (name.strip(BLANKS) for name in names)
+    return {name[1:-1].strip(BLANKS) if len(name) > 1 and name[0] == name[-1] == '"' else name for name in stripped}
 
 
 def _explain(problem: ErrorDetails) -> str:
@@ -425,5 +381,5 @@ def _explain(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{key}: this key is required"
     message = problem["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
-    return f"{key}: {message}{shown}" if key else message
+    value = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
+    return f"{key}: {message}{value}" if key else message

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from data.contract import MISSING_TEXT
-from data.csv_records import BLANKS
+from data.contract import BLANKS, MISSING_TEXT
 from data.csv_rows import Layout
 
 

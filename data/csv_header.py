@@ -27,11 +27,12 @@ class Header:
     """Lines before the rows."""
 
 
-def read_header(path: Path, contract: Contract | None = None, role: Role = Role.TRAINING) -> Header:
+def read_header(path: Path, source: Source, contract: Contract | None = None, role: Role = Role.TRAINING) -> Header:
     """Reads the names of a file's columns; the delimiter is the one that gives the contract's, else the most columns.
 
     Args:
       path: a CSV file.
+      source: how its CSV is written.
       contract: what the columns must be; without one any names will do.
       role: what the rows of the file are.
 
@@ -56,7 +57,6 @@ def read_header(path: Path, contract: Contract | None = None, role: Role = Role.
     if not lines:
         raise BadFileError(f"{path}:1: no line end in {_HEADER_BYTES} bytes; is this a CSV file?")
     texts = decode(lines)
-    source = contract.source if contract else Source()
     headers = _headers(texts, mark, source, source.trim)
     fitting = next((h for h in headers if contract and contract.accepts(h.names, role)), None)
     if not fitting and not source.trim:

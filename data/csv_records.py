@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-BLANKS = " \t"
-"""What `source: {trim: true}` drops around cells and column names."""
+from data.contract import BLANKS
+
 _CLOSING = re.compile(r'[^"]*(?:""[^"]*)*"(?!")')
 """The rest of a quoted cell."""
 

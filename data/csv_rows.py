@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data.contract import MISSING_TEXT, TRIM_HINT, Contract, Role
+from data.contract import BLANKS, MISSING_TEXT, TRIM_HINT, Contract, Role
 from data.csv_header import ENCODING, Header
 from data.csv_records import (
-    BLANKS,
     Dialect,
     Record,
     decode,
@@ -159,7 +158,7 @@ class RowParser:
             return cell, ""
         if name in contract.numeric:
             rule = contract.numeric[name]
-            value = _number(cell)
+            value = number(cell)
             if value is None or (math.isnan(value) and not rule.blank) or (rule.integer and value % 1 > 0):
                 blank = " or a blank cell" if rule.blank else ""
                 return None, f"a {'whole ' if rule.integer else ''}number{blank}"
@@ -183,7 +182,7 @@ class RowParser:
         return len(rows) == 1 and not trimming._check_rows(texts, rows)[2]
 
 
-def _number(cell: str) -> float | None:
+def number(cell: str) -> float | None:
     """A cell's number, NaN where it is blank, None where it is not a number."""
     cell = cell.strip(BLANKS)
     if not cell:

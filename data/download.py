@@ -11,43 +11,47 @@ import zipfile
 from pathlib import Path
 
 from data import contract as contracts
+from data.command import DONE, guarded
 from data.contract import Contract
-from data.errors import BadFileError, UserError
+from data.errors import BadContractError, BadFileError
 
 RAW = Path(__file__).parent / "raw"
-"""Where published and synthetic files lie; git-ignored."""
+"""The folder of published and synthetic files; git ignores it."""
 
 TIMEOUT_SECONDS = 30
 LARGEST_ARCHIVE_BYTES = 1 << 30
 
 
 def fetch(contract: Contract, folder: Path = RAW) -> Path:
-    """The contract's published CSV, downloaded if it is not there yet.
+    """Downloads the published CSV of a contract, unless it is there already with the right checksum.
 
-    A file that is already there with the right checksum is used without touching the network. A download appears
-    under its name only when complete and verified.
+    The file appears under its name only when it is complete and verified.
 
     Args:
       contract: its `source` gives the address, the path inside the archive and the checksum of the CSV.
       folder: where the file goes, under the name it has in the archive.
 
+    Returns:
+      The path of the CSV.
+
     Raises:
-      BadFileError: the contract names no address, the server cannot be reached or answers with an error, or what
-        it sends is not the file that the contract describes.
+      BadContractError: the contract has no address.
+      BadFileError: the server cannot be reached or answers with an error, or the file is not the one that the contract
+        describes.
     """
     source = contract.source
     if source.url is None:
-        raise BadFileError(
-            f"contract {contract.name} names no address to download from; a file at hand can be given by its path"
+        raise BadContractError(
+            f"contract {contract.name} names no address to download from; give the path of a file that you have"
         )
     file = folder / Path((source.member or (source.url,))[-1]).name
     if file.is_file() and source.sha256 in (None, _sha256(file.read_bytes())):
         return file
     content = _unpack(_download(source.url), source.member, source.url)
-    found = _sha256(content)
-    if source.sha256 not in (None, found):
+    digest = _sha256(content)
+    if source.sha256 not in (None, digest):
         raise BadFileError(
-            f"{source.url}: {file.name} is not the published file: expected sha256 {source.sha256}, found {found}"
+            f"{source.url}: {file.name} is not the published file: expected sha256 {source.sha256}, got {digest}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
@@ -84,7 +88,7 @@ def _download(url: str) -> bytes:
         raise BadFileError(f"{url}: the server answers {answer}, expected a file") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise BadFileError(
-            f"{url}: the download failed ({error or type(error).__name__}); a file at hand can be given by its path"
+            f"{url}: the download failed ({error or type(error).__name__}); give the path of a file that you have"
         ) from error
     return content.getvalue()
 
@@ -106,16 +110,17 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m data.download", description=__doc__.splitlines()[0])
     parser.add_argument("contract", help="name of a contract with a published file, such as bank-full")
-    try:
-        file = fetch(contracts.load(parser.parse_args().contract))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.write(f"{file}\n")
-    return 0
+    options = parser.parse_args(arguments)
+
+    def body() -> int:
+        sys.stdout.write(f"{fetch(contracts.load(options.contract))}\n")
+        return DONE
+
+    return guarded(body)
 
 
 if __name__ == "__main__":

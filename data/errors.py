@@ -48,6 +48,7 @@ class ServiceError(ExpectedError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the most similar known name, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    """` (did you mean 'x'?)` for the most similar known name, whatever its case, or nothing."""
+    originals = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), originals, n=1)
+    return f" (did you mean {originals[close[0]]!r}?)" if close else ""

@@ -1,12 +1,12 @@
 """Measures the tables behind the synthetic sample from the real `bank-full.csv`: `python -m data.fit_sample FILE`.
 
-The result, `data/sample_tables.json`, holds figures and no rows. It describes a tree-augmented naive Bayes model
+The result, `data/sample_tables.json`, holds counts and no rows. It describes a tree-augmented naive Bayes model
 (Friedman, Geiger, Goldszmidt 1997, Bayesian Network Classifiers): how often each value of a column occurs given the
-label and one parent column. The root is time. The file is in date order, so a new calendar month begins wherever
-the `month` column changes; each such span keeps its own buy rate, which climbs from 3 % to 50 %.
+label and one parent column. The root is time: the rows are in date order, so a new calendar month begins wherever the
+`month` column changes. Each such span keeps its own buy rate; they climb from 3 % to 50 %.
 
-Nothing in the tables describes a single customer: a count of one to four is published as `SMALL`, and the ends of
-a number's range leave the `SMALL_LIMIT` most extreme values out.
+No single customer can be recognised in the tables: a count of one to four is published as `SMALL`, and the range of a
+number leaves out its `SMALL_LIMIT` most extreme values.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import numpy as np
 import pyarrow.csv
 
 from data import contract as contracts
+from data import reader
+from data.command import DONE, guarded
 from data.sample import TABLES
 
 PARENTS = {
@@ -38,18 +40,18 @@ PARENTS = {
     "pdays": "poutcome",
     "previous": "pdays",
 }
-"""Each column's parent, before it in this order: the one with the highest conditional mutual information given the
-label, except that `previous` hangs on `pdays` so that the two always agree on who was never called before."""
+"""The parent of each column: among those before it, the column with the highest conditional mutual information given
+the label. `previous` is an exception: its parent is `pdays`, so that both agree on who was never called before."""
 
 QUANTILES = (0.001, 0.003, 0.01, *(step / 40 for step in range(1, 40)), 0.99, 0.997, 0.999)
-"""Where a number is cut: forty equal parts, and finer at the ends, where values lie far apart."""
+"""Quantiles at which a number is cut: forty equal parts, and smaller ones at the ends, where values lie far apart."""
 HEAVY = 0.01
-"""A number with this share of the rows or more is a bin of its own, as are 0 balance and -1 pdays."""
+"""A value with at least this share of the rows is a bin of its own, such as 0 in balance and -1 in pdays."""
 SMALL_LIMIT = 5
 SMALL = 2
 SHRINKAGE = 100
-"""Rows by whose weight a date's buy rate is drawn to that of its span. The rates of the many dates with few rows are
-mostly chance; taken as they are, a model could learn that chance and would do better on the sample than in reality."""
+"""Weight, in rows, with which a date's buy rate is pulled towards that of its span. Many dates have few rows, and their
+rates are mostly chance. A model could learn that chance, and would do better on the sample than on real customers."""
 
 
 def fit(file: Path) -> dict:
@@ -58,12 +60,16 @@ def fit(file: Path) -> dict:
     Args:
       file: bank-full.csv, in the publisher's order.
 
+    Raises:
+      BadFileError: the file does not have the columns of bank-full.
+
     Returns:
       `spans`: the month of each span in order; `dates`: for each date with a call its `span`, `day`, `rows` and
       smoothed `buy_rate`; `columns`: for each column its `parent`, its `values` (categories) or `edges` (whole
       numbers; bin i is edges[i] <= x < edges[i+1]) and its `counts` [label, parent bin, bin].
     """
     contract = contracts.load("bank-full")
+    reader.check(file, contract)
     table = pyarrow.csv.read_csv(file, parse_options=pyarrow.csv.ParseOptions(delimiter=contract.source.delimiter))
     raw = {name: table[name].to_numpy() for name in table.column_names}
     label = (raw[contract.required_label.name] == contract.required_label.positive).astype(np.int64)
@@ -123,13 +129,22 @@ def _count(label: np.ndarray, parent: np.ndarray, code: np.ndarray, shape: tuple
     return counts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m data.fit_sample", description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path, help="bank-full.csv as the publisher ships it")
-    text = json.dumps(fit(parser.parse_args().file), separators=(",", ":"))
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data.fit_sample", description="Measures the tables of the synthetic sample from bank-full.csv."
+    )
+    parser.add_argument("file", type=Path, help="bank-full.csv as its publisher ships it")
+    options = parser.parse_args(arguments)
+    return guarded(lambda: _write_tables(options.file))
+
+
+def _write_tables(file: Path) -> int:
+    text = json.dumps(fit(file), separators=(",", ":"))
     TABLES.write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(f"{TABLES}: {len(text) / 1024:.0f} KiB\n")
+    return DONE
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

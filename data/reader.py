@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data.contract import Contract, Role
+from data.contract import Contract, Role, Source
 from data.csv_arrow import ArrowParser
 from data.csv_header import DELIMITERS, missing_file, read_header
 from data.csv_records import Dialect
@@ -59,13 +59,17 @@ def files(path: str | Path) -> list[Path]:
     return [path]
 
 
-def header(path: str | Path) -> tuple[tuple[str, ...], str]:
+def header(path: str | Path, trim: bool = False) -> tuple[tuple[str, ...], str]:
     """Column names of a CSV file and its delimiter, the one of `, ; tab |` that gives the most columns.
+
+    Args:
+      path: a CSV file.
+      trim: whether to drop the blanks around names.
 
     Raises:
       BadFileError: no such file, a folder, an empty or binary file, not UTF-8, or a column named twice.
     """
-    head = read_header(Path(path))
+    head = read_header(Path(path), Source(trim=trim))
     return head.names, head.delimiter
 
 
@@ -76,7 +80,7 @@ def check(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> N
       BadFileError: as :func:`header`; columns that do not fit the contract; or no rows.
     """
     path = Path(path)
-    head = read_header(path, contract, role)
+    head = read_header(path, contract.source, contract, role)
     with path.open("rb") as file:
         file.seek(head.end)
         while chunk := file.read(BLOCK_BYTES):
@@ -102,7 +106,7 @@ def read(
       BadFileError: as :func:`header`; columns that do not fit the contract; no rows; or a line without an end.
     """
     path = Path(path)
-    head = read_header(path, contract, role)
+    head = read_header(path, contract.source, contract, role)
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
     layout = Layout(path, contract, role, head, dialect, schema(contract, role))
     rows = 0

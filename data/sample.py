@@ -1,8 +1,8 @@
 """The synthetic sample: rows of the bank-full shape, drawn from published frequencies (`python -m data.sample`).
 
-It is the default input, so that everything runs offline on a fresh machine. The rows come from the tree-augmented
-naive Bayes model in `sample_tables.json`, which `data/fit_sample.py` measures from the real file; no real customer is
-in it. As in the real file, rows are in date order and the buy rate climbs over time.
+The sample is the default input, so that everything runs offline on a fresh machine. Its rows come from the
+tree-augmented naive Bayes model in `sample_tables.json`, which `data/fit_sample.py` measures from the real file. It
+has no real customer. As in the real file, the rows are in date order and the buy rate climbs over time.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from pathlib import Path
 import numpy as np
 
 from data import contract as contracts
+from data.command import DONE, guarded
 from data.download import RAW
+from data.errors import BadOptionError
 
 TABLES = Path(__file__).with_name("sample_tables.json")
 ROWS = 45_211
 """As many as bank-full has."""
 SEED = 3
 PREFIX = "synthetic-"
-"""Begins the name of every file drawn here, so that whoever reads it knows."""
+"""Every file drawn here has a name that begins with this, so that nobody takes its rows for customers."""
 CHUNK = 200_000
-"""Rows drawn and written at a time; part of what a seed means, for files of more rows than this."""
+"""Rows drawn and written at a time. With another value, a seed gives other rows in files larger than this."""
 
 
 def is_synthetic(path: Path) -> bool:
-    """Whether a file, or one in a folder, is named as this module names what it draws."""
+    """Whether a file, or any file of a folder, has the name of a sample."""
     return any(file.name.startswith(PREFIX) for file in ([path] if path.is_file() else path.glob("*")))
 
 
@@ -39,11 +41,11 @@ def draw(rows: int = ROWS, seed: int = SEED) -> Iterator[dict[str, np.ndarray]]:
     """Draws the sample in date order, in chunks of at most `CHUNK` rows.
 
     Args:
-      rows: how many in all, at least 1. Any number spreads over the same dates.
+      rows: total number of rows, at least 1. They always spread over the same dates.
       seed: the same seed gives the same rows on every machine.
 
     Yields:
-      For each column of the bank-full contract, the label included, an array [chunk] of int64 or str.
+      Columns by name, [chunk] each, int64 or str: those of the bank-full contract and its label.
     """
     tables = json.loads(TABLES.read_text(encoding="utf-8"))
     generator = np.random.Generator(np.random.PCG64(seed))
@@ -54,9 +56,9 @@ def draw(rows: int = ROWS, seed: int = SEED) -> Iterator[dict[str, np.ndarray]]:
 
 
 def write(file: Path, rows: int = ROWS, seed: int = SEED) -> None:
-    """Writes the sample as the publisher of bank-full writes CSV: `;`, text and header quoted, `\\n`.
+    """Writes the sample as CSV in the style of bank-full's publisher: `;`, text and header quoted, `\\n`.
 
-    The file appears under its name only when complete.
+    The file appears under its name only when it is complete.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -76,7 +78,10 @@ def write(file: Path, rows: int = ROWS, seed: int = SEED) -> None:
 
 
 def ensure(rows: int = ROWS, seed: int = SEED, folder: Path = RAW) -> Path:
-    """The sample's file, written first if it is not there. Its name changes when the model behind it does."""
+    """Writes the sample unless it is there already, and returns its path.
+
+    The name has a part that changes with the tables and the code that the rows come from.
+    """
     source = TABLES.read_bytes() + Path(__file__).read_bytes()
     version = hashlib.sha256(source).hexdigest()[:8]
     file = folder / f"{PREFIX}{rows}-rows-seed-{seed}-{version}.csv"
@@ -86,7 +91,7 @@ def ensure(rows: int = ROWS, seed: int = SEED, folder: Path = RAW) -> Path:
 
 
 class _Model:
-    """The tables as lookup arrays. A bin is drawn by one binary search per column for all rows together."""
+    """The tables as lookup arrays. One binary search per column draws the bins of all rows."""
 
     def __init__(self, tables: dict) -> None:
         contract = contracts.load("bank-full")
@@ -132,8 +137,8 @@ COLUMNS = (
 def _running_shares(counts: np.ndarray) -> np.ndarray:
     """Cumulative shares [label, parent, bin], raised by the row's number so that all rows form one sorted array.
 
-    The last end is the row's number + 1 exactly, since a count divided by itself is 1; rows without any count are
-    never asked for, because their parent bin has no count under this label either.
+    The last end is exactly the row's number + 1, since a count divided by itself is 1. Rows without any count are
+    never looked up, because their parent bin has no count under this label either.
     """
     running = np.cumsum(counts, axis=2)
     shares = running / np.maximum(running[:, :, -1:], 1)
@@ -141,23 +146,38 @@ def _running_shares(counts: np.ndarray) -> np.ndarray:
     return shares + np.arange(shares.shape[0] * shares.shape[1]).reshape(*shares.shape[:2], 1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m data.sample", description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=ROWS, help="default %(default)s, as in bank-full")
-    parser.add_argument("--seed", type=int, default=SEED, help="default %(default)s")
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data.sample", description="Writes a file of synthetic customers in the shape of bank-full."
+    )
+    parser.add_argument("--rows", type=int, default=ROWS, help="default: %(default)s, as many as bank-full has")
+    parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
     parser.add_argument(
         "--out", type=Path, help=f"its name begins with {PREFIX}; default: a file in data/raw named after rows and seed"
     )
-    arguments = parser.parse_args()
-    if arguments.rows < 1:
-        parser.error("--rows must be at least 1")
-    if arguments.out and not arguments.out.name.startswith(PREFIX):
-        parser.error(f"--out: the name must begin with {PREFIX}, so that nobody takes the rows for customers")
-    if arguments.out:
-        write(arguments.out, arguments.rows, arguments.seed)
-    file = arguments.out or ensure(arguments.rows, arguments.seed)
+    options = parser.parse_args(arguments)
+    return guarded(lambda: _write_file(options.rows, options.seed, options.out))
+
+
+def _write_file(rows: int, seed: int, out: Path | None) -> int:
+    if rows < 1:
+        raise BadOptionError(f"--rows {rows}: expected at least 1")
+    if seed < 0:
+        raise BadOptionError(f"--seed {seed}: expected at least 0")
+    if out and not out.name.startswith(PREFIX):
+        raise BadOptionError(
+            f"--out {out}: the name must begin with {PREFIX}, so that nobody takes the rows for customers"
+        )
+    try:
+        if out:
+            write(out, rows, seed)
+        file = out or ensure(rows, seed)
+    except OSError as error:
+        raise BadOptionError(f"{out or RAW}: cannot be written: {error.strerror}") from error
     sys.stdout.write(f"{file}\n")
+    return DONE
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

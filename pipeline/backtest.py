@@ -30,9 +30,8 @@ from analysis.figures import Metrics
 from data.command import DONE, captured, guarded
 from data.contract import Contract
 from data.errors import BadOptionError
-from data.paths import ARTIFACTS
 from pipeline.dataset import resolve
-from pipeline.settings import Settings
+from pipeline.options import add_common_options, add_data_options, positive
 from runs.backtest_result import FILE, MODELS, BacktestResult, SpanResult, backtest_folder
 from runs.summary import LabelWords
 
@@ -96,7 +95,7 @@ def _prepare(options: argparse.Namespace) -> int:
             f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"
         )
     synthetic = sample.is_synthetic(path)
-    folder = backtest_folder(options.artifacts.resolve(), contract.name, synthetic, options.with_duration)
+    folder = backtest_folder(options.artifacts.resolve(), contract.name, synthetic, options.with_after_call)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,7 +125,7 @@ def _run(
     spans = plan(len(columns[contract.required_label.name]), options.spans, options.first)
     try:
         with screen.steps(2 * len(spans)) as begin:
-            result = backtest(columns, contract, options.with_duration, spans, options.seed, begin)
+            result = backtest(columns, contract, options.with_after_call, spans, options.seed, begin)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("nothing was written") from None
     result = dataclasses.replace(result, source=str(path.resolve()), synthetic=synthetic)
@@ -299,17 +298,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_data_options(parser)
     parser.add_argument(
-        "--data",
-        metavar="FILE|FOLDER|NAME",
-        help="a CSV file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
-    )
-    parser.add_argument("--contract", metavar="FILE|NAME", help="describes the columns (default: chosen by the header)")
-    parser.add_argument(
-        "--with-duration", action="store_true", help="also use columns known only after the call; for comparison only"
-    )
-    parser.add_argument(
-        "--spans", type=_positive, default=5, metavar="N", help="number of spans to test on (default: %(default)s)"
+        "--spans", type=positive, default=5, metavar="N", help="number of spans to test on (default: %(default)s)"
     )
     parser.add_argument(
         "--first",
@@ -318,24 +309,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="share of the rows to start from, and length of the rolling window (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=Settings.seed, metavar="N", help="seed of all random numbers (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--artifacts",
-        type=Path,
-        default=ARTIFACTS,
-        metavar="FOLDER",
-        help="where the result is written (default: artifacts/)",
-    )
+    add_common_options(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _share(text: str) -> float:

@@ -101,7 +101,7 @@ def _lift(table: Sequence[Decile], rate: float, words: LabelWords) -> Figure:
         f"Lift falls from {number(table[0].lift, 1)} in the best-scored tenth to 1 when everyone is called. A perfect "
         f"ranking starts at {number(table[0].most_lift, 1)}.",
         Axis(CALLED, 0.0, 1.0, percent),
-        around(f"{many} reached, relative to random calls", [d.most_lift for d in table], _plain, zero=True),
+        around("lift", [d.most_lift for d in table], _plain, zero=True),
         [
             Series("perfect ranking", DECILES, [d.most_lift for d in table], style=2, dashed=True),
             Series("random calls", [0.1, 1.0], [1.0, 1.0], style=3, dashed=True),
@@ -287,7 +287,7 @@ def _backtest_command(summary: RunSummary) -> str:
     command += [] if data.synthetic else ["--data", data.source]
     if not (CONTRACTS / f"{data.contract}.yaml").is_file():
         command += ["--contract", f"{data.contract}.yaml"]
-    command += ["--with-duration"] if summary.settings.with_duration else []
+    command += ["--with-after-call"] if summary.settings.with_duration else []
     return shlex.join(command)
 
 

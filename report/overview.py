@@ -29,6 +29,7 @@ CHECKS = {
     "accuracy_against_last_blessed": "Accuracy against the last blessed model",
     "auc_against_last_blessed": "AUC against the last blessed model",
     "served_as_evaluated": "Served as evaluated",
+    "same_inputs_as_serving": "Same inputs as the version in service",
 }
 """The gate's checks in words."""
 FIGURES: dict[str, Callable[[Metrics], float | None]] = {

@@ -88,8 +88,8 @@ def _roc(report: ReportData) -> Figure:
         "ROC curve",
         f"The share of {words.many} reached against the share of all other customers called. The area under the curve "
         f"is {number(report.summary.metrics['test'].auc, 3)}.",
-        Axis("other customers called (false positive rate)", 0.0, 1.0, percent),
-        Axis(f"{words.many} reached (true positive rate)", 0.0, 1.0, percent),
+        Axis("false positive rate (other customers called)", 0.0, 1.0, percent),
+        Axis("true positive rate (recall)", 0.0, 1.0, percent),
         [Series("random order", [0.0, 1.0], [0.0, 1.0], style=3, dashed=True), Series("this model", xs, ys)],
     )
     cells = [(percent(level), percent(_at(true_rate, false_rate, level), 1)) for level in LEVELS]
@@ -109,8 +109,8 @@ def _precision(report: ReportData) -> Figure:
         "Precision and recall",
         f"The share of {words.many} among the customers called against the share of all {words.many} reached. Average "
         f"precision is {number(report.summary.metrics['test'].pr_auc, 3)}; random order has {number(rate, 3)}.",
-        Axis(f"{words.many} reached (recall)", 0.0, 1.0, percent),
-        Axis(f"{words.many} among customers called (precision)", 0.0, 1.0, percent),
+        Axis(f"recall ({words.many} reached)", 0.0, 1.0, percent),
+        Axis("precision", 0.0, 1.0, percent),
         [Series("random order", [0.0, 1.0], [rate, rate], style=3, dashed=True), Series("this model", xs, ys)],
     )
     cells = [(percent(level), percent(_at(recall, precision, level), 1)) for level in LEVELS]
@@ -169,9 +169,9 @@ def groups(report: ReportData) -> Section:
 def _by(column: str, groups: Sequence[Slice], overall: float | None, words: LabelWords) -> Figure:
     entries, cells = [], []
     for group in groups:
-        shown = group.rows >= FEWEST and 0 < group.positives < group.rows
-        limits = auc_interval(group.auc, group.positives, group.rows - group.positives) if shown else None
-        entries.append(Row(group.value, group.auc if shown else None, limits))
+        measurable = group.rows >= FEWEST and 0 < group.positives < group.rows
+        limits = auc_interval(group.auc, group.positives, group.rows - group.positives) if measurable else None
+        entries.append(Row(group.value, group.auc if measurable else None, limits))
         cells.append(
             (
                 group.value,
@@ -180,7 +180,7 @@ def _by(column: str, groups: Sequence[Slice], overall: float | None, words: Labe
                 percent(group.positives / group.rows, 1),
                 percents(*wilson(group.positives, group.rows), 1),
                 number(group.calibration, 2),
-                number(group.auc, 3) if shown else UNKNOWN,
+                number(group.auc, 3) if measurable else UNKNOWN,
                 interval(*limits, 3) if limits else UNKNOWN,
             )
         )

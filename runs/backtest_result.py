@@ -98,5 +98,5 @@ class BacktestResult:
 
 def backtest_folder(artifacts: Path, contract: str, synthetic: bool, with_after_call: bool) -> Path:
     """Where the backtest of a data set and a set of columns is written."""
-    parts = [contract, "synthetic" * synthetic, "with-duration" * with_after_call]
+    parts = [contract, "synthetic" * synthetic, "with-after-call" * with_after_call]
     return artifacts / "backtests" / "-".join(filter(None, parts))

@@ -66,7 +66,7 @@ class RunSettings:
       quarantine: whether bad rows were quarantined instead of stopping the run.
       trials: hyperparameter sets tried by the Tuner.
       members: nets in the ensemble; None leaves it to the contract.
-      seed: of everything random.
+      seed: of all random numbers.
       benchmark: whether the baselines were measured.
       cost, margin: of a call and of a positive row, in euros.
       data_sha256: of the input.

@@ -1,4 +1,6 @@
-"""The comparison's splits, its memory of what it has measured, and its tables."""
+"""The comparison's splits, its stored results and its tables."""
+
+import pkgutil
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def _case(seed=0, split="random"):
     return Case("bank-full", False, split, seed)
 
 
-def test_five_seeds_test_each_row_once_with_equal_shares_of_buyers(customers):
+def test_five_seeds_test_each_row_once_with_equal_shares_of_positive_rows(customers):
     drawn = [quality.parts(_case(seed), customers["y"]) for seed in range(5)]
     for parts in drawn:
         assert [len(rows) for rows in parts] == [65, 15, 20]
@@ -33,7 +35,7 @@ def test_five_seeds_test_each_row_once_with_equal_shares_of_buyers(customers):
 
 def test_a_seed_always_draws_the_same_and_the_sixth_draws_other_folds(customers):
     first, again, sixth = (quality.parts(_case(seed), customers["y"]) for seed in (0, 0, 5))
-    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert all(np.array_equal(left, right) for left, right in zip(first, again, strict=True))
     assert not np.array_equal(first[2], sixth[2])
 
 
@@ -46,8 +48,8 @@ def test_by_time_the_past_trains_and_the_last_rows_test(customers):
 def test_only_files_in_order_of_date_are_split_by_time():
     assert {case.split for case in quality.cases(CONTRACT, 2, quality.SPLITS)} == {"random", "time"}
     unordered = CONTRACT.model_copy(update={"row_order": "none"})
-    found = list(quality.cases(unordered, 2, quality.SPLITS))
-    assert [(case.split, case.with_after_call, case.seed) for case in found] == [
+    cases = list(quality.cases(unordered, 2, quality.SPLITS))
+    assert [(case.split, case.with_after_call, case.seed) for case in cases] == [
         ("random", False, 0),
         ("random", False, 1),
         ("random", True, 0),
@@ -81,9 +83,9 @@ def test_results_outlive_the_process(tmp_path):
     path = tmp_path / "below" / "results.json"
     Results(path).add(_case(), "network", FIGURES)
     again = Results(path)
-    assert again.found == {(_case(), "network"): FIGURES}
+    assert again.figures == {(_case(), "network"): FIGURES}
     again.add(_case(1), "network", FIGURES)
-    assert len(Results(path).found) == 2
+    assert len(Results(path).figures) == 2
 
 
 def test_the_comparison_shows_mean_and_deviation_in_the_order_of_the_models(tmp_path):
@@ -127,5 +129,6 @@ def test_every_change_changes_something_and_leaves_a_valid_contract(name):
     contract = contracts.load(name)
     for label, change in quality.changes(contract).items():
         type(contract).model_validate(change.contract.model_dump())
+        assert all(pkgutil.resolve_name(target) is not None for target in change.patches)
         differs = change.contract != contract or change.hyperparameters or change.patches
         assert bool(differs) == (label != AS_IT_IS)

@@ -83,6 +83,19 @@ def test_features_leave_out_what_is_known_only_after_the_call(write):
     assert contract.features(with_after_call=True) == ("spent", "weekday", "colour", "returned")
 
 
+def test_modelling_keys_are_read_from_the_top_level_too_as_earlier_contracts_have_them(changed):
+    old = contracts.load(changed(hyperparameters={"width": 8}))
+    inside = {"crosses": [["weekday", "colour"]], "slices": ["colour", "spent"], "hyperparameters": {"width": 8}}
+    new = contracts.load(changed(crosses=None, slices=None, modelling=inside))
+    half = contracts.load(
+        changed(crosses=None, modelling={"crosses": inside["crosses"], "hyperparameters": {"width": 8}})
+    )
+    assert old == new == half
+    assert old.modelling.crosses == (("weekday", "colour"),)
+    assert old.modelling.slices == ("colour", "spent")
+    assert old.modelling.hyperparameters == {"width": 8}
+
+
 def test_words_of_the_data_stay_text(write):
     contract = contracts.load(write(SHOP % (",", "none")))
     assert contract.categorical["returned"].values == ("no", "yes")
@@ -148,10 +161,36 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ({"source.quoting": "always"}, "source.quoting: "),
         ({"source.sha256": "abc"}, "source.sha256: "),
         ({"after_call": ["retuned"]}, "after_call: 'retuned' is not a declared feature (did you mean 'returned'?)"),
-        ({"slices": ["visit"]}, "slices: 'visit' is not a declared feature"),
-        ({"slices": ["weekday"]}, "slices: numeric column 'weekday' needs bands"),
-        ({"crosses": [["spent", "colour"]]}, "crosses: numeric column 'spent' needs one_hot: true or bins"),
+        ({"slices": ["visit"]}, "modelling.slices: 'visit' is not a declared feature"),
+        ({"slices": ["weekday"]}, "modelling.slices: numeric column 'weekday' needs bands"),
+        ({"crosses": [["spent", "colour"]]}, "modelling.crosses: numeric column 'spent' needs one_hot: true or bins"),
         ({"crosses": [["weekday"]]}, "modelling.crosses.0"),
+        ({"modelling": {"slices": ["colour"]}}, "slices: unknown key"),
+        ({"modelling": {"slicess": ["colour"]}}, "modelling.slicess: unknown key (did you mean 'slices'?)"),
+        ({"modelling": ["colour"]}, "modelling: "),
+        ({"crosses": [["colour", "colour"]]}, "modelling.crosses: listed twice: colour"),
+        (
+            {"crosses": [["weekday", "colour"], ["colour", "weekday"]]},
+            "modelling.crosses: listed twice: colour and weekday",
+        ),
+        (
+            {
+                "numeric.spent.bins": 256,
+                "categorical.colour.values": [*map(str, range(40))],
+                "crosses": [["spent", "colour"]],
+            },
+            "modelling.crosses: ['spent', 'colour'] would be 10,240 features, more than 10,000",
+        ),
+        ({"slices": ["colour", "colour"]}, "modelling.slices: listed twice: colour"),
+        ({"after_call": ["returned", "returned"]}, "after_call: listed twice: returned"),
+        ({"after_call": ["returned", "spent", "weekday", "colour"]}, "numeric, categorical: at least one column"),
+        ({"numeric.weekday.missing": 0.5}, "numeric.weekday: missing 0.5 never occurs in a column with integer: true"),
+        ({"numeric.weekday.min": 0.5}, "numeric.weekday: one_hot needs whole numbers as min and max"),
+        ({"numeric.spent.max": 1e39}, "numeric.spent.max: "),
+        ({"source.delimiter": '"'}, "source.delimiter: the delimiter must be an ASCII character"),
+        ({"source.delimiter": "·"}, "source.delimiter: the delimiter must be an ASCII character"),
+        ({"source.trim": True, "label.positive": "1 "}, "bought: '1 ' never occurs, since source.trim drops"),
+        ({"source.trim": True, "categorical.colour.values": [" rot"]}, "colour: ' rot' never occurs"),
         ({"label.name": "bought it"}, "'bought it' cannot be the name of a model's input"),
         ({"numeric.größe": {"unit": "cm", "min": 0, "max": 9}}, "'größe' cannot be the name of a model's input"),
     ],

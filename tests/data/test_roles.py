@@ -108,6 +108,7 @@ def test_a_missing_column_of_customers_is_named_with_the_most_similar_one(write)
     assert ":1: " in message
     assert "missing 'spent' (did you mean 'spend'?)" in message
     assert "'visit'" not in message
+    assert "missing 'city' (did you mean 'CITY'?)" in refused(write("spent,items,colour,CITY\n1,1,,x\n"), shop())
 
 
 def test_text_that_is_not_utf_8_makes_a_bad_row_also_in_a_column_that_is_only_kept(write):

@@ -132,11 +132,39 @@ def area_under_curve(rows, with_duration):
     return roc_auc_score(bought[test], scores[:, 1])
 
 
-def test_what_is_drawn_is_known_by_its_name(tmp_path, monkeypatch, capsys):
+def test_what_is_drawn_is_known_by_its_name(tmp_path, capsys):
     assert sample.is_synthetic(sample.ensure(10, folder=tmp_path))
     assert sample.is_synthetic(tmp_path)
     assert not sample.is_synthetic(tmp_path / "bank-full.csv")
-    monkeypatch.setattr("sys.argv", ["sample", "--rows", "10", "--out", str(tmp_path / "customers.csv")])
-    with pytest.raises(SystemExit):
-        sample.main()
+    assert sample.main(["--rows", "10", "--out", str(tmp_path / "customers.csv")]) == 2
     assert "must begin with synthetic-" in capsys.readouterr().err
+    assert not (tmp_path / "customers.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rows", "0"], "--rows 0: expected at least 1"),
+        (["--seed", "-1"], "--seed -1: expected at least 0"),
+        (["--rows", "5", "--out", "{}/file/synthetic-a.csv"], "cannot be written"),
+    ],
+)
+def test_options_that_cannot_be_used_are_told(arguments, message, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert sample.main([argument.format(tmp_path) for argument in arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_writes_the_file_and_prints_its_name(tmp_path, capsys):
+    file = tmp_path / "synthetic-a.csv"
+    assert sample.main(["--rows", "5", "--out", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}\n"
+    assert len(file.read_text().splitlines()) == 6
+
+
+def test_another_file_than_bank_full_has_no_tables(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("age;job\n1;2\n")
+    before = sample.TABLES.read_bytes()
+    assert fit_sample.main([str(tmp_path / "a.csv")]) == 2
+    assert "the header differs from contract bank-full" in capsys.readouterr().err
+    assert sample.TABLES.read_bytes() == before

@@ -108,7 +108,7 @@ def open_page(browser, request):
 
 def test_a_run_ends_with_its_report_and_says_where(first):
     artifacts, result, found = first
-    page = runs_folder(artifacts, found["model_name"]) / found["run_id"] / "report.html"
+    page = runs_folder(artifacts, found.model_name) / found.run_id / "report.html"
     assert str(page) in result.stdout.replace("\n", "")
     assert "tensorboard.main --logdir" in result.stdout
 
@@ -165,7 +165,8 @@ def test_texts_in_pictures_are_whole(open_page, file):
         const around = picture.getBoundingClientRect();
         return [...picture.querySelectorAll("text")].filter(text => {
             const box = text.getBoundingClientRect();
-            return box.left < around.left - 0.5 || box.right > around.right + 0.5;
+            return box.left < around.left - 0.5 || box.right > around.right + 0.5
+                || box.top < around.top - 0.5 || box.bottom > around.bottom + 0.5;
         }).map(text => text.textContent);
     })"""
     assert page.locator("svg[role=img]").evaluate_all(cut) == []

@@ -24,10 +24,10 @@ def customers():
 def anomalies(customers, tmp_path) -> list[str]:
     schema = from_contract(contracts.load("bank-full"))
     statistics = tfdv.generate_statistics_from_dataframe(customers, tfdv.StatsOptions(schema=schema), n_jobs=1)
-    found: anomalies_pb2.Anomalies = tfdv.validate_statistics(statistics, schema)
+    anomalies_of_split: anomalies_pb2.Anomalies = tfdv.validate_statistics(statistics, schema)
     folder = tmp_path / "Split-train"
     folder.mkdir()
-    (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
+    (folder / "SchemaDiff.pb").write_bytes(anomalies_of_split.SerializeToString())
     return describe(tmp_path)
 
 

@@ -32,3 +32,10 @@ def test_the_missing_marker_lies_inside_the_range(name, low, high):
     features = {feature.name: feature for feature in from_contract(contracts.load(name)).feature}
     domain = features["pdays"].float_domain
     assert (domain.min, domain.max) == (low, high)
+
+
+def test_a_contract_without_a_label_has_a_schema_of_its_features_alone():
+    contract = contracts.load("bank-full").model_copy(update={"label": None})
+    features = {feature.name: feature for feature in from_contract(contract).feature}
+    assert set(features) == set(contract.features(with_after_call=True))
+    assert schema_pb2.INT not in {feature.type for feature in features.values()}

@@ -57,9 +57,9 @@ def run_probe(monkeypatch, folder, expected) -> int:
 def test_a_good_export_answers_as_evaluated(tmp_path, capsys, monkeypatch):
     expected = save(tmp_path / "model", tracked=True)
     assert run_probe(monkeypatch, tmp_path / "model", expected) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"serving_default", "tf_examples"}
-    assert max(found.values()) < 1e-6
+    differences = json.loads(capsys.readouterr().out)
+    assert set(differences) == {"serving_default", "tf_examples"}
+    assert max(differences.values()) < 1e-6
 
 
 def test_other_probabilities_than_evaluated_show_as_a_difference(tmp_path, capsys, monkeypatch):

@@ -247,13 +247,13 @@ def contract_file(tmp_path) -> Path:
 
 @pytest.mark.e2e
 def test_the_command_shows_the_table_and_writes_the_figures(tmp_path, sample_csv, contract_file):
-    arguments = ("--data", sample_csv, "--contract", contract_file, "--artifacts", tmp_path, "--with-duration")
+    arguments = ("--data", sample_csv, "--contract", contract_file, "--artifacts", tmp_path, "--with-after-call")
     done = command(*arguments, "--spans", 2, "--first", 0.6, "--seed", 5)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "4,000 rows; 2 spans of 800 rows" in done.stdout
     assert "4/4  random split" in done.stdout
-    folder = tmp_path / "backtests" / "bank-full-with-duration"
+    folder = tmp_path / "backtests" / "bank-full-with-after-call"
     found = json.loads((folder / "backtest.json").read_text())
     assert sorted(file.name for file in folder.iterdir()) == ["backtest.json", "backtest.log"]
     assert (found["source"], found["synthetic"], found["with_duration"]) == (str(sample_csv), False, True)

@@ -350,7 +350,7 @@ def test_the_command_for_a_backtest_is_one_that_works(build, data):
 
     assert "--data '/my calls/a.csv'" in page(dataset__source="/my calls/a.csv").part("command", "backtest")
     assert "--data" not in page(dataset__synthetic=True).part("command", "backtest")
-    assert "--with-duration" in page(settings__with_duration=True).part("command", "backtest")
+    assert "--with-after-call" in page(settings__with_duration=True).part("command", "backtest")
     assert "--contract loans.yaml" in page(dataset__contract="loans").part("command", "backtest")
     unordered = page(dataset__row_order="none")
     assert unordered.has("paragraph", "no-dates")

@@ -6,8 +6,9 @@ import pytest
 
 from data import contract as contracts
 from data.errors import NotReadyError
+from pipeline.environment import Environment
 from pipeline.graphs.purchase import create_pipeline
-from pipeline.settings import Settings
+from pipeline.settings import PurchaseSettings, TrainingData
 from runs import outputs as of_run
 from runs.outputs import Output, connect, outputs
 from tests.runs.test_prune import History
@@ -19,10 +20,11 @@ def history(tmp_path) -> History:
 
 
 def test_every_output_is_one_of_the_pipeline(tmp_path):
-    settings = Settings(data=tmp_path, contract=contracts.load("bank-full"), run_id="a", artifacts=tmp_path)
+    data = TrainingData(tmp_path / "customers.csv", contracts.load("bank-full"))
+    environment = Environment("bank", str(tmp_path / "artifacts"), str(tmp_path / "serving"))
     known = {
         Output(node.id, key)
-        for node in create_pipeline(settings).components
+        for node in create_pipeline(PurchaseSettings(), data, environment).components
         for key in (*node.outputs, *getattr(node, "inputs", {}))
     }
     wanted = {value for value in vars(of_run).values() if isinstance(value, Output)}

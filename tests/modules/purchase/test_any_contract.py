@@ -24,6 +24,7 @@ from data.errors import BadContractError
 from data.model_folder import ModelFolder
 from modules import schema, tf_serving_probe
 from modules.purchase import estimator, transform
+from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters
 from modules.purchase.predictor import scorer
 from modules.purchase.trainer import run_fn
@@ -198,7 +199,7 @@ def test_features_are_finite_and_as_many_for_a_row_as_for_a_list(document, filli
     if contract is None:
         return
     rows = rows_of(contract, filling, labels, seed, TRAIN)
-    grid = estimator.quantiles(rows, contract, with_after_call)
+    grid = transform.exact_quantiles(rows, contract, with_after_call)
     assert np.isfinite(grid).all()
     for columns in (rows, strange(rows, contract)):
         features = estimator.encode(columns, grid, contract, with_after_call)
@@ -289,7 +290,7 @@ def train_and_export(
     evaluation: dict[str, np.ndarray],
 ) -> Path:
     """Runs Transform and the Trainer's `run_fn` as the pipeline does; returns the SavedModel's folder."""
-    config = {"contract": contract.model_dump_json(), "with_after_call": with_after_call}
+    config = TrainingConfig(contract, with_after_call, seed=1).to_config()
     metadata = dataset_metadata.DatasetMetadata(schema.from_contract(contract))
     names = list(schema_utils.schema_as_feature_spec(metadata.schema).feature_spec)
     records = [dict(zip(names, row, strict=True)) for row in zip(*(train[name] for name in names), strict=True)]
@@ -309,7 +310,7 @@ def train_and_export(
             eval_files=[str(folder / "eval")],
             serving_model_dir=str(folder / "1"),
             model_run_dir=str(folder / "logs"),
-            custom_config={**config, "seed": 1, "synthetic": False, "members": None},
+            custom_config=config,
         )
     )
     return folder / "1"

@@ -63,12 +63,12 @@ def test_what_is_known_only_after_the_call_is_left_out(split):
     np.testing.assert_array_equal(scores, fitted.score({**test, "duration": np.zeros_like(test["duration"])}))
 
 
-def test_quantiles_are_of_the_values_that_are_there(customers):
-    grid = estimator.quantiles(customers, CONTRACT, with_after_call=False)
+def test_quantiles_leave_out_missing_values(customers):
+    grid = transform.exact_quantiles(customers, CONTRACT, with_after_call=False)
     names = [name for name in CONTRACT.numeric if name != "duration"]
     assert grid.shape == (len(names), transform.GRID)
     assert grid[names.index("age"), transform.GRID // 2] == pytest.approx(np.median(customers["age"]), abs=1)
     assert grid[names.index("pdays")].min() >= 0
 
     never = {**customers, "pdays": np.full_like(customers["pdays"], -1)}
-    assert not estimator.quantiles(never, CONTRACT, with_after_call=False)[names.index("pdays")].any()
+    assert not transform.exact_quantiles(never, CONTRACT, with_after_call=False)[names.index("pdays")].any()

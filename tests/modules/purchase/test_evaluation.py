@@ -43,24 +43,24 @@ def rows():
 
 def test_figures_agree_with_scikit_learn(rows):
     label, probability = rows
-    found = figures(label, probability)
-    assert found["example_count"] == len(label)
-    assert found["auc"] == pytest.approx(reference.roc_auc_score(label, probability), abs=1e-4)
-    assert found["auc_precision_recall"] == pytest.approx(
+    result = figures(label, probability)
+    assert result["example_count"] == len(label)
+    assert result["auc"] == pytest.approx(reference.roc_auc_score(label, probability), abs=1e-4)
+    assert result["auc_precision_recall"] == pytest.approx(
         reference.average_precision_score(label, probability), abs=1e-3
     )
-    assert found["calibration"] == pytest.approx(probability.sum() / label.sum(), rel=1e-5)
+    assert result["calibration"] == pytest.approx(probability.sum() / label.sum(), rel=1e-5)
     for ending, threshold in (("", 0.5), ("_at_threshold", 0.2)):
         called = probability > threshold
-        assert found[f"binary_accuracy{ending}"] == pytest.approx(reference.accuracy_score(label, called))
-        assert found[f"precision{ending}"] == pytest.approx(reference.precision_score(label, called))
-        assert found[f"recall{ending}"] == pytest.approx(reference.recall_score(label, called))
-        assert found[f"f1_score{ending}"] == pytest.approx(reference.f1_score(label, called))
+        assert result[f"binary_accuracy{ending}"] == pytest.approx(reference.accuracy_score(label, called))
+        assert result[f"precision{ending}"] == pytest.approx(reference.precision_score(label, called))
+        assert result[f"recall{ending}"] == pytest.approx(reference.recall_score(label, called))
+        assert result[f"f1_score{ending}"] == pytest.approx(reference.f1_score(label, called))
         counts = [
             f"{side}_{kind}s{ending}"
             for side, kind in (("true", "negative"), ("false", "positive"), ("false", "negative"), ("true", "positive"))
         ]
-        assert [found[name] for name in counts] == reference.confusion_matrix(label, called).ravel().tolist()
+        assert [result[name] for name in counts] == reference.confusion_matrix(label, called).ravel().tolist()
 
 
 def test_figures_agree_with_tfma(rows):
@@ -88,12 +88,12 @@ def test_figures_agree_with_tfma(rows):
 def test_no_rows_are_lost_and_batches_make_no_difference(pairs, batches):
     label = np.array([pair[0] for pair in pairs], np.int64)
     probability = np.array([pair[1] for pair in pairs], np.float32)
-    found = figures(label, probability, batches=batches)
+    result = figures(label, probability, batches=batches)
     for ending in ("", "_at_threshold"):
         kinds = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-        assert sum(found[f"{kind}{ending}"] for kind in kinds) == len(pairs)
-    assert found == pytest.approx(figures(label, probability, batches=1), nan_ok=True)
-    assert -1 <= found["accuracy_gain"] <= 0.5
+        assert sum(result[f"{kind}{ending}"] for kind in kinds) == len(pairs)
+    assert result == pytest.approx(figures(label, probability, batches=1), nan_ok=True)
+    assert -1 <= result["accuracy_gain"] <= 0.5
 
 
 def test_always_answering_no_gains_nothing():
@@ -112,11 +112,11 @@ def test_slices_are_values_of_categories_and_bands_of_numbers():
         tfma.LABELS_KEY: np.array([[1], [0], [0]]),
         tfma.PREDICTIONS_KEY: {"probability": np.array([0.9, 0.2, 0.1]), "purchase": np.array([1, 0, 0])},
     }
-    found = {
+    probabilities = {
         slices[tfma.SLICE_KEY_TYPES_KEY][0]: slices[tfma.PREDICTIONS_KEY]["probability"].tolist()
         for slices in evaluation.slice_batch(extracts, keys)
     }
-    assert found == {
+    assert probabilities == {
         (): [0.9, 0.2, 0.1],
         (("job_type", "retired"),): [0.2],
         (("job_type", "student"),): [0.9, 0.1],
@@ -132,8 +132,8 @@ def test_values_of_a_slice_may_be_written_in_any_letters():
         tfma.LABELS_KEY: np.array([[1], [0]]),
         tfma.PREDICTIONS_KEY: {"probability": np.array([0.9, 0.2])},
     }
-    found = [slices[tfma.SLICE_KEY_TYPES_KEY][0] for slices in evaluation.slice_batch(extracts, ["town"])]
-    assert sorted(found) == [(), (("town", "Zürich"),), (("town", "東京"),)]
+    slice_keys = [slices[tfma.SLICE_KEY_TYPES_KEY][0] for slices in evaluation.slice_batch(extracts, ["town"])]
+    assert sorted(slice_keys) == [(), (("town", "Zürich"),), (("town", "東京"),)]
 
 
 def test_bounds_are_those_of_the_gate():

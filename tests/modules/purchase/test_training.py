@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from modules.purchase import training
+from modules.purchase import calibration, training
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.rows import Rows
 
 SMALL = Hyperparameters(width=8, depth=1, dropout=0.1, learning_rate=0.02, batch_size=64, epochs=8, members=2)
 
@@ -17,7 +18,7 @@ def _toy(seed, rows=800, noise=0.5):
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(rows, 4)).astype(np.float32)
     labels = features[:, 0] * features[:, 1] + noise * generator.normal(size=rows) > 0.4
-    return features, labels.astype(np.float32)
+    return Rows(features, labels.astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,10 @@ def learned(tmp_path_factory):
 
 def test_a_learnable_outcome_is_learned(learned):
     features, labels = _toy(2)
-    assert roc_auc_score(labels, learned[0].model.predict(features, verbose=0)[:, 0]) > 0.85
+    assert roc_auc_score(labels, learned[0].network.predict(features, verbose=0)[:, 0]) > 0.85
 
 
-def test_history_tells_of_every_epoch(learned):
+def test_history_has_every_epoch(learned):
     fitted, _ = learned
     for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_average_log_loss"):
         assert len(fitted.history[name]) == len(fitted.history["loss"]) > fitted.best_epoch
@@ -45,21 +46,21 @@ def test_tensorboard_logs_are_written_for_both_splits(learned):
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(learned):
     features, _ = _toy(2, rows=50)
     logits = [
-        fitted.model.predict(features, verbose=0)
+        fitted.network.predict(features, verbose=0)
         for fitted in (learned[0], *(training.fit(_toy(0), _toy(1), SMALL, seed) for seed in (1, 2)))
     ]
     np.testing.assert_array_equal(logits[0], logits[1])
     assert np.abs(logits[0] - logits[2]).max() > 1e-3
 
 
-def test_a_model_that_learns_by_heart_is_stopped_and_taken_back_to_its_best():
+def test_a_network_that_overfits_is_stopped_and_keeps_its_best_weights():
     eager = Hyperparameters(width=64, dropout=0.0, learning_rate=0.05, batch_size=32, epochs=60, members=1)
     evaluation = _toy(4, noise=2.0)
     fitted = training.fit(_toy(3, rows=120, noise=2.0), evaluation, eager, seed=0)
     losses = fitted.history["val_average_log_loss"]
     assert len(losses) < 60
     assert fitted.best_epoch == int(np.argmin(losses))
-    logits, labels = fitted.model.predict(evaluation[0], verbose=0)[:, 0], evaluation[1]
+    logits, labels = fitted.network.predict(evaluation[0], verbose=0)[:, 0], evaluation[1]
     assert np.mean(np.logaddexp(0.0, logits) - labels * logits) == pytest.approx(min(losses), rel=1e-4)
 
 
@@ -72,7 +73,19 @@ def test_a_fit_lets_go_of_its_rows():
     """A search fits many times in one process, and rows are most of its memory."""
     features, labels = _toy(0)
     held = weakref.ref(features)
-    training.fit((features, labels), _toy(1), SMALL, seed=0)
+    training.fit(Rows(features, labels), _toy(1), SMALL, seed=0)
     del features
     gc.collect()
     assert held() is None
+
+
+def test_a_calibrated_fit_is_the_same_network_with_calibration_and_threshold_of_the_evaluation_rows(learned):
+    evaluation = _toy(1)
+    fitted = training.fit_calibrated(_toy(0), evaluation, SMALL, seed=1)
+    logits = training.logits(fitted.network, evaluation.features)
+    np.testing.assert_array_equal(logits, training.logits(learned[0].network, evaluation.features))
+    assert (fitted.history, fitted.best_epoch) == (learned[0].history, learned[0].best_epoch)
+    assert fitted.calibration == calibration.fit(logits, evaluation.label)
+    scores = fitted.score(evaluation.features)
+    assert scores.mean() == pytest.approx(evaluation.label.mean(), abs=0.01)
+    assert fitted.threshold == calibration.best_threshold(evaluation.label, scores)

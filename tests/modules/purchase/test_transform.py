@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from data import contract as contracts
-from data.contract import Contract
+from data.contract import Contract, Modelling
 from modules.purchase import transform
+from modules.purchase.config import TrainingConfig
 
 SHOP = Contract.model_validate(
     {
@@ -44,7 +45,7 @@ CODES, MISSING = slice(45, 45 + 4 * transform.BINS), slice(45 + 4 * transform.BI
 
 
 def _config(contract, with_after_call=False):
-    return {"contract": contract.model_dump_json(), "with_after_call": with_after_call}
+    return TrainingConfig(contract, with_after_call).to_config()
 
 
 def _rows(contract, count=300, seed=0):
@@ -84,11 +85,8 @@ def plain_quantiles(monkeypatch):
     monkeypatch.setattr(tft, "quantiles", quantiles)
 
 
-@pytest.fixture(scope="module")
-def transformed(tmp_path_factory):
-    """What TFX Transform makes of 300 rows of the shop."""
-    folder = tmp_path_factory.mktemp("transform")
-    rows = _rows(SHOP)
+def _fitted(function, rows, folder):
+    """The graph that TFX Transform fits to rows for a preprocessing function."""
     spec = {
         name: tf.io.FixedLenFeature([], tf.string if values.dtype == object else tf.as_dtype(values.dtype))
         for name, values in rows.items()
@@ -96,11 +94,19 @@ def transformed(tmp_path_factory):
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     records = [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
     with tft_beam.Context(temp_dir=str(folder / "temporary")):
-        function = (records, metadata) | tft_beam.AnalyzeDataset(
-            lambda inputs: transform.preprocessing_fn(inputs, _config(SHOP))
-        )
-        function | tft_beam.WriteTransformFn(str(folder / "output"))
-    return rows, tft.TFTransformOutput(str(folder / "output"))
+        graph = (records, metadata) | tft_beam.AnalyzeDataset(function)
+        graph | tft_beam.WriteTransformFn(str(folder / "output"))
+    return tft.TFTransformOutput(str(folder / "output"))
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory):
+    """300 rows of the shop, and the graph that TFX Transform fits to them."""
+    rows = _rows(SHOP)
+    graph = _fitted(
+        lambda inputs: transform.preprocessing_fn(inputs, _config(SHOP)), rows, tmp_path_factory.mktemp("transform")
+    )
+    return rows, graph
 
 
 def test_the_pipelines_graph_gives_what_plain_quantiles_give(transformed, plain_quantiles):
@@ -116,6 +122,28 @@ def test_the_pipelines_graph_gives_what_plain_quantiles_give(transformed, plain_
     totals, expected_totals = (values[:, CODES].reshape(300, 4, -1).sum(axis=2) for values in (features, expected))
     np.testing.assert_allclose(totals, expected_totals, atol=1.0)
     np.testing.assert_array_equal(result[transform.LABEL], rows["again"].astype(np.float32))
+
+
+def test_estimated_and_exact_quantiles_agree_within_the_rank_error(tmp_path):
+    rows = _rows(SHOP, 4_000)
+    exact = transform.exact_quantiles(rows, SHOP, with_after_call=False)
+
+    def estimate(inputs):
+        grid = transform._quantiles(inputs, SHOP.numeric)
+        return {"grid": tf.repeat(grid[tf.newaxis], tf.shape(inputs["spent"])[0], axis=0)}
+
+    row = {name: values[:1] for name, values in _tensors(rows).items()}
+    estimated = _fitted(estimate, rows, tmp_path).transform_features_layer()(row)["grid"].numpy()[0]
+    assert estimated.shape == exact.shape
+    levels = np.arange(1, transform.GRID + 1) / (transform.GRID + 1)
+    for index, values in enumerate(transform.clipped(_tensors(rows), SHOP.numeric).numpy().T[:3]):
+        present = np.sort(values[~np.isnan(values)])
+        for grid, error in ((exact, 1 / len(present)), (estimated, transform.EPSILON + 1 / len(present))):
+            below, upto = (np.searchsorted(present, grid[index], side) / len(present) for side in ("left", "right"))
+            assert (below - error <= levels).all()
+            assert (levels <= upto + error).all()
+    assert not exact[3].any()
+    assert not estimated[3].any()
 
 
 def test_the_pipelines_graph_runs_in_a_tf1_session_on_one_row_and_on_many(transformed):
@@ -200,7 +228,7 @@ def test_a_binned_number_with_few_values_has_a_bin_for_each():
     grid[0] = np.repeat([1.0, 2.0, 7.0, 9.0], transform.GRID // 4)
     bins = [np.flatnonzero(_encode(grid, spent=value)[SPENT]).tolist() for value in (1.0, 2.0, 7.0, 9.0)]
     assert len({*map(tuple, bins)}) == 4
-    assert all(len(found) == 1 for found in bins)
+    assert all(len(marked) == 1 for marked in bins)
 
 
 def test_one_hot_numbers_and_crosses_mark_the_one_combination():
@@ -244,7 +272,7 @@ def test_rows_do_not_depend_on_their_neighbours(plain_quantiles):
 
 @pytest.mark.parametrize("kept", ["numeric", "categorical"])
 def test_a_contract_may_have_columns_of_one_kind_only(kept, plain_quantiles):
-    empty = {"numeric": {}, "categorical": {}, "modelling": {}, "after_call": (), kept: getattr(SHOP, kept)}
+    empty = {"numeric": {}, "categorical": {}, "modelling": Modelling(), "after_call": (), kept: getattr(SHOP, kept)}
     contract = SHOP.model_copy(update=empty)
     features = transform.preprocessing_fn(_tensors(_rows(contract)), _config(contract))[transform.FEATURES]
     assert np.isfinite(features).all()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modules.examples import Rows
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.rows import Rows
 from modules.purchase.tuner import OBJECTIVE, Search
 
 DEFAULTS = Hyperparameters(width=8, depth=1, epochs=2, members=2, batch_size=64)

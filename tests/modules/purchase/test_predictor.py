@@ -1,10 +1,10 @@
-"""An exported model is asked for its features and answers each row, however many there are."""
+"""An exported model scores every row, in one batch or in many."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from modules.purchase import predictor as served
+from modules.purchase import predictor
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def model(tmp_path_factory):
 
 @pytest.mark.parametrize("rows", [1, 5, 12])
 def test_every_row_has_its_probability_whatever_the_batches(model, rows, monkeypatch):
-    monkeypatch.setattr(served, "_BATCH", 5)
+    monkeypatch.setattr(predictor, "BATCH", 5)
     columns = {"age": np.arange(rows, dtype=np.float32), "job": np.array([b"manager"] + [b""] * (rows - 1), object)}
-    found = served.scorer(model, ["age", "job"])({**columns, "y": np.zeros(rows, np.int64)})
-    assert found.dtype == np.float32
-    assert found == pytest.approx([1.0, *(i / 100 for i in range(1, rows))])
+    scores = predictor.scorer(model, ["age", "job"])({**columns, "y": np.zeros(rows, np.int64)})
+    assert scores.dtype == np.float32
+    assert scores == pytest.approx([1.0, *(i / 100 for i in range(1, rows))])

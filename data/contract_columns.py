@@ -1,0 +1,137 @@
+"""The parts of a data contract: where the file comes from, and the rules of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LARGEST_NUMBER = 1e30
+"""Of a bound or a marker: numbers travel as float32, and so do products of two distances in an encoding."""
+BLANKS = " \t"
+"""What `source: {trim: true}` drops around cells and column names."""
+MISSING_NUMBER = float("nan")
+"""How a missing number travels in tf.Examples and requests."""
+MISSING_TEXT = ""
+"""How a missing category travels in tf.Examples and requests."""
+
+
+class Frozen(BaseModel):
+    """A part of a contract: unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+
+
+class Source(Frozen):
+    """Where the file comes from and how its CSV is written."""
+
+    url: str | None = None
+    member: tuple[str, ...] = ()
+    """Path inside the downloaded archive; more than one name where a zip holds a zip."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Of the CSV file itself, not of the archive, which the publisher may repack."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quoting: Literal["nonnumeric", "minimal", "none"] = "minimal"
+    """How the publisher writes text: always quoted, quoted where needed, or never. The first two are read alike; under
+    `none` a quote is an ordinary character."""
+    trim: bool = False
+    """Whether blanks around cells and column names are dropped."""
+    licence: str = ""
+    citation: str = ""
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, delimiter: str) -> str:
+        if not delimiter.isascii() or delimiter in '"\r\n\0':
+            raise ValueError("the delimiter must be an ASCII character other than a quote or a line end")
+        return delimiter
+
+
+Float32 = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+
+
+class Numeric(Frozen):
+    """A number column."""
+
+    unit: str
+    min: Float32
+    max: Float32
+    integer: bool = False
+    missing: Float32 | None = None
+    """The number that stands for "no value", such as -1 or 999 in `pdays`; blank cells need `blank: true`."""
+    blank: bool = False
+    """Whether a cell may be empty."""
+    one_hot: bool = False
+    """Whether each whole number from min to max is also a category, as for a day of the month."""
+    bins: Annotated[int, Field(ge=2, le=256)] | None = None
+    """If set, the column is also divided into this many categories with about equally many rows. Useful for a daily
+    rate, which stands for the date of the call."""
+    bands: tuple[float, ...] = ()
+    """Inner edges of the bands into which the evaluation divides this column when it is a slice."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Numeric:
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min:g} must be below max {self.max:g}")
+        if list(self.bands) != sorted(set(self.bands)):
+            raise ValueError(f"bands must rise, got {list(self.bands)}")
+        if self.integer and self.missing is not None and self.missing % 1:
+            raise ValueError(f"missing {self.missing:g} never occurs in a column with integer: true")
+        if self.one_hot and not (self.integer and self.max - self.min < 64):
+            raise ValueError("one_hot needs an integer column with fewer than 65 values")
+        if self.one_hot and (self.min % 1 or self.max % 1):
+            raise ValueError(f"one_hot needs whole numbers as min and max, got {self.min:g} and {self.max:g}")
+        if self.one_hot and self.bins:
+            raise ValueError("one_hot and bins exclude each other")
+        return self
+
+
+class Categorical(Frozen):
+    """A text column with a closed list of values."""
+
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+    ordered: bool = False
+    """Whether the values rise in the order given, as levels of education do."""
+    cyclic: bool = False
+    """Whether the values, in the order given, form a circle, as months do."""
+    blank: bool = False
+    """Whether a cell may be empty."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Categorical:
+        if twice := doubles(self.values):
+            raise ValueError(f"values are listed twice: {', '.join(twice)}")
+        if MISSING_TEXT in self.values:
+            raise ValueError("an empty value is written as `blank: true`, not listed")
+        if self.ordered and self.cyclic:
+            raise ValueError("ordered and cyclic exclude each other")
+        return self
+
+    @property
+    def domain(self) -> tuple[str, ...]:
+        """The values a row may carry, the empty text included where cells may be blank."""
+        return (*self.values, MISSING_TEXT) if self.blank else self.values
+
+
+class Label(Frozen):
+    """The outcome column."""
+
+    name: str
+    positive: str
+    negative: str
+    one: str = "buyer"
+    """What a row with the positive value is called."""
+    many: str = "buyers"
+    """The plural of it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Label:
+        if self.positive == self.negative:
+            raise ValueError(f"positive and negative are both {self.positive!r}")
+        return self
+
+
+def doubles(names: Sequence[str]) -> list[str]:
+    """The names that are in a list twice, sorted."""
+    return sorted({name for name in names if names.count(name) > 1})

@@ -1,0 +1,37 @@
+"""tf.Examples are read back as the columns that were written, with a label or without."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data import contract as contracts
+from modules.examples import read_raw
+
+CONTRACT = contracts.load("bank-full")
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Two customers: the second has no age and no job."""
+    first = {
+        "age": tf.train.Feature(float_list=tf.train.FloatList(value=[40.0])),
+        "job": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"manager"])),
+        "y": tf.train.Feature(int64_list=tf.train.Int64List(value=[1])),
+    }
+    second = {"y": tf.train.Feature(int64_list=tf.train.Int64List(value=[0]))}
+    with tf.io.TFRecordWriter(str(tmp_path / "rows.gz"), "GZIP") as writer:
+        for feature in (first, second):
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+    return str(tmp_path / "*")
+
+
+def test_columns_and_label_are_read_and_absent_cells_are_missing(file):
+    columns = read_raw([file], CONTRACT, ["age", "job"])
+    np.testing.assert_array_equal(columns["age"], np.array([40.0, np.nan], np.float32))
+    assert columns["job"].tolist() == [b"manager", b""]
+    assert columns["y"].tolist() == [1, 0]
+
+
+def test_without_a_label_in_the_contract_none_is_read(file):
+    columns = read_raw([file], CONTRACT.model_copy(update={"label": None}), ["age", "job"])
+    assert list(columns) == ["age", "job"]

@@ -18,8 +18,8 @@ def application(directory: str) -> flask.Flask:
     dtypes = {name: spec.dtype for name, spec in predict.structured_input_signature[1].items()}
     app = flask.Flask(__name__)
 
-    @app.post("/v1/models/purchase-model:predict")
-    def answer() -> flask.Response:
+    @app.post("/v1/models/<name>:predict")
+    def answer(name: str) -> flask.Response:
         instances = flask.request.get_json(force=True)["instances"]
         inputs = {name: tf.constant([row[name] for row in instances], dtype) for name, dtype in dtypes.items()}
         outputs = {name: tensor.numpy().tolist() for name, tensor in predict(**inputs).items()}

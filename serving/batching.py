@@ -19,25 +19,25 @@ MAX_ROWS = 256
 
 Rows = list[tuple]
 """The rows of one request, each a tuple of the signature's inputs."""
-Answer = bytes | ServingError
+Result = bytes | ServingError
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request in the queue, and the function that takes its answer."""
+    """A request in the queue, and the function that takes its result."""
 
     rows: Rows
-    done: Callable[[Answer], None]
+    done: Callable[[Result], None]
 
 
 class Batcher:
     """The queue of one signature; used on the event loop's thread.
 
     Args:
-      answer: `answer(requests)` gives the answer to each request from one run. Raises ServingError where the run
-        fails, or where several requests cannot share a run.
+      answer: `answer(requests)` returns the response to each request from one run. It raises ServingError if the run
+        fails, or if several requests cannot share a run.
       submit: `submit(work, done)` runs `work()` on a worker thread, then `done(result)` on the event loop.
-      soon: calls a function when the event loop has read the requests that are there.
+      soon: calls a function after the event loop has read the requests that have arrived.
       idle: called when the queue is empty and the last run is over.
     """
 
@@ -73,7 +73,7 @@ class Batcher:
         requests = [waiting.rows for waiting in batch]
         self._submit(lambda: self._answers(requests), lambda answers: self._finish(batch, answers))
 
-    def _finish(self, batch: Sequence[Waiting], answers: Sequence[Answer] | ServingError) -> None:
+    def _finish(self, batch: Sequence[Waiting], answers: Sequence[Result] | ServingError) -> None:
         if isinstance(answers, ServingError):  # a failure that no single request has caused
             answers = [answers] * len(batch)
         if self._queue:
@@ -84,7 +84,7 @@ class Batcher:
         for waiting, answer in zip(batch, answers, strict=True):
             waiting.done(answer)
 
-    def _answers(self, requests: list[Rows]) -> Sequence[Answer]:
+    def _answers(self, requests: list[Rows]) -> Sequence[Result]:
         try:
             return self._answer(requests)
         except ServingError as error:

@@ -1,4 +1,4 @@
-"""Canonical status codes, as TensorFlow Serving names them, and what they are over HTTP."""
+"""Canonical status codes, as TensorFlow Serving names them, and their HTTP status codes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def invalid_argument(message: str) -> ServingError:
 
 
 def from_tensorflow(error: Exception) -> ServingError:
-    """The error of a session run or a load: TensorFlow's own code and message, anything else is INTERNAL."""
+    """The error of a session run or a load: TensorFlow's own code and message, or INTERNAL for other exceptions."""
     code = getattr(error, "error_code", None)
     if code is None:
         return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, or plain text where a person is watching."""
+"""Structured logs: one JSON object for each line, or plain text on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time": ..., "level": ..., "event": ...}` and whatever the call gave as `extra`."""
+    """`{"time": ..., "level": ..., "event": ...}` and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -26,7 +26,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """The same for a terminal."""
+    """The same fields as a line of text, for a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         about = " ".join(f"{key}={value}" for key, value in _extra(record).items())

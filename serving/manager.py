@@ -1,9 +1,9 @@
 """Finds versions on disk, loads and unloads them, and knows which of them serve.
 
-One thread polls the disk and does the loads, so the event loop only reads. A new version is loaded and warmed up
-beside the old one before the old one goes (TensorFlow Serving's availability-preserving policy). A version that does
-not load is tried again at an interval, without holding up other versions or models, and then given up until its
-directory disappears and comes back.
+One thread polls the disk and loads versions; the event loop only reads the result. A new version is loaded and warmed
+up before the old one is unloaded (TensorFlow Serving's availability-preserving policy). A version that does not load is
+tried again at an interval, without holding up other versions or models. After the last attempt it is given up until its
+folder disappears and comes back.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How loads are tried.
+    """How versions are found and loaded.
 
     Attributes:
-      poll_seconds: time between two looks at the disk; 0 = look once.
+      poll_seconds: time between two looks at the disk; 0: look once.
       max_retries: attempts after the first failed one.
       retry_seconds: time between two attempts.
       labels_for_unavailable: whether a label may be given to a version that is not loaded yet.
-      config_poll_seconds: time between two looks at the configuration file; 0 = never again.
+      config_poll_seconds: time between two looks at the configuration file; 0: never look again.
     """
 
     poll_seconds: float = 1.0
@@ -76,12 +76,12 @@ class _Model:
     config: ModelConfig
     versions: dict[int, _Version] = field(default_factory=dict)
     serving: tuple[Servable, ...] = ()
-    """What requests may use, highest version first; replaced as a whole, never changed."""
+    """The versions that requests may use, highest first; replaced as a whole, never changed."""
     problem: str = ""
     """The last problem with the base path, so that it is logged once and not at every poll."""
 
     def publish(self) -> None:
-        """Lets requests see which versions serve now."""
+        """Makes the versions that serve now visible to requests."""
         servables = [version.servable for version in self.versions.values() if version.servable is not None]
         self.serving = tuple(sorted(servables, key=lambda servable: -servable.version))
 
@@ -90,10 +90,10 @@ class Manager:
     """The models of a server.
 
     Args:
-      models: what to serve at first.
-      announce: told of each version that begins to serve, on the managing thread.
-      reread: gives the models again from the configuration file, where it is to be watched.
-      load: how to load one version; a parameter for tests that need no TensorFlow model.
+      models: the models to serve at first.
+      announce: called with each version that begins to serve, on the managing thread.
+      reread: reads the models from the configuration file again; None if the file is not watched.
+      load: loads one version; tests replace it to do without TensorFlow models.
     """
 
     def __init__(
@@ -120,15 +120,15 @@ class Manager:
         self._assign_labels(self._models.values())
         metrics.add(Gauges("model_version_info", ("model_name", "version", "state"), self._version_samples))
 
-    # --- asked by requests ------------------------------------------------------------------------------------------
+    # --- for requests -----------------------------------------------------------------------------------------------
 
     @property
     def names(self) -> Collection[str]:
-        """Names of the configured models."""
+        """The names of the configured models."""
         return self._models.keys()
 
     def acquire(self, model: str, version: int | None = None, label: str | None = None) -> Servable:
-        """The servable for a request; its `release` has to be called.
+        """The version for a request. The caller must call its `release`.
 
         Raises:
           ServingError: NOT_FOUND where nothing serves, INVALID_ARGUMENT for an unknown label.
@@ -164,7 +164,7 @@ class Manager:
         return [(number, versions[number].state, versions[number].error) for number in sorted(versions, reverse=True)]
 
     def not_ready(self) -> list[str]:
-        """Names of the configured models of which no version serves."""
+        """The configured models that have no serving version."""
         return [
             name
             for name, model in self._models.items()
@@ -184,7 +184,7 @@ class Manager:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the managing thread; a load that is under way is finished first."""
+        """Ends the managing thread, after the load that is under way."""
         self._stop.set()
         self._thread.join()
 
@@ -219,7 +219,7 @@ class Manager:
             return
         paths = {folder.version: folder.path for folder in folders}
         wanted = model.config.policy.choose(set(paths))
-        self._report(model, "" if wanted else "no version has been pushed yet; waiting for a numbered directory")
+        self._report(model, "" if wanted else "no version has been pushed yet; waiting for a numbered folder")
         for number, version in list(model.versions.items()):
             if number not in wanted:
                 self._abandon(model, version)

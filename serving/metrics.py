@@ -1,7 +1,8 @@
 """Metrics with TensorFlow Serving's names, labels, buckets and text format, so that one dashboard serves both servers.
 
-The page differs from what the Prometheus client library writes: names start with a colon, there are no help lines, a
-metric without samples still has its type line, and numbers have six significant digits.
+The Prometheus client library cannot write this page: it appends `_total` to the names of counters. Here, as in
+TensorFlow Serving, there are no help lines, a metric without samples still has its type line, and numbers have six
+significant digits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ PAGE_PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = b"text/plain"
 
 UNKNOWN_MODELS = 64
-"""How many names of models that are not configured become label values of their own; scanners try thousands."""
+"""How many unknown model names become label values of their own; scanners try thousands."""
 OTHER_MODEL = "_other"
 
 Labels = tuple[str, ...]
@@ -46,10 +47,10 @@ class Counter:
 
 
 class Gauges:
-    """Samples that are asked for when the page is written.
+    """Samples that are read when the page is written.
 
     Args:
-      read: gives label values and a number for each sample.
+      read: returns the label values and the number of each sample.
     """
 
     def __init__(self, name: str, labels: Labels, read: Callable[[], Iterable[tuple[Labels, float]]], kind="gauge"):
@@ -107,7 +108,7 @@ _ESCAPED = re.compile(r'[\\"\n]')
 
 
 def _sanitize(value: str) -> str:
-    """As TensorFlow Serving escapes label values, and line feeds too, which it leaves and which break its page."""
+    """Escapes a label value as TensorFlow Serving does, and line feeds too, which break TensorFlow Serving's page."""
     return _ESCAPED.sub(lambda match: "\\n" if match.group() == "\n" else "\\" + match.group(), value)
 
 

@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import BadFileError
-
-_METRICS_PATH = "/monitoring/prometheus/metrics"
+from serving.metrics import PAGE_PATH
 
 
 @dataclass(frozen=True)
 class VersionPolicy:
-    """Which versions on disk to serve.
+    """Which versions on disk to serve: the latest, specific ones, or with neither rule all.
 
     Attributes:
-      latest: this many of the highest; 0 where another rule holds.
-      specific: exactly these, as far as they exist; empty where another rule holds.
-      With neither, every version is served.
+      latest: how many of the highest versions; 0 for another rule.
+      specific: these versions, as far as they exist; empty for another rule.
     """
 
     latest: int = 1
@@ -31,7 +29,7 @@ class VersionPolicy:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model: versions are the numbered directories under `base_path`."""
+    """One model; its versions are the numbered folders in `base_path`."""
 
     name: str
     base_path: Path
@@ -43,7 +41,7 @@ def read_models(path: Path) -> tuple[ModelConfig, ...]:
     """Reads a `ModelServerConfig` (`--model_config_file`).
 
     Raises:
-      BadFileError: the file cannot be read or holds what this server cannot do; the message names the file.
+      BadFileError: the file cannot be read or asks for something this server cannot do; the message names the file.
     """
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -82,13 +80,13 @@ def _model(path: Path, entry) -> ModelConfig:
 
 
 def read_metrics_path(path: Path) -> str | None:
-    """Where a `MonitoringConfig` (`--monitoring_config_file`) puts the metrics page, or None for nowhere.
+    """The path of the metrics page in a `MonitoringConfig` (`--monitoring_config_file`), or None for no page.
 
     Raises:
       BadFileError: the file cannot be read; the message names it.
     """
     config = _parse(path, _monitoring_config()).prometheus_config
-    return (config.path or _METRICS_PATH) if config.enable else None
+    return (config.path or PAGE_PATH) if config.enable else None
 
 
 def _monitoring_config():

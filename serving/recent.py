@@ -46,7 +46,7 @@ class Recent:
 
 
 def load(folder: ModelFolder, inputs: Collection[str], outputs: Collection[str]) -> Recent | None:
-    """Empty counts for a version, or None if it has no score or carries no profile of its own inputs.
+    """Empty counts for a version, or None if the version has no score or no profile of its own inputs.
 
     Args:
       folder: the version's folder.

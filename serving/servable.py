@@ -1,4 +1,4 @@
-"""One version of a model: a SavedModel loaded and run as TensorFlow Serving does, in a TF1 session."""
+"""One version of a model: a SavedModel, loaded and run in a TF1 session as TensorFlow Serving does."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class LoadTimes:
-    """Seconds of a load by stage, and of each warm-up record."""
+    """Seconds that each stage of a load took; `warm_up` is None without warm-up."""
 
     restore_graph: float
     init_graph: float
@@ -252,7 +252,7 @@ class Servable:
         self.run(signature, [inputs[key] for key in signature.inputs])
 
     def acquire(self) -> bool:
-        """Counts one more user; False once the version is being unloaded."""
+        """Adds one user and returns True, or returns False if the version is being unloaded."""
         with self._idle:
             if not self._open:
                 return False
@@ -278,7 +278,7 @@ class Servable:
 
 
 def _tensor(value: np.ndarray | np.generic | bytes) -> np.ndarray:
-    """What a session gives for an output; strings of rank 0 come as bytes."""
+    """The tensor of an output; a session returns strings of rank 0 as bytes."""
     return np.array(value, dtype=object) if isinstance(value, bytes) else np.asarray(value)
 
 
@@ -287,7 +287,7 @@ _MAY_WAIT = re.compile(r".*(While|Queue|Barrier|Iterator|Unstage|Recv|PyFunc).*|
 
 
 def _always_ends(graph: graph_pb2.GraphDef) -> bool:
-    """Whether a run is a fixed list of operations, so that it needs no pool thread that watches its time."""
+    """Whether a run executes a fixed list of operations, so that no thread has to watch its time."""
     nodes = chain(graph.node, *(function.node_def for function in graph.library.function))
     return not any(_MAY_WAIT.fullmatch(operation) for operation in {node.op for node in nodes})
 

@@ -32,7 +32,7 @@ log = logging.getLogger("serving.server")
 _BACKLOG = 1024
 _SWITCH_SECONDS = 0.001
 _OTHER_FILES = 256
-"""Open files besides connections, each of which may be served or refused."""
+"""How many files may be open besides connections."""
 _GOODBYE_SECONDS = 1.0
 """After the last answer, how long connections still get a 503 before they are closed."""
 
@@ -88,7 +88,7 @@ def _metrics_path(flags: Flags) -> str | None:
 
 
 def _allow_open_files(count: int) -> None:
-    """Raises the process's limit of open files as far as the system lets it."""
+    """Raises the limit on open files of this process, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < count:
         most = count if hard == resource.RLIM_INFINITY else min(count, hard)
@@ -154,7 +154,7 @@ async def _serve(flags: Flags, listener: socket.socket, manager: Manager, metric
 
 
 async def _drain(connections: Connections, longest_run: float) -> None:
-    """Lets requests finish while new ones get 503, then gives keep-alive clients the time to notice."""
+    """Waits for the requests under way while new ones get 503, then gives keep-alive clients time to notice."""
     log.info("draining", extra={"in_flight": connections.in_flight})
     connections.draining = True
     loop = asyncio.get_running_loop()
@@ -167,7 +167,7 @@ async def _drain(connections: Connections, longest_run: float) -> None:
 
 
 def _url(flags: Flags) -> str:
-    """Where this machine reaches the server."""
+    """The URL at which this machine reaches the server."""
     host = flags.rest_api_host.strip("[]")
     if host in ("0.0.0.0", "::"):
         host = "localhost"

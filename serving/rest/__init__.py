@@ -1,1 +1,1 @@
-"""TF Serving's REST interface: HTTP, JSON, requests and answers."""
+"""TensorFlow Serving's REST interface: HTTP, JSON, requests and responses."""

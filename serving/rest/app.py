@@ -17,7 +17,8 @@ from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
-from serving.batching import MAX_ROWS, Answer, Batcher, Rows, Waiting
+from data.model_folder import is_version
+from serving.batching import MAX_ROWS, Batcher, Result, Rows, Waiting
 from serving.errors import HTTP_STATUS, Code, ServingError, from_tensorflow, invalid_argument
 from serving.manager import Manager
 from serving.metrics import CONTENT_TYPE, Metrics
@@ -34,7 +35,7 @@ _CORS = (
     b"Access-Control-Allow-Headers: Content-Type\r\n"
 )
 _MAX_LOOP_BODY = 16 * 1024
-"""Bytes of a body that is still decoded on the event loop; reading a longer one would hold up other requests."""
+"""Bodies up to this length are decoded on the event loop; longer ones would hold up other requests."""
 
 _MODEL = r"/v1/models/([^/:]+)(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
 _POST = re.compile(_MODEL + ":(classify|regress|predict)", re.IGNORECASE | re.ASCII)
@@ -45,12 +46,12 @@ _GET = re.compile(
 
 @dataclass(frozen=True)
 class Route:
-    """What a path under /v1 asks for.
+    """The meaning of a path under /v1.
 
     Attributes:
-      verb: "classify", "regress", "predict", "metadata", "status" or, where nothing matches, "".
+      verb: "classify", "regress", "predict", "metadata", "status", or "" if nothing matches.
       api: the `API` label of the latency metric.
-      bad_version: the version number does not fit 64 bits.
+      bad_version: whether the version number is too large.
     """
 
     verb: str
@@ -61,13 +62,9 @@ class Route:
     bad_version: bool = False
 
 
-_NO_VERSION = 2**63
-"""The first number that is no version."""
-
-
 @lru_cache(maxsize=4096)
 def find_route(method: str, target: str) -> Route:
-    """Reads a path as TensorFlow Serving does: any case for the literals, but a verb only works in lower case."""
+    """Reads a path as TensorFlow Serving does: literals in any case, verbs only in lower case."""
     match = {"POST": _POST, "GET": _GET}[method].fullmatch(target) if method in ("POST", "GET") else None
     if match is None:
         return Route("")
@@ -76,17 +73,16 @@ def find_route(method: str, target: str) -> Route:
         api, verb = verb, verb if verb.islower() else ""
     else:
         api, verb = "", "metadata" if verb == "metadata" else "status"
-    # Python refuses to read numbers of thousands of digits, so those too long for 64 bits stay unread.
-    digits = (version or "").lstrip("0")
-    readable = len(digits) <= len(str(_NO_VERSION))
-    number = int(digits or 0) if version and readable else None
+    # Python refuses to read numbers of thousands of digits, so `is_version` looks first.
+    digits = (version or "").lstrip("0") or "0"
+    good = is_version(digits)
     return Route(
         verb,
         _unquote(model) if model else "",
-        number,
+        int(digits) if version and good else None,
         _unquote(label) if label else None,
         api,
-        bad_version=not readable or (number is not None and number >= _NO_VERSION),
+        bad_version=not good,
     )
 
 
@@ -98,10 +94,10 @@ class Application:
     """Answers each request by calling its `respond` once.
 
     Args:
-      metrics_path: where the metrics page is, or None for nowhere.
-      cors: whether answers carry CORS headers.
-      batching: whether requests for any model share runs; None: only for versions that carry a golden
-        request, which the pipeline exports and which says that their rows do not depend on each other.
+      metrics_path: the path of the metrics page, or None for no page.
+      cors: whether responses have CORS headers.
+      batching: whether requests share runs. None: only requests for versions that carry a golden request, since the
+        pipeline of this project exports only models whose rows do not depend on each other.
       workers: threads that run TensorFlow.
       draining: whether the server is shutting down.
     """
@@ -126,7 +122,7 @@ class Application:
         self._batching = batching
         self._draining = draining
         self._batchers: dict[Signature, Batcher] = {}
-        """Of the signatures that have requests waiting or running."""
+        """One for each signature that has requests waiting or running."""
 
     def handle(self, request: Request, respond: Respond) -> None:
         target = request.target
@@ -155,7 +151,7 @@ class Application:
         respond(200 if ready else 503, json.dumps(body).encode())
 
     def _profiles(self) -> dict[str, Any]:
-        """By model, what its newest version has scored lately beside what it learned from."""
+        """For each model the recent rows of its newest version, and the training split that it learned from."""
         profiles = {}
         for name in self._manager.names:
             try:
@@ -252,7 +248,7 @@ class Application:
         requests: int = 1,
         golden: bool = False,
     ) -> dict[str, np.ndarray]:
-        """Runs the model for so many requests at once. Every run for a request goes through here."""
+        """Runs the model for the given number of requests. Every run for a request goes through here."""
         started = time.perf_counter()
         outputs = servable.run(signature, arrays)
         micros = (time.perf_counter() - started) * 1e6
@@ -262,13 +258,13 @@ class Application:
             try:
                 servable.recent.add(signature.inputs, arrays, outputs)
             except Exception:
-                log.exception("customers could not be counted; their predictions are right")
+                log.exception("rows could not be counted for the drift monitor; their predictions are right")
         return outputs
 
     # --- predict ----------------------------------------------------------------------------------------------------
 
     def _enqueue(self, call: _Call) -> bool:
-        """Puts a row request into the queue of its signature, if that is possible and surely right."""
+        """Puts a row request into the queue of its signature and returns whether it could."""
         if self._batching is False:
             return False
         document = row_reader.loads(call.request.body)
@@ -341,7 +337,7 @@ def _signature(servable: Servable, name: str) -> Signature:
 
 
 class _Call:
-    """One request under /v1 on its way to an answer."""
+    """One request under /v1 until it has its response."""
 
     __slots__ = ("_app", "_respond", "_servable", "_started", "request", "route")
 
@@ -355,12 +351,12 @@ class _Call:
 
     @property
     def golden(self) -> bool:
-        """Whether this is the exporter's check, whose row is no customer."""
+        """Whether this is the exporter's check, whose row must not be counted."""
         return b"x-golden-request" in self.request.headers
 
     @property
     def servable(self) -> Servable:
-        """The version for this request, which stays loaded until the answer is out.
+        """The version for this request, which stays loaded until the response is sent.
 
         Raises:
           ServingError: see `Manager.acquire`.
@@ -369,13 +365,13 @@ class _Call:
             self._servable = self._app.acquire(self.route)
         return self._servable
 
-    def done(self, answer: Answer) -> None:
+    def done(self, result: Result) -> None:
         if self._servable is not None:
             self._servable.release()
-        if isinstance(answer, ServingError):
-            self.fail(answer)
+        if isinstance(result, ServingError):
+            self.fail(result)
         else:
-            self.finish(Code.OK, answer)
+            self.finish(Code.OK, result)
 
     def fail(self, error: ServingError) -> None:
         if HTTP_STATUS[error.code] == 500:

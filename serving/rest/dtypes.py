@@ -21,7 +21,7 @@ NUMPY: dict[int, np.dtype[Any]] = {
     UINT32: np.dtype(np.uint32),
     UINT64: np.dtype(np.uint64),
 }
-"""The element types that the REST API can carry; strings travel as bytes or str objects."""
+"""The element types of the REST API; strings are bytes or str objects."""
 
 FLOATS = frozenset((FLOAT, DOUBLE))
 INTEGER_RANGE = {
@@ -33,7 +33,7 @@ INTEGER_RANGE = {
     UINT32: (0, 2**32 - 1),
     UINT64: (0, 2**64 - 1),
 }
-"""Integers that a request may hold. Types below 32 bits take any int32 and wrap around, as in TensorFlow Serving."""
+"""The integers that a request may hold. Types below 32 bits accept any int32 and wrap around, as in TF Serving."""
 
 _NAMES = {
     0: "INVALID",

@@ -23,7 +23,7 @@ _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
 def read(body: bytes) -> tuple[str, np.ndarray]:
-    """The signature's name ("" for the default) and the examples, serialized, as objects [n].
+    """The signature's name ("" for the default) and the serialized examples [n], as bytes objects.
 
     A token's type decides the feature's: `80` is an int64, `80.0` a float, text and base64 objects are bytes. The
     features of `context` are put in front of those of every example.

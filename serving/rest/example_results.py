@@ -55,7 +55,7 @@ def _show(signature: Signature) -> str:
 
 
 def regressions(outputs: dict[str, np.ndarray], examples: int) -> bytes:
-    """The answer to `:regress` over so many examples.
+    """The response to `:regress`.
 
     Raises:
       ServingError: INVALID_ARGUMENT where the output is not float32 [examples] or [examples, 1].
@@ -73,7 +73,7 @@ def regressions(outputs: dict[str, np.ndarray], examples: int) -> bytes:
 
 
 def classifications(outputs: dict[str, np.ndarray], examples: int) -> bytes:
-    """The answer to `:classify` over so many examples; the label is "" and the score 0.0 where the model has none.
+    """The response to `:classify`; the label is "" and the score 0.0 where the model has none.
 
     Raises:
       ServingError: INVALID_ARGUMENT where an output is not [examples, classes] of its type.

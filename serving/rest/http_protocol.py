@@ -37,7 +37,7 @@ _MAX_INFLATED_BYTES = 100 * 1024 * 1024
 _MAX_PIPELINED = 16
 """Complete requests that may wait on a connection; beyond this the server stops reading."""
 _LINGER_SECONDS = 2.0
-"""How long a refused connection stays open, so that the client can read the response."""
+"""How long a refused connection stays open, so that the client can read why."""
 _CHECK_SECONDS = 1.0
 _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
 _STATUS_LINES = {
@@ -47,7 +47,7 @@ _STATUS_LINES = {
 
 
 class Request:
-    """A request as it came in.
+    """A request as it was received.
 
     Attributes:
       target: path, query and fragment, still percent-encoded.
@@ -71,7 +71,7 @@ Handler = Callable[[Request, Respond], None]
 
 
 def html_error(status: int) -> bytes:
-    """libevent's page for requests that no handler takes."""
+    """libevent's error page."""
     phrase = HTTPStatus(status).phrase
     return (
         f"<HTML><HEAD>\n<TITLE>{status} {phrase}</TITLE>\n</HEAD><BODY>\n<H1>{phrase}</H1>\n</BODY></HTML>\n"
@@ -98,7 +98,7 @@ class Limits:
 
 
 class Connections:
-    """What all connections of a server share.
+    """The state that all connections of a server share.
 
     Attributes:
       handle: answers one request; has to be set before the first connection.
@@ -133,7 +133,7 @@ class Connections:
             connection.enforce_limits(now)
 
     async def watch(self, pause: float = _CHECK_SECONDS) -> None:
-        """Calls `enforce_limits` again and again."""
+        """Calls `enforce_limits` at regular intervals, for ever."""
         while True:
             await asyncio.sleep(pause)
             self.enforce_limits(time.monotonic())
@@ -206,7 +206,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse(400)
 
     def pause_writing(self) -> None:
-        """The transport holds as much as it should; the client has to read before it gets more."""
+        """Called when the transport's buffer is full: the client must read before it gets more."""
         self._writable = False
         self._pause_or_resume_reading()
 
@@ -309,7 +309,7 @@ class HttpProtocol(asyncio.Protocol):
     # --- answering --------------------------------------------------------------------------------------------------
 
     def _next(self) -> None:
-        """Handles waiting requests until one takes time; those that are answered at once come round in this loop."""
+        """Handles waiting requests until one takes time. A loop, because `finish` calls this for the next request."""
         if self._looping:
             return
         self._looping = True
@@ -372,7 +372,7 @@ class HttpProtocol(asyncio.Protocol):
         transport.write(head + body)
 
     def _refuse(self, status: int) -> None:
-        """Answers what cannot become a request, after the requests before it, and hangs up."""
+        """Sends an error for something that is not a valid request, in its turn, and closes the connection."""
         self._discard = True
         self._refusal = status
         transport = self._transport
@@ -405,7 +405,7 @@ class _Responder:
 
 
 def _target(url: bytes) -> str:
-    """Path and query; of `http://host/path`, as proxies send it, what follows the host."""
+    """The path and query of a URL. Proxies send `http://host/path`, and the host is dropped."""
     if not url.startswith(b"/") and b"://" in url:
         rest = url.split(b"://", 1)[1]
         slash = rest.find(b"/")
@@ -414,7 +414,7 @@ def _target(url: bytes) -> str:
 
 
 def _inflate(body: bytes, max_body: int) -> bytes | None:
-    """The unpacked body, b"" if it is not gzip, None if it is longer than allowed."""
+    """The unpacked body; b"" if it is not gzip, None if it is longer than allowed."""
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     limit = min(max_body, _MAX_INFLATED_BYTES)
     try:

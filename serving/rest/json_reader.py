@@ -1,4 +1,4 @@
-"""JSON read exactly as TensorFlow Serving's parser (rapidjson 1.1.0, iterative, NaN and Inf allowed) reads it.
+"""Reads JSON exactly as TensorFlow Serving's parser does (rapidjson 1.1.0, iterative, NaN and Inf allowed).
 
 `orjson` reads nearly every request; this module is for the rest: bodies with NaN or Infinity tokens, keys given twice,
 bytes that are not UTF-8, deep nesting, and broken JSON, for which it finds rapidjson's message and byte offset.
@@ -32,7 +32,7 @@ class Members(list):
 ABSENT = object()
 
 MAY_MISREAD = re.compile(rb"\\u[dD][89a-fA-F]|[eE]\+?[0-9]{3}|[0-9]{20}|\x00")
-"""What the standard library reads otherwise: lone surrogates, numbers beyond 64 bits or a double, NUL."""
+"""Text that the standard library may read differently: lone surrogates, numbers beyond 64 bits or a double, NUL."""
 
 _WHITESPACE = re.compile(r"[ \n\r\t]*")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
@@ -88,7 +88,7 @@ _scan = json.JSONDecoder(object_pairs_hook=Members).scan_once  # type: ignore[at
 
 
 def _matched(pattern: re.Pattern[str], text: str, at: int) -> str:
-    """What a pattern that fits nothing as well matches from a position on."""
+    """The text that a pattern matches at a position; the pattern also matches the empty text."""
     match = pattern.match(text, at)
     return match.group() if match else ""
 
@@ -155,7 +155,7 @@ class _Parser:
         return invalid_argument(f"JSON Parse error: {text} at offset: {offset}")
 
     def take(self, wanted: str) -> bool:
-        """Consumes as many of the wanted characters as are there; whether all were."""
+        """Consumes the wanted characters as far as they are there, and returns whether all were."""
         for char in wanted:
             if self.text[self.at : self.at + 1] != char:
                 return False
@@ -237,7 +237,7 @@ class _Parser:
             at += len(parts[-1])
 
     def unicode(self, start: int) -> tuple[str, int]:
-        """The character of a `\\u` escape and where the text goes on."""
+        """The character of a `\\u` escape, and the position behind it."""
         code = self.hex4(start + 2, start)
         at = start + 6
         if 0xD800 <= code <= 0xDBFF:

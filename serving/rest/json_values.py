@@ -17,7 +17,7 @@ NUMBER_KINDS = frozenset((int, float))
 
 
 def parse_object(body: bytes) -> Members:
-    """The request body, which has to be a JSON object."""
+    """Parses the request body, which must be a JSON object."""
     document = parse(body)
     if not isinstance(document, Members):
         raise format_error(document, "Is not object")
@@ -35,7 +35,7 @@ def signature_name(document: Members) -> str:
 
 
 def format_error(value: Any, text: str) -> ServingError:
-    """The error of a value, which the message repeats."""
+    """An error whose message repeats the value."""
     return invalid_argument(f"JSON Value: {echo(value)} {text}")
 
 
@@ -53,7 +53,7 @@ def is_named(value: Any) -> bool:
 
 
 def shape_of(value: Any, name: str) -> tuple[int, ...]:
-    """The shape that the first element at every level shows."""
+    """The shape according to the first element of each level."""
     shape: list[int] = []
     while is_array(value):
         if len(shape) == MAX_RANK - 1:
@@ -66,7 +66,7 @@ def shape_of(value: Any, name: str) -> tuple[int, ...]:
 
 
 def fill(value: Any, level: int, shape: tuple[int, ...], dtype: int, values: list[Any]) -> None:
-    """Appends the scalars of a nested list, which has to have the given shape."""
+    """Appends the scalars of a nested list, which must have the given shape."""
     rank = len(shape)
     if not is_array(value):
         if level != rank:

@@ -1,4 +1,4 @@
-"""Answers printed as TensorFlow Serving prints them: its number format, its escapes and its white space.
+"""Writes responses as TensorFlow Serving does: its number format, its escapes and its white space.
 
 Numbers: `%.6g`, or `%.9g` (float32) and `%.17g` (float64) where six digits do not read back as the same value, then
 `.0` where neither a point nor an exponent shows. This is not the shortest form that `repr` gives.
@@ -22,7 +22,7 @@ from serving.errors import invalid_argument
 from serving.rest.json_reader import Members
 
 BYTES_SUFFIX = "_bytes"
-"""A string output whose name ends so is written in base64."""
+"""String outputs whose names end with this are written in base64."""
 
 _INDENT = "    "
 _SPECIAL = re.compile(r'["\\\x00-\x1f]')
@@ -42,7 +42,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def encode(text: str) -> bytes:
-    """Text to response bytes; bytes that came in and were not UTF-8 go out as they came."""
+    """Encodes text; bytes of a request that are not UTF-8 are sent back unchanged."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -52,7 +52,7 @@ def error_body(message: str) -> bytes:
 
 
 def predict_rows(outputs: Mapping[str, np.ndarray]) -> bytes:
-    """The answer to a row request: `{"predictions": [...]}`.
+    """The response to a row request: `{"predictions": [...]}`.
 
     Args:
       outputs: by name, each [batch, ...]; a single one is written without its name.
@@ -65,7 +65,7 @@ def predict_rows(outputs: Mapping[str, np.ndarray]) -> bytes:
 
 
 def split_rows(outputs: Mapping[str, np.ndarray], sizes: Sequence[int]) -> list[bytes]:
-    """The answers to row requests that shared a run.
+    """The responses to row requests that shared a run.
 
     Args:
       outputs: by name, each [batch, ...].
@@ -86,7 +86,7 @@ def split_rows(outputs: Mapping[str, np.ndarray], sizes: Sequence[int]) -> list[
 
 
 def _row_texts(outputs: Mapping[str, np.ndarray]) -> list[list[str]]:
-    """For each output the JSON text of each row."""
+    """The JSON text of each row, for each output."""
     batch = -1
     for name, values in outputs.items():
         if values.ndim == 0:
@@ -113,7 +113,7 @@ def _predictions(names: Sequence[str], texts: Sequence[Sequence[str]]) -> bytes:
 
 
 def predict_columns(outputs: Mapping[str, np.ndarray]) -> bytes:
-    """The answer to a columnar request: `{"outputs": ...}`.
+    """The response to a columnar request: `{"outputs": ...}`.
 
     Args:
       outputs: by name, of any shape; a single one is written without its name.
@@ -129,7 +129,7 @@ def predict_columns(outputs: Mapping[str, np.ndarray]) -> bytes:
 
 
 def classifications(labels: Sequence[Sequence[str]], scores: np.ndarray) -> bytes:
-    """The answer to `:classify`: `{"results": [[[label, score], ...], ...]}`.
+    """The response to `:classify`: `{"results": [[[label, score], ...], ...]}`.
 
     Args:
       labels: [batch][classes].
@@ -141,7 +141,7 @@ def classifications(labels: Sequence[Sequence[str]], scores: np.ndarray) -> byte
 
 
 def regressions(values: np.ndarray) -> bytes:
-    """The answer to `:regress`: `{"results": [value, ...]}` of float32 [batch]."""
+    """The response to `:regress`: `{"results": [value, ...]}` of float32 [batch]."""
     return encode('{\n    "results": [' + ", ".join(float_tokens(values)) + "]\n}")
 
 
@@ -256,7 +256,7 @@ def _reads_back(token: str, value: float, single: bool) -> bool:
 
 _FLOAT32 = struct.Struct("f")
 _ECHO_LIMIT = 256
-"""Bytes of a request that an error message shows, a little more or less."""
+"""About how many bytes of a request an error message shows."""
 
 
 def echo(value: Any) -> str:
@@ -279,7 +279,7 @@ class _Echo:
         self.size += len(encode(text))
 
     def write(self, value: Any, prefix: str = "") -> bool:
-        """Writes one value after what separates it from the one before; whether there is room for more."""
+        """Writes a separator and a value, and returns whether there is room for more."""
         if self.size >= _ECHO_LIMIT:
             return False
         self.put(prefix)

@@ -28,7 +28,7 @@ from serving.rest.json_writer import echo
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """The inputs of a run, and the form of the answer.
+    """The inputs of a run, and the form of the response.
 
     Attributes:
       row_format: whether the request has rows (`instances`) and not columns (`inputs`).
@@ -40,7 +40,7 @@ class PredictRequest:
 
 
 def read(body: bytes, signature_inputs: Callable[[str], Mapping[str, int]]) -> tuple[str, PredictRequest]:
-    """The signature's name and the request, or the error that TensorFlow Serving finds first.
+    """Reads a request, and raises the error that TensorFlow Serving finds first.
 
     Args:
       body: the request body.
@@ -81,7 +81,7 @@ class _Tensor:
         self.shape: tuple[int, ...] = ()
 
     def add(self, item: Any, name: str) -> None:
-        """Appends one instance, which has to be shaped like those before it."""
+        """Appends one instance, which must have the shape of those before it."""
         shape = shape_of(item, name)
         values: list[Any] = []
         fill(item, 0, shape, self.dtype, values)

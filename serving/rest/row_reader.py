@@ -1,4 +1,4 @@
-"""The quick reader of `:predict` requests: whole columns at a time, for bodies that are plain JSON.
+"""The quick reader of `:predict` requests: it reads plain JSON, whole columns at a time.
 
 It returns None for whatever it is not sure about, and `predict_request.read` takes over. Property tests hold both to
 the same tensors.
@@ -31,7 +31,7 @@ _KINDS: dict[int, frozenset[type]] = {
 
 
 def loads(body: bytes) -> dict[str, Any] | None:
-    """The body as a dict if it is plain JSON with no key given twice, else None."""
+    """The body as a dict if it is plain JSON without duplicate keys, else None."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -47,7 +47,7 @@ def loads(body: bytes) -> dict[str, Any] | None:
 
 
 def _loads_extended(body: bytes) -> dict[str, Any] | None:
-    """Like `loads` for bodies with NaN, Infinity or colons in texts; a third as fast."""
+    """Does the same for bodies with NaN, Infinity or colons in texts, at a third of the speed."""
     if MAY_MISREAD.search(body):
         return None
     try:
@@ -65,7 +65,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _count_members(document: dict[str, Any]) -> int:
-    """Members of the objects at the places where a flat request has them."""
+    """The number of object members, counted where a flat request has objects; -1 where it is not flat."""
     count = len(document)
     for value in document.values():
         if type(value) is dict:
@@ -79,7 +79,7 @@ def _count_members(document: dict[str, Any]) -> int:
 
 
 def read(document: dict[str, Any], reader: RowReader) -> PredictRequest | None:
-    """The request in a document that `loads` returned; None if it is not certainly right."""
+    """The request in a document that `loads` returned; None unless it is certainly right."""
     if ("instances" in document) == ("inputs" in document):
         return None
     if "inputs" in document:
@@ -94,7 +94,7 @@ def read(document: dict[str, Any], reader: RowReader) -> PredictRequest | None:
 
 @lru_cache(maxsize=256)
 def reader_of(signature: Signature) -> RowReader:
-    """The reader of a signature. A reader remembers what it has learnt, so each signature has one."""
+    """The reader of a signature, always the same one, because a reader remembers which rows it has accepted."""
     return RowReader(signature.inputs)
 
 
@@ -113,7 +113,7 @@ class RowReader:
         self._known_kinds: set[tuple[type, ...]] = set()
 
     def rows(self, instances: list[Any]) -> list[tuple] | None:
-        """One tuple of scalars for each row, in the order of `names`; None if the types are not certainly right."""
+        """A tuple of scalars for each row, in the order of `names`; None unless the types are certainly right."""
         count = len(self.names)
         if not self.supported or not instances:
             return None
@@ -137,7 +137,7 @@ class RowReader:
         return rows if self._in_range(rows) else None
 
     def columns(self, instances: list[Any]) -> dict[str, np.ndarray] | None:
-        """The inputs by name, each [len(instances), ...]; None if not certainly right."""
+        """The inputs by name, each [len(instances), ...]; None unless they are certainly right."""
         if not self.supported:
             return None
         try:
@@ -157,7 +157,7 @@ class RowReader:
         return self._tensors(columns)
 
     def whole(self, inputs: Any) -> dict[str, np.ndarray] | None:
-        """The inputs by name from a columnar request's `inputs`; None if not certainly right."""
+        """The inputs by name from a columnar request's `inputs`; None unless they are certainly right."""
         if not self.supported:
             return None
         if type(inputs) is dict:
@@ -173,7 +173,7 @@ class RowReader:
         return tensors and {name: tensor[0] for name, tensor in tensors.items()}
 
     def tensors(self, rows: Sequence[tuple]) -> list[np.ndarray]:
-        """What `rows` returned, as arrays [len(rows)] in the order of `names`."""
+        """The tuples of `rows` as arrays [len(rows)], in the order of `names`."""
         shape = (len(rows),)
         return [
             dtypes.array(list(column), dtype, shape)
@@ -206,7 +206,7 @@ class RowReader:
 
 
 def _column(values: Sequence[Any], dtype: int) -> np.ndarray | None:
-    """Equal-shaped nested lists, [n, ...], as one tensor."""
+    """Nested lists of equal shape as one tensor [n, ...]."""
     shape = [len(values)]
     flat: Sequence[Any] = values
     first = values[0]

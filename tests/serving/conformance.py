@@ -93,8 +93,8 @@ def _compare(expect: dict[str, Any], body: bytes, headers: dict[str, str]) -> li
         except (ValueError, KeyError, TypeError):
             right = False
         if not right:
-            shown = headers if key.startswith(("headers", "content")) else text[:400]
-            problems.append(f"{key} {wanted!r}, got {shown!r}")
+            actual = headers if key.startswith(("headers", "content")) else text[:400]
+            problems.append(f"{key} {wanted!r}, got {actual!r}")
     return problems
 
 

@@ -360,7 +360,7 @@ def start(stand_in: Path, *arguments: str, **environment: str) -> tuple[subproce
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({}, {"--rest_api_port=8501", "--port=8500", "--model_base_path=/models/purchase-model"}),
+        ({}, {"--rest_api_port=8501", "--port=8500", f"--model_base_path=/models/{PURCHASE_MODEL.name}"}),
         ({"PORT": "3000"}, {"--rest_api_port=3000", "--port=8500"}),
         ({"PORT": "8500"}, {"--rest_api_port=8500", "--port=8510"}),
         (

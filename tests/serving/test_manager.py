@@ -18,7 +18,7 @@ from serving.servable import LoadTimes, RuntimeOptions
 
 
 class FakeServable:
-    """Loads where the directory holds a file `good`; counts its users like the real one."""
+    """Loads where the directory holds a file `good`; counts its users like the real bench."""
 
     loads: ClassVar[list[tuple[str, int]]] = []
 
@@ -89,121 +89,121 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path):
+def start(tmp_path):
     benches = []
 
-    def make(*arguments, **options) -> Bench:
-        made = Bench(tmp_path, *arguments, **options)
-        made.manager.start()
-        benches.append(made)
-        return made
+    def create(*arguments, **options) -> Bench:
+        bench = Bench(tmp_path, *arguments, **options)
+        bench.manager.start()
+        benches.append(bench)
+        return bench
 
-    yield make
-    for made in benches:
-        made.manager.stop()
+    yield create
+    for bench in benches:
+        bench.manager.stop()
 
 
-def test_it_waits_for_the_first_version(bench):
-    one = bench()
-    assert one.manager.not_ready() == ["m"]
+def test_it_waits_for_the_first_version(start):
+    bench = start()
+    assert bench.manager.not_ready() == ["m"]
     with pytest.raises(ServingError, match=r"NOT_FOUND: Servable not found for request: Latest\(m\)"):
-        one.manager.acquire("m")
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    assert one.manager.not_ready() == []
-    assert one.manager.acquire("m").version == 1
+        bench.manager.acquire("m")
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    assert bench.manager.not_ready() == []
+    assert bench.manager.acquire("m").version == 1
 
 
-def test_a_new_version_replaces_the_old_one_which_finishes_its_requests(bench):
-    one = bench()
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    held = one.manager.acquire("m")
-    one.push(2)
-    one.wait_for({2: "AVAILABLE", 1: "UNLOADING"})
-    assert one.manager.acquire("m").version == 2
+def test_a_new_version_replaces_the_old_one_which_finishes_its_requests(start):
+    bench = start()
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    held = bench.manager.acquire("m")
+    bench.push(2)
+    bench.wait_for({2: "AVAILABLE", 1: "UNLOADING"})
+    assert bench.manager.acquire("m").version == 2
     assert not held.closed.is_set()
     held.release()
-    one.wait_for({2: "AVAILABLE", 1: "END"})
+    bench.wait_for({2: "AVAILABLE", 1: "END"})
     with pytest.raises(ServingError, match=r"Specific\(m, 1\)"):
-        one.manager.acquire("m", version=1)
+        bench.manager.acquire("m", version=1)
 
 
-def test_versions_go_on_coming_after_one_that_could_not_be_announced(bench):
+def test_versions_go_on_coming_after_one_that_could_not_be_announced(start):
     def announce(servable):
         raise ValueError("a golden request cut in half")
 
-    one = bench(announce=announce)
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    one.push(2)
-    one.wait_for({2: "AVAILABLE", 1: "END"})
+    bench = start(announce=announce)
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    bench.push(2)
+    bench.wait_for({2: "AVAILABLE", 1: "END"})
 
 
-def test_a_broken_version_is_retried_then_given_up_and_never_displaces_a_good_one(bench):
-    one = bench()
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    one.push(2, good=False)
-    one.wait_for({2: "END", 1: "AVAILABLE"})
+def test_a_broken_version_is_retried_then_given_up_and_never_displaces_a_good_one(start):
+    bench = start()
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    bench.push(2, good=False)
+    bench.wait_for({2: "END", 1: "AVAILABLE"})
     assert FakeServable.loads == [("m", 1)] + [("m", 2)] * 3
-    assert [(state, error and error.code) for _, state, error in one.manager.status("m")] == [
+    assert [(state, error and error.code) for _, state, error in bench.manager.status("m")] == [
         (State.END, Code.DATA_LOSS),
         (State.AVAILABLE, None),
     ]
-    page = one.metrics.page().decode()
-    assert f':load_attempt_count{{model_path="{one.root}/2",status="fail"}} 3' in page
-    assert f':load_attempt_count{{model_path="{one.root}/1",status="success"}} 1' in page
+    page = bench.metrics.page().decode()
+    assert f':load_attempt_count{{model_path="{bench.root}/2",status="fail"}} 3' in page
+    assert f':load_attempt_count{{model_path="{bench.root}/1",status="success"}} 1' in page
 
 
-def test_a_copy_that_is_complete_at_a_retry_is_served(bench):
-    one = bench(max_retries=1000)
-    one.push(1, good=False)
-    one.wait_for({1: "LOADING"})
-    (one.root / "1" / "good").touch()
-    one.wait_for({1: "AVAILABLE"})
+def test_a_copy_that_is_complete_at_a_retry_is_served(start):
+    bench = start(max_retries=1000)
+    bench.push(1, good=False)
+    bench.wait_for({1: "LOADING"})
+    (bench.root / "1" / "good").touch()
+    bench.wait_for({1: "AVAILABLE"})
 
 
-def test_a_given_up_version_is_tried_again_when_it_comes_back(bench):
-    one = bench(max_retries=0)
-    one.push(1, good=False)
-    one.wait_for({1: "END"})
-    shutil.rmtree(one.root / "1")
+def test_a_given_up_version_is_tried_again_when_it_comes_back(start):
+    bench = start(max_retries=0)
+    bench.push(1, good=False)
+    bench.wait_for({1: "END"})
+    shutil.rmtree(bench.root / "1")
     time.sleep(0.1)
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
 
 
-def test_a_better_version_ends_the_retries_of_a_broken_one(bench):
-    one = bench(max_retries=1000, retry_seconds=30)
-    one.push(1, good=False)
-    one.wait_for({1: "LOADING"})
-    one.push(2)
-    one.wait_for({2: "AVAILABLE", 1: "END"})
+def test_a_better_version_ends_the_retries_of_a_broken_one(start):
+    bench = start(max_retries=1000, retry_seconds=30)
+    bench.push(1, good=False)
+    bench.wait_for({1: "LOADING"})
+    bench.push(2)
+    bench.wait_for({2: "AVAILABLE", 1: "END"})
 
 
-def test_without_the_highest_version_the_next_one_serves(bench):
-    one = bench()
-    one.push(1)
-    one.push(2)
-    one.wait_for({2: "AVAILABLE"})
-    shutil.rmtree(one.root / "2")
-    one.wait_for({2: "END", 1: "AVAILABLE"})
+def test_without_the_highest_version_the_next_one_serves(start):
+    bench = start()
+    bench.push(1)
+    bench.push(2)
+    bench.wait_for({2: "AVAILABLE"})
+    shutil.rmtree(bench.root / "2")
+    bench.wait_for({2: "END", 1: "AVAILABLE"})
 
 
-def test_without_any_version_nothing_serves(bench):
-    one = bench()
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    shutil.rmtree(one.root / "1")
-    one.wait_for({1: "END"})
+def test_without_any_version_nothing_serves(start):
+    bench = start()
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    shutil.rmtree(bench.root / "1")
+    bench.wait_for({1: "END"})
 
 
-def test_a_base_path_that_vanishes_leaves_what_serves_and_other_models_alone(bench, tmp_path):
+def test_a_base_path_that_vanishes_leaves_what_serves_and_other_models_alone(start, tmp_path):
     roots = [tmp_path / "a", tmp_path / "b"]
     for root in roots:
         root.mkdir()
-    two = bench([ModelConfig(root.name, root) for root in roots])
+    two = start([ModelConfig(root.name, root) for root in roots])
     for root in roots:
         two.root = root
         two.push(1)
@@ -214,48 +214,48 @@ def test_a_base_path_that_vanishes_leaves_what_serves_and_other_models_alone(ben
     assert two.states("a") == {1: "AVAILABLE"}
 
 
-def test_directories_with_leading_zeros_count_and_other_names_do_not(bench):
-    one = bench()
-    one.push("007")
-    one.push("latest")
-    one.wait_for({7: "AVAILABLE"})
+def test_directories_with_leading_zeros_count_and_other_names_do_not(start):
+    bench = start()
+    bench.push("007")
+    bench.push("latest")
+    bench.wait_for({7: "AVAILABLE"})
 
 
-def test_labels_need_loaded_versions_unless_allowed(bench, tmp_path):
+def test_labels_need_loaded_versions_unless_allowed(start, tmp_path):
     labelled = ModelConfig("m", tmp_path, VersionPolicy(latest=0), {"stable": 1})
     with pytest.raises(ServingError, match="Request to assign label to version 1 of model m, which is not currently"):
-        bench([labelled])
-    one = bench([labelled], labels_for_unavailable=True)
+        start([labelled])
+    bench = start([labelled], labels_for_unavailable=True)
     with pytest.raises(ServingError, match=r"NOT_FOUND: Servable not found for request: Specific\(m, 1\)"):
-        one.manager.acquire("m", label="stable")
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    assert one.manager.acquire("m", label="stable").version == 1
+        bench.manager.acquire("m", label="stable")
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    assert bench.manager.acquire("m", label="stable").version == 1
     with pytest.raises(ServingError, match="INVALID_ARGUMENT: Unrecognized servable version label: nope"):
-        one.manager.acquire("m", label="nope")
+        bench.manager.acquire("m", label="nope")
 
 
-def test_a_reloaded_configuration_replaces_the_models_and_moves_labels(bench, tmp_path):
+def test_a_reloaded_configuration_replaces_the_models_and_moves_labels(start, tmp_path):
     roots = {name: tmp_path / name for name in "ab"}
     for root in roots.values():
         (root / "1").mkdir(parents=True)
         (root / "1" / "good").touch()
     current = [ModelConfig("a", roots["a"])]
-    one = bench(list(current), reread=lambda: tuple(current), config_poll_seconds=0.02)
-    one.wait_for({1: "AVAILABLE"}, "a")
+    bench = start(list(current), reread=lambda: tuple(current), config_poll_seconds=0.02)
+    bench.wait_for({1: "AVAILABLE"}, "a")
     current.append(ModelConfig("b", roots["b"]))
-    one.wait_for({1: "AVAILABLE"}, "b")
+    bench.wait_for({1: "AVAILABLE"}, "b")
     current[0] = ModelConfig("a", roots["a"], labels={"stable": 9})  # refused: 9 is not there
     current.pop()
     time.sleep(0.1)
-    assert one.states("b") == {1: "AVAILABLE"}
+    assert bench.states("b") == {1: "AVAILABLE"}
     current[0] = ModelConfig("a", roots["a"], labels={"stable": 1})
-    one.wait_for({}, "b")
-    assert one.manager.acquire("a", label="stable").version == 1
+    bench.wait_for({}, "b")
+    assert bench.manager.acquire("a", label="stable").version == 1
 
 
-def test_states_are_metrics(bench):
-    one = bench()
-    one.push(1)
-    one.wait_for({1: "AVAILABLE"})
-    assert 'model_version_info{model_name="m",version="1",state="AVAILABLE"} 1' in one.metrics.page().decode()
+def test_states_are_metrics(start):
+    bench = start()
+    bench.push(1)
+    bench.wait_for({1: "AVAILABLE"})
+    assert 'model_version_info{model_name="m",version="1",state="AVAILABLE"} 1' in bench.metrics.page().decode()

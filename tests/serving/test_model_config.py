@@ -33,8 +33,8 @@ def test_models_policies_and_labels(tmp_path):
     assert a == ModelConfig("a", Path("/models/a"))
     assert b.labels == {"stable": 3}
     versions = {1, 2, 3, 4}
-    chosen = [model.policy.choose(versions) for model in (a, b, c, d)]
-    assert chosen == [{4}, {3, 4}, versions, {3}]
+    served = [model.policy.choose(versions) for model in (a, b, c, d)]
+    assert served == [{4}, {3, 4}, versions, {3}]
 
 
 def test_a_policy_without_versions_on_disk_chooses_none():

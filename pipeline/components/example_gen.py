@@ -38,7 +38,7 @@ from data.contract import Contract
 from data.errors import BadFileError
 from modules.artifacts import join, read_bytes, read_json, write_json
 from modules.examples import SPLITS
-from pipeline.ingest import HELD_OUT_PERCENT, MOST_MESSAGES, Outcome, Shard, ingest, time_bounds
+from modules.ingest import HELD_OUT_PERCENT, MOST_MESSAGES, Outcome, Shard, ingest, time_bounds
 
 MOST_QUARANTINED_PERCENT = 1
 """The input is refused from this share of bad rows on."""

@@ -183,7 +183,7 @@ ALL = STAGES - {"StatisticsGen", "ExampleValidator", "AnomalyCheck", "LatestBles
         ("modules/purchase/network.py", {"Tuner", "Trainer", "Benchmark"}),
         ("modules/tf_serving_probe.py", {"ServingProbe"}),
         ("modules/schema.py", {"ContractSchema"}),
-        ("pipeline/ingest.py", {"ContractExampleGen"}),
+        ("modules/ingest.py", {"ContractExampleGen"}),
         ("analysis/importance.py", {"Importance"}),
         ("data/contract.py", ALL),
         ("runs/compare.py", set()),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.contract import Contract
-from pipeline.ingest import random_splits, time_bounds
+from modules.ingest import random_splits, time_bounds
 
 
 def batch_of(rows):

@@ -1,4 +1,4 @@
-"""Draws the dashboards as pictures for the documentation: `python -m monitoring.pictures`.
+"""Draws the dashboards as pictures for the documentation: `python -m tests.support.dashboard_pictures`.
 
 A picture shows what the queries of a dashboard return from a real Prometheus during a load test of some minutes: few
 requests, many, many while a new version is pushed, then few with customers from the end of the synthetic sample only.
@@ -23,7 +23,7 @@ from analysis.profile import Profile
 from data import sample
 from data.command import DONE, guarded
 from data.errors import NotReadyError
-from data.paths import ARTIFACTS
+from data.paths import ARTIFACTS, ROOT
 from monitoring import query
 from monitoring.dashboards import DASHBOARDS
 from monitoring.dashboards.builder import WIDTH, Panel, Row, layout
@@ -33,7 +33,7 @@ from monitoring.stack import Stack
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FOLDER = Path(__file__).parent / "pictures"
+FOLDER = ROOT / "monitoring" / "pictures"
 POINTS = 150
 INTERVAL_SECONDS = 2
 RATE_WINDOW = "20s"
@@ -218,7 +218,9 @@ def _later_customers(features: Sequence[str]) -> list[Customer]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m monitoring.pictures", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.dashboard_pictures", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
     parser.add_argument("--minutes", type=float, default=9, help="length of the load test, default %(default)g")
     parser.add_argument("--out", type=Path, default=FOLDER, help="default %(default)s")

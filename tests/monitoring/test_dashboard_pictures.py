@@ -1,8 +1,8 @@
 """Every kind of panel can be drawn from what Prometheus returns."""
 
-from monitoring import pictures
 from monitoring.dashboards import DASHBOARDS
 from monitoring.query import Series
+from tests.support import dashboard_pictures as pictures
 
 
 class Answers:

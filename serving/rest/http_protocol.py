@@ -165,7 +165,8 @@ class HttpProtocol(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self._head_bytes = 0
+        self._head_bytes = self._head_received = 0
+        self._in_head = True
         self._request_began = 0.0  # between requests
 
     # --- transport --------------------------------------------------------------------------------------------------
@@ -195,8 +196,14 @@ class HttpProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._discard:
             return
+        began = self._request_began
         try:
             self._parser.feed_data(data)
+            if began and self._in_head and self._request_began == began:
+                # The parser reports a header only when it is complete, so unfinished ones are counted here.
+                self._head_received += len(data)
+                if self._head_received > _MAX_HEAD_BYTES and not self._discard:
+                    self._refuse(431)
         except httptools.HttpParserUpgrade:
             self._discard = True  # upgrades are not offered; the request itself has been taken
         except httptools.HttpParserInvalidMethodError:
@@ -267,6 +274,7 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(431)
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         if self._discard:
             return
         length = self._headers.get(b"content-length", b"0")

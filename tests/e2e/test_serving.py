@@ -2,61 +2,98 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from data.model_folder import GoldenRequest, ModelFolder
+from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+from data.paths import ROOT
+from runs.summary import RunSummary
+from serving.client.__main__ import main as score
 from tests.support.server import ServerProcess
 
 METRICS = ROOT / "serving" / "container" / "monitoring.config"
+NAME, SCORE = PURCHASE_MODEL.name, PURCHASE_MODEL.score
 
 pytestmark = pytest.mark.e2e
 
 
+@dataclass(frozen=True)
+class Served:
+    """The server, the golden request of its model, and the summary of the run that pushed the model."""
+
+    server: ServerProcess
+    golden: GoldenRequest
+    run: RunSummary
+
+
 @pytest.fixture(scope="module")
-def served(first, tmp_path_factory):
-    _, _, found = first
-    version = Path(found["pushed"]["path"])
+def served(first, tmp_path_factory) -> Iterator[Served]:
+    _, _, run = first
+    version = ModelFolder(Path(run.pushed.path))
     folder = tmp_path_factory.mktemp("server")
     base, log = folder / "models", folder / "log"
-    shutil.copytree(version, base / version.name)  # other tests push more versions beside it
-    flags = ["--model_name=purchase-model", f"--model_base_path={base}", f"--monitoring_config_file={METRICS}"]
+    shutil.copytree(version.path, base / version.path.name)
+    flags = [f"--model_name={NAME}", f"--model_base_path={base}", f"--monitoring_config_file={METRICS}"]
+    golden = version.golden_request()
+    assert golden is not None
     with ServerProcess(flags, log) as server:
-        yield server, json.loads((version / "assets.extra" / "golden_request.json").read_text()), found
+        yield Served(server, golden, run)
 
 
-def test_it_answers_the_stored_row_as_the_trainer_did(served):
-    server, golden, _ = served
-    (answer,) = server.predict("purchase-model", {"instances": golden["instances"]})["predictions"]
-    assert answer["probability"] == pytest.approx(golden["predictions"][0]["probability"], abs=1e-6)
-    assert answer["purchase"] == golden["predictions"][0]["purchase"]
+def recent(server: ServerProcess) -> dict:
+    return json.loads(server.request("GET", "/monitoring/profile")[1])[NAME]
 
 
-def test_requests_that_share_runs_get_their_own_answers_and_are_counted(served):
-    server, golden, found = served
-    rows = [{**golden["instances"][0], "age": 20 + number % 60, "previous": number % 7} for number in range(200)]
-    together = server.predict("purchase-model", {"instances": rows})["predictions"]
-    before = json.loads(server.request("GET", "/monitoring/profile")[1])["purchase-model"]["recent"]["rows"]
+def test_it_answers_the_golden_request_as_the_trainer_did(served):
+    (answer,) = served.server.predict(NAME, {"instances": served.golden.instances})["predictions"]
+    (stored,) = served.golden.predictions
+    assert answer[SCORE] == pytest.approx(stored[SCORE], abs=1e-6)
+    assert answer[PURCHASE_MODEL.decision] == stored[PURCHASE_MODEL.decision]
+
+
+def test_requests_that_share_runs_get_their_own_responses_and_are_counted(served):
+    server = served.server
+    rows = [{**served.golden.instances[0], "age": 20 + number % 60, "previous": number % 7} for number in range(200)]
+    together = server.predict(NAME, {"instances": rows})["predictions"]
+    before = recent(server)["recent"]["rows"]
     with ThreadPoolExecutor(16) as pool:
-        alone = list(pool.map(lambda row: server.predict("purchase-model", {"instances": [row]}), rows))
-    assert [answer["predictions"][0]["probability"] for answer in alone] == pytest.approx(
-        [answer["probability"] for answer in together], abs=1e-6
+        alone = list(pool.map(lambda row: server.predict(NAME, {"instances": [row]}), rows))
+    assert [answer["predictions"][0][SCORE] for answer in alone] == pytest.approx(
+        [answer[SCORE] for answer in together], abs=1e-6
     )
-    page = json.loads(server.request("GET", "/monitoring/profile")[1])["purchase-model"]
-    assert page["version"] == found["pushed"]["version"]
+    page = recent(server)
+    assert page["version"] == served.run.pushed.version
     assert page["recent"]["rows"] - before == 200
 
 
 def test_its_metadata_names_the_features_and_bad_rows_are_refused(served):
-    server, golden, found = served
-    metadata = json.loads(server.request("GET", "/v1/models/purchase-model/metadata")[1])
-    inputs = metadata["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]
-    assert set(inputs) == set(found["features"])
-    body = {"instances": [{**golden["instances"][0], "age": "old"}]}
-    status, text, _ = server.request("POST", "/v1/models/purchase-model:predict", json.dumps(body))
+    server = served.server
+    metadata = json.loads(server.request("GET", f"/v1/models/{NAME}/metadata")[1])
+    inputs = metadata["metadata"]["signature_def"]["signature_def"][RAW_SIGNATURE]["inputs"]
+    assert set(inputs) == set(served.run.features)
+    body = {"instances": [{**served.golden.instances[0], "age": "old"}]}
+    status, text, _ = server.request("POST", f"/v1/models/{NAME}:predict", json.dumps(body))
     assert status == 400
     assert b"is not of expected type" in text
+
+
+def test_a_training_file_can_be_scored_as_a_list_of_customers(served, sample_csv, tmp_path):
+    target = tmp_path / "scored.csv"
+    assert score([str(sample_csv), "--out", str(target), "--url", served.server.url]) == 0
+    with sample_csv.open(newline="") as source, target.open(newline="") as scored:
+        delimiter = ";" if ";" in source.readline() else ","
+        source.seek(0)
+        customers = list(csv.DictReader(source, delimiter=delimiter))
+        rows = list(csv.DictReader(scored, delimiter=delimiter))
+    assert len(rows) == len(customers)
+    assert list(rows[0]) == [*customers[0], *sorted(PURCHASE_MODEL.outputs)]
+    assert [{name: row[name] for name in customers[0]} for row in rows] == customers
+    assert all(0 < float(row[SCORE]) < 1 for row in rows)

@@ -240,6 +240,28 @@ def test_limits_are_enforced_without_being_asked(start):
     watch.cancel()
 
 
+def test_a_header_without_an_end_is_not_collected(start):
+    server = start()
+    client = Client(server)
+    client.send(b"GET /1 HTTP/1.1\r\nX: ")
+    for _ in range(200):
+        client.send(b"x" * 1_000)
+        time.sleep(0.001)
+    assert client.answer()[0] == 431
+    assert client.is_closed()
+
+
+def test_a_large_head_within_the_limit_is_read_in_pieces(start):
+    server = start()
+    client = Client(server)
+    client.send(b"POST /1 HTTP/1.1\r\nContent-Length: 500000\r\n")
+    for number in range(50):
+        client.send(b"X-%d: " % number + b"x" * 1_000 + b"\r\n")
+        time.sleep(0.001)
+    client.send(b"\r\n" + b"x" * 500_000)
+    assert client.answer()[0] == 200
+
+
 # --- connections ------------------------------------------------------------------------------------------------------
 
 

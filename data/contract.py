@@ -140,10 +140,12 @@ class Contract(Frozen):
         for name in (*self.numeric, *self.categorical, *label):
             if not servable(name):
                 raise ValueError(UNSERVABLE.format(name))
-        if alike := doubles([name.lower() for name in (*self.numeric, *self.categorical)]):
+        features = (*self.numeric, *self.categorical)
+        lowered = doubles([name.lower() for name in features])
+        if alike := sorted(name for name in features if name.lower() in lowered):
             raise ValueError(
-                f"numeric, categorical: {', '.join(alike)}: names that differ in upper and lower case only; TensorFlow "
-                "does not tell such inputs of a model apart, so rename one in file and contract"
+                f"numeric, categorical: {', '.join(alike)} differ in upper and lower case only, which TensorFlow does "
+                "not tell apart in the inputs of a model; rename one in file and contract"
             )
         if self.source.trim:
             texts = {name: column.values for name, column in self.categorical.items()}

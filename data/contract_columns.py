@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 LARGEST_NUMBER = 1e30
-"""Of a bound or a marker: numbers travel as float32, and so do products of two distances in an encoding."""
+"""The largest bound or marker. Numbers travel as float32, and so do products of two distances in an encoding."""
 BLANKS = " \t"
 """What `source: {trim: true}` drops around cells and column names."""
 MISSING_NUMBER = float("nan")
@@ -78,10 +78,9 @@ class Numeric(Frozen):
             raise ValueError(f"bands must rise, got {list(self.bands)}")
         if self.integer and self.missing is not None and self.missing % 1:
             raise ValueError(f"missing {self.missing:g} never occurs in a column with integer: true")
-        if self.one_hot and not (self.integer and self.max - self.min < 64):
-            raise ValueError("one_hot needs an integer column with fewer than 65 values")
-        if self.one_hot and (self.min % 1 or self.max % 1):
-            raise ValueError(f"one_hot needs whole numbers as min and max, got {self.min:g} and {self.max:g}")
+        whole = self.integer and self.min.is_integer() and self.max.is_integer()
+        if self.one_hot and not (whole and self.max - self.min < 64):
+            raise ValueError("one_hot needs an integer column with fewer than 65 values and whole bounds")
         if self.one_hot and self.bins:
             raise ValueError("one_hot and bins exclude each other")
         return self

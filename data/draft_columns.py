@@ -104,6 +104,8 @@ def _number(name: str, values: np.ndarray, counts: np.ndarray, blank: bool, uniq
     """A number column from its different values and how many rows have each."""
     integer = bool((values == np.floor(values)).all())
     low, high = float(values.min()), float(values.max())
+    if max(-low, high) > LARGEST_NUMBER:
+        return Guess("", {}, f"numbers beyond {LARGEST_NUMBER:g}, which a contract cannot have; use a larger unit")
     note = ""
     if unique and integer:
         if _IDENTIFIER.search(name) or high - low < 1.5 * counts.sum():

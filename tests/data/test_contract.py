@@ -185,7 +185,7 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ({"after_call": ["returned", "returned"]}, "after_call: listed twice: returned"),
         ({"after_call": ["returned", "spent", "weekday", "colour"]}, "numeric, categorical: at least one column"),
         ({"numeric.weekday.missing": 0.5}, "numeric.weekday: missing 0.5 never occurs in a column with integer: true"),
-        ({"numeric.weekday.min": 0.5}, "numeric.weekday: one_hot needs whole numbers as min and max"),
+        ({"numeric.weekday.min": 0.5}, "numeric.weekday: one_hot needs an integer column"),
         ({"numeric.spent.max": 1e39}, "numeric.spent.max: "),
         ({"source.delimiter": '"'}, "source.delimiter: the delimiter must be an ASCII character"),
         ({"source.delimiter": "·"}, "source.delimiter: the delimiter must be an ASCII character"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data import contract as contracts
 from data import draft, reader
-from data.errors import BadFileError
+from data.errors import UserError
 
 ROWS = 400
 
@@ -69,7 +69,7 @@ def drafted(path, label="bought"):
 
 
 def refused(path, label="bought") -> str:
-    with pytest.raises(BadFileError) as error:
+    with pytest.raises(UserError) as error:
         draft.draft(path, label)
     assert str(path) in str(error.value)
     return str(error.value)
@@ -217,6 +217,8 @@ def test_the_positive_value_is_guessed_by_its_word_else_it_is_the_rarer(write, v
         ({"bought": ["yes", "", "no", "no"] * 100}, "bought", "is blank in 100 rows"),
         ({"age": ["NA", *range(18, 57)] * 10}, "bought", "column 'age': numbers and 'NA'; leave a cell without"),
         ({"price": [f"{row},5" for row in range(ROWS)]}, "bought", "column 'price': numbers with a comma"),
+        ({"mass": ["2e30", "1"] * 200}, "bought", "column 'mass': numbers beyond 1e+30"),
+        ({"Items": [1, 2] * 200}, "bought", "Items, items differ in upper and lower case only"),
         ({"größe": [1, 2] * 200}, "bought", "'größe' cannot be the name of a model's input"),
         ({"it bought": ["a", "b"] * 200}, "it bought", "'it bought' cannot be the name of a model's input"),
     ],
@@ -286,7 +288,7 @@ def test_any_draft_reads_its_own_file(write, names, data):
     path = write(table({**columns, "bought": ["yes", "no"] + ["no"] * (rows - 2)}, quoting=csv.QUOTE_ALL))
     try:
         draft.draft(path, "bought")
-    except BadFileError:
+    except UserError:
         return  # told in words; which ones is tested above
     drafted(path)
 

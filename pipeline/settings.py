@@ -15,6 +15,7 @@ from data.model_spec import PURCHASE_MODEL, ModelSpec
 from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
 from pipeline.options import SEED
+from runs.folder import METADATA
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Settings:
     @property
     def metadata(self) -> Path:
         """The ML Metadata database that all runs share."""
-        return self.artifacts / "metadata.sqlite"
+        return self.artifacts / METADATA
 
     @property
     def serving(self) -> Path:

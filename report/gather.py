@@ -13,7 +13,7 @@ import numpy as np
 from analysis.importance import ImportanceResult
 from data.errors import NotReadyError
 from runs.backtest_result import FILE, BacktestResult, backtest_folder
-from runs.folder import QUARANTINE, artifacts_folder
+from runs.folder import METADATA, QUARANTINE, artifacts_folder
 from runs.summary import RunSummary, read
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def gather(run_folder: Path) -> ReportData:
     """
     summary = read(run_folder)
     artifacts = artifacts_folder(run_folder)
-    metadata = artifacts / "metadata.sqlite"
+    metadata = artifacts / METADATA
     if not metadata.is_file():
         raise NotReadyError(f"run {summary.run_id}: there is no {metadata}, which says where its artifacts are")
     from modules import artifacts as files

@@ -19,6 +19,8 @@ LOG = "pipeline.log"
 REPORT = "report.html"
 QUARANTINE = "quarantine.csv"
 LATEST = "latest"
+METADATA = "metadata.sqlite"
+"""In the artifacts folder: ML Metadata of all runs."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}(-\d+)?")
 
 

@@ -18,7 +18,7 @@ from data.command import DONE, guarded, to_stderr
 from data.errors import NotReadyError
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder
-from runs.folder import LATEST, add_options, run_folders
+from runs.folder import LATEST, METADATA, add_options, run_folders
 from runs.lock import exclusive
 
 _NEWEST_BLESSINGS = """
@@ -96,7 +96,7 @@ def metadata(artifacts: Path) -> Path:
     Raises:
       NotReadyError: there is none.
     """
-    database = artifacts / "metadata.sqlite"
+    database = artifacts / METADATA
     if not database.is_file():
         raise NotReadyError(f"there is no {database}; runs can be pruned only where their metadata is in SQLite")
     return database
@@ -148,7 +148,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m runs.prune",
         description="Removes old runs of a model from disk and metadata together. Pushed versions are not touched. "
-        "Works only where the metadata is in SQLite (metadata.sqlite in the artifacts folder).",
+        "Works only where the metadata is in SQLite "
+        f"({METADATA} in the artifacts folder).",
     )
     parser.add_argument("--keep", type=int, default=5, metavar="N", help="runs to leave (default: %(default)s)")
     add_options(parser)

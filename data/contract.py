@@ -41,6 +41,7 @@ from data.contract_columns import (
     Numeric,
     Source,
     doubles,
+    trimmed,
 )
 from data.errors import BadContractError, did_you_mean
 
@@ -301,12 +302,13 @@ def find(header: Iterable[str], where: str = "the file", role: Role = Role.TRAIN
     """
     names = set(header)
     contracts = [load(path) for path in sorted(CONTRACTS.glob("*.yaml"))]
-    fitting = [contract for contract in contracts if contract.accepts(_trimmed(names, contract), role)]
+    tidy = _tidy(names)
+    fitting = [rules for rules in contracts if rules.accepts(tidy if rules.source.trim else names, role)]
     if fitting:
         return max(fitting, key=lambda contract: len(contract.header(role)))
 
     def likeness(contract: Contract) -> float:
-        wanted, tidy = contract.header(role), _tidy(names)
+        wanted = contract.header(role)
         return len(wanted & tidy) / len(wanted | tidy if role is Role.TRAINING else wanted)
 
     nearest = max(contracts, key=likeness)
@@ -355,14 +357,8 @@ def header_difference(contract: Contract, names: Iterable[str], role: Role = Rol
     return "; ".join(parts) or "the same columns"
 
 
-def _trimmed(names: set[str], contract: Contract) -> set[str]:
-    return _tidy(names) if contract.source.trim else names
-
-
-def _tidy(names: set[str]) -> set[str]:
-    """Column names as they are read under `source: {trim: true}`."""
-    stripped = (name.strip(BLANKS) for name in names)
-    return {name[1:-1].strip(BLANKS) if len(name) > 1 and name[0] == name[-1] == '"' else name for name in stripped}
+def _tidy(names: Iterable[str]) -> set[str]:
+    return set(map(trimmed, names))
 
 
 def _explain(problem: ErrorDetails) -> str:

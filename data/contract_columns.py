@@ -135,3 +135,10 @@ class Label(Frozen):
 def doubles(names: Sequence[str]) -> list[str]:
     """The names that are in a list twice, sorted."""
     return sorted({name for name in names if names.count(name) > 1})
+
+
+def trimmed(cell: str) -> str:
+    """A cell or a column name, with its quotes if it has any, as it is read under `source: {trim: true}`."""
+    cell = cell.strip(BLANKS)
+    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
+    return cell[1:-1].strip(BLANKS) if quoted else cell

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from data.contract import BLANKS, MISSING_TEXT, TRIM_HINT, Contract, Role
+from data.contract_columns import trimmed
 from data.csv_header import ENCODING, Header
 from data.csv_records import (
     Dialect,
@@ -100,16 +101,16 @@ class RowParser:
         rows = list(records(texts, layout.dialect, final))
         end = rows[-1].end if rows else 0
         rows = [row for row in rows if row.cells != []]
-        sound, columns, faults = self._check_rows(texts, rows)
+        faults = {row.start: fault for row in rows if (fault := self._malformed(texts, row))}
+        sound = [row for row in rows if row.start not in faults]
+        columns = self._check_columns(sound, faults)
         good = [index for index, row in enumerate(sound) if row.start not in faults]
         arrays = [pa.array([columns[field.name][index] for index in good], field.type) for field in layout.schema]
         bad = []
         for row in rows:
             if row.start in faults:
                 text = printable("".join(texts[row.start : row.end])).rstrip("\r\n")
-                column, value, expected = faults[row.start]
-                hint = f"; {TRIM_HINT}" if self._fits_trimmed(texts[row.start : row.end]) else ""
-                bad.append(BadRow(str(layout.path), line + row.start, column, value, expected + hint, text))
+                bad.append(BadRow(str(layout.path), line + row.start, *faults[row.start], text))
         batch = pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
         cells = self._cells([sound[index] for index in good]) if layout.keeps_cells else None
         return Block(batch, tuple(bad), cells), sum(map(len, lines[:end]))
@@ -118,19 +119,11 @@ class RowParser:
         columns = zip(*(row.cells or () for row in rows), strict=True) if rows else [()] * len(self._names)
         return pa.RecordBatch.from_arrays([pa.array(cells, pa.string()) for cells in columns], names=[*self._names])
 
-    def _check_rows(
-        self, texts: list[str], rows: list[Record]
-    ) -> tuple[list[Record], dict[str, list], dict[int, _Fault]]:
-        """Rows of the right shape, their values by column, and the first fault of each bad row by its first line."""
-        faults = {row.start: fault for row in rows if (fault := self._malformed(texts[row.start], row))}
-        sound = [row for row in rows if row.start not in faults]
-        return sound, self._check_columns(sound, faults), faults
-
     def _check_columns(self, rows: list[Record], faults: dict[int, _Fault]) -> dict[str, list]:
         """Values by column; each distinct cell is checked once. Adds the first fault of each row to `faults`."""
         columns: dict[str, list] = {name: [] for name in self._names}
         for name, cells in zip(columns, zip(*(row.cells or () for row in rows), strict=True), strict=False):
-            checked = {cell: self._check(name, cell) for cell in set(cells)}
+            checked = {cell: self._check_or_hint(name, cell) for cell in set(cells)}
             if any(expected for _, expected in checked.values()):
                 for row, cell in zip(rows, cells, strict=True):
                     if checked[cell][1]:
@@ -138,16 +131,30 @@ class RowParser:
             columns[name] = [checked[cell][0] for cell in cells]
         return columns
 
-    def _malformed(self, first_line: str, row: Record) -> _Fault | None:
+    def _malformed(self, lines: list[str], row: Record) -> _Fault | None:
         """What is wrong with a record that is not a row of the right shape."""
-        delimiter = self._layout.dialect.delimiter
+        dialect, first = self._layout.dialect, lines[row.start]
+        if row.cells is not None and len(row.cells) == len(self._names):
+            return None
         if row.cells is None:
-            index, value = first_bad_cell(first_line, delimiter)
-            return self._names[index] if index < len(self._names) else "", printable(value), row.fault
-        if len(row.cells) != len(self._names):
-            expected = f"{len(self._names)} cells separated by {delimiter!r}, not {len(row.cells)}"
-            return "", printable(first_line).rstrip("\r\n"), expected
-        return None
+            index, value = first_bad_cell(first, dialect.delimiter)
+            column, expected = self._names[index] if index < len(self._names) else "", row.fault
+        else:
+            column, value = "", first.rstrip("\r\n")
+            expected = f"{len(self._names)} cells separated by {dialect.delimiter!r}, not {len(row.cells)}"
+        trimmed_rows = list(records(lines[row.start : row.end], dialect._replace(trim=True), final=True))
+        if len(trimmed_rows) == 1 and len(trimmed_rows[0].cells or ()) == len(self._names):
+            expected = f"{expected}; {TRIM_HINT}"
+        return column, printable(value), expected
+
+    def _check_or_hint(self, name: str, cell: str) -> tuple[float | str | int | None, str]:
+        """As :meth:`_check`; says so where only the blanks around a cell are wrong."""
+        value, expected = self._check(name, cell)
+        if expected and cell != cell.strip(BLANKS):
+            tidy = trimmed(cell) if self._layout.dialect.quoted else cell.strip(BLANKS)
+            if not self._check(name, tidy)[1]:
+                expected = f"{expected}; {TRIM_HINT}"
+        return value, expected
 
     def _check(self, name: str, cell: str) -> tuple[float | str | int | None, str]:
         """A cell's value, or what was expected instead."""
@@ -171,15 +178,6 @@ class RowParser:
         if cell not in (label.negative, label.positive):
             return None, f"{label.positive!r} or {label.negative!r}"
         return int(cell == label.positive), ""
-
-    def _fits_trimmed(self, texts: list[str]) -> bool:
-        """Whether a bad row would be a good one under `source: {trim: true}`."""
-        layout = self._layout
-        if layout.dialect.trim or not any(blank in text for text in texts for blank in BLANKS):
-            return False
-        trimming = RowParser(replace(layout, dialect=layout.dialect._replace(trim=True)))
-        rows = list(records(texts, trimming._layout.dialect, final=True))
-        return len(rows) == 1 and not trimming._check_rows(texts, rows)[2]
 
 
 def number(cell: str) -> float | None:

@@ -52,7 +52,7 @@ class Draft:
 
 
 def draft(file: Path, label: str) -> Draft:
-    """Guesses the contract of a file.
+    """Guesses the contract of a CSV file.
 
     Args:
       file: CSV with a header, with cells separated by one of `, ; tab |`.
@@ -91,11 +91,10 @@ def draft(file: Path, label: str) -> Draft:
         f"label: {positive!r} is taken for the positive value of {label!r} ({hits.mean():.1%} of the rows), "
         f"{negative!r} for the negative one"
     ]
-    notes += [
-        f"after_call: {name!r} alone ranks the label with AUC {ranking[name]:.2f}; delete it there if it is known "
-        "before the call"
-        for name in after_call
-    ]
+    for name, auc in ranking.items():
+        if auc >= LEAK_AUC:
+            advice = "delete it there if it is known before" if name in after_call else "kept, as no other is left"
+            notes.append(f"after_call: {name!r} alone ranks the label with AUC {auc:.2f}; {advice}")
     notes += [f"{judged.kind}: {name!r}: {judged.note}" for name, judged in guesses.items() if judged.note]
     return Draft(text, contracts.parse(text, f"draft of {file}"), (*notes, *_general_notes(document)))
 
@@ -212,7 +211,7 @@ def _yaml(file: Path, document: dict[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Escapes what is not printable, such as the line breaks of Unicode, which PyYAML would fold."""
+    """Escapes characters that are not printable, such as Unicode line breaks, which PyYAML would turn into spaces."""
 
     def represent_str(self, text: str) -> yaml.ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')

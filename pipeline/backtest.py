@@ -269,11 +269,11 @@ def verdict(mean: Mapping[str, Metrics], random_split: Metrics) -> str:
     means = {name: mean[name].auc for name in MODELS}
     if random_split.auc is None or None in means.values():
         return "No span has rows of both labels, so the ranking cannot be measured."
-    figures = ", ".join(f"{auc:.3f} {name}" for name, auc in means.items())
+    figures = ", ".join(f"{auc:.3f} ({name})" for name, auc in means.items())
     return (
-        f"AUC is {random_split.auc:.3f} on calls held out at random and {figures} on the calls that came next (mean "
-        "over spans). Rely on the second kind: a campaign calls customers of the weeks to come, while a random split "
-        "lets the model learn from calls of the same days."
+        f"On the calls that came next, the mean AUC over the spans is {figures}. On calls held out at random it is "
+        f"{random_split.auc:.3f}. Plan with the first figures: a campaign calls customers of the weeks to come, but a "
+        "random split lets the model learn from calls of the same days."
     )
 
 

@@ -198,8 +198,8 @@ def forecast(report: ReportData) -> Section:
     """The random split beside the backtest, whose spans are the calls that came next."""
     data, backtest = report.summary.dataset, report.backtest
     text = (
-        "A random split measures how well the model ranks customers of weeks that it has learned from. It is good for "
-        "comparing models. A campaign calls customers of the weeks to come, so plan with the figures of the backtest."
+        "A random split measures how well the model ranks customers of weeks that it has learned from. This is good "
+        "for comparing models. A backtest measures how well it ranks the calls that came next."
     )
     blocks: list[Block] = [Paragraph("two-kinds-of-figures", text)]
     if data.split == "time":

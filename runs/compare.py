@@ -7,10 +7,10 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -46,7 +46,14 @@ _SHORT = 12
 """Characters of a digest that are shown."""
 _WIDTH = 200
 """Wider than the tables need: a narrow terminal wraps the lines, and no figure is cut off."""
-_Value = TypeVar("_Value")
+_TRAITS: tuple[tuple[Callable[[RunSummary], Any], Callable[[Any], str]], ...] = (
+    (lambda run: run.settings.data_sha256, lambda _: "other data"),
+    (lambda run: run.settings.quarantine, lambda quarantine: "quarantine" if quarantine else "no quarantine"),
+    (lambda run: run.settings.trials, lambda trials: f"{trials} trials" if trials else "no tuning"),
+    (lambda run: run.model.members, lambda members: f"ensemble of {members}"),
+    (lambda run: run.settings.seed, lambda seed: f"seed {seed}"),
+)
+"""What a run may have otherwise than usual, and how the list says so. None is unknown, and not compared."""
 
 
 @dataclass(frozen=True)
@@ -152,45 +159,34 @@ def peculiarities(summaries: Sequence[RunSummary]) -> list[list[str]]:
     Args:
       summaries: newest first.
     """
-    return [
-        _peculiarities(
-            summary,
-            [
-                other
-                for other in reversed(summaries)
-                if (other.dataset.contract, other.dataset.synthetic)
-                == (summary.dataset.contract, summary.dataset.synthetic)
-            ],
+    groups: dict[tuple[str, bool], list[RunSummary]] = {}
+    for summary in reversed(summaries):
+        groups.setdefault((summary.dataset.contract, summary.dataset.synthetic), []).append(summary)
+    usual = {
+        key: (
+            _most_frequent([s.features for s in alike if not s.settings.with_duration] or [s.features for s in alike]),
+            [_most_frequent([value(summary) for summary in alike]) for value, _ in _TRAITS],
         )
-        for summary in summaries
-    ]
+        for key, alike in groups.items()
+    }
+    return [_marks(summary, *usual[summary.dataset.contract, summary.dataset.synthetic]) for summary in summaries]
 
 
-def _peculiarities(run: RunSummary, alike: Sequence[RunSummary]) -> list[str]:
-    known_before_call = [other for other in alike if not other.settings.with_duration]
-    columns = _usual(other.features for other in known_before_call or alike)
-    more = [f"+{name}" for name in run.features if name not in columns]
-    less = [f"-{name}" for name in columns if name not in run.features]
+def _marks(run: RunSummary, usual_columns: Sequence[str], usual_traits: Sequence[Any]) -> list[str]:
+    more = [f"+{name}" for name in run.features if name not in usual_columns]
+    less = [f"-{name}" for name in usual_columns if name not in run.features]
     marks = _shortened(more) + _shortened(less)
     if run.settings.with_duration and not more:
         marks.append("after-call columns")
-    if run.settings.data_sha256 != _usual(other.settings.data_sha256 for other in alike):
-        marks.append("other data")
-    if run.settings.quarantine != _usual(other.settings.quarantine for other in alike):
-        marks.append("quarantine" if run.settings.quarantine else "no quarantine")
-    if run.settings.trials != _usual(other.settings.trials for other in alike):
-        marks.append(f"{run.settings.trials} trials" if run.settings.trials else "no tuning")
-    if run.model.members != _usual(other.model.members for other in alike):
-        marks.append(f"ensemble of {run.model.members}")
-    if run.settings.seed != _usual(other.settings.seed for other in alike):
-        marks.append(f"seed {'unknown' if run.settings.seed is None else run.settings.seed}")
+    for (value, text), usual in zip(_TRAITS, usual_traits, strict=True):
+        if value(run) is not None and value(run) != usual:
+            marks.append(text(value(run)))
     return marks
 
 
-def _usual(values: Iterable[_Value]) -> _Value:
-    """The most frequent value, the first one where several are as frequent."""
-    ((value, _),) = Counter(values).most_common(1)
-    return value
+def _most_frequent(values: Sequence[Any]) -> Any:
+    """The first one of them where several are as frequent."""
+    return Counter(values).most_common(1)[0][0]
 
 
 def _shortened(names: list[str]) -> list[str]:

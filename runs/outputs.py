@@ -16,7 +16,7 @@ _OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 
 
 class Output(NamedTuple):
-    """An input or output of a node: the node's id in the pipeline, and the key."""
+    """An output of a node: the node's id in the pipeline, and the key."""
 
     node: str
     key: str
@@ -30,8 +30,8 @@ ANOMALIES = Output("ExampleValidator", "anomalies")
 TUNER_RESULTS = Output("Tuner", "tuner_results")
 MODEL = Output("Trainer", "model")
 MODEL_RUN = Output("Trainer", "model_run")
-BASELINE = Output("Evaluator", "baseline_model")
-"""An input: the last blessed model, which the Evaluator compares the new one with."""
+LAST_BLESSED = Output("LatestBlessedModel", "model")
+"""The model that the Evaluator compares the new one with. A resolver only looks it up, and puts out nothing new."""
 EVALUATION = Output("Evaluator", "evaluation")
 BLESSING = Output("Evaluator", "blessing")
 SCORES = Output("Scorer", "scores")
@@ -82,12 +82,12 @@ def outputs(store: MetadataStore, run_id: str) -> RunOutputs:
     events = list(_events(store, run))
     artifacts = {a.id: a for a in store.get_artifacts_by_id({event.artifact_id for _, event in events})}
     put_out = {output: artifacts[event.artifact_id] for output, event in events if event.type in _OUTPUT}
-    baseline = [event.artifact_id for output, event in events if output == BASELINE]
-    return RunOutputs(put_out, tuple(_runs_of(store, baseline[0])) if baseline else ())
+    last_blessed = [event.artifact_id for output, event in events if output == LAST_BLESSED]
+    return RunOutputs(put_out, tuple(_runs_of(store, last_blessed[0])) if last_blessed else ())
 
 
 def _events(store: MetadataStore, run: mlmd.Context) -> Iterator[tuple[Output, mlmd.Event]]:
-    """Every artifact that went into or came out of a node of the run."""
+    """Every artifact that a node of the run used or put out."""
     types = {kind.id: kind.name for kind in store.get_context_types()}
     nodes = {}
     for execution in store.get_executions_by_context(run.id):

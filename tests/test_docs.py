@@ -32,8 +32,8 @@ COMMANDS = (
     "monitoring.exporter",
     "monitoring.drift",
 )
-FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url"}
-"""Options of docker, and of test programs."""
+FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds"}
+"""Options of docker, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 
 

@@ -110,7 +110,7 @@ def test_its_report_shows_groups_by_their_names_and_bands_in_their_order(bakery)
     assert all(town in page for town in ("Zürich", "Genève", "Bern, Altstadt"))
     bands = [page.rindex(band) for band in ("below 5", "5 to below 20", "20 to below 100", "100 and above")]
     assert bands == sorted(bands)
-    assert "in no order of dates" in page
+    assert 'data-paragraph="no-dates"' in page
 
 
 def test_no_category(tmp_path):
@@ -122,7 +122,7 @@ numeric:
   sugar: {unit: grams, min: 0, max: 70, blank: true}
   bottles: {unit: bottles, min: 0, max: 99, integer: true, missing: -1}
 label: {name: good, positive: 1, negative: 0, one: good wine, many: good wines}
-hyperparameters: {width: 8, depth: 1, epochs: 6, members: 1, batch_size: 64}
+hyperparameters: {width: 8, depth: 1, epochs: 8, members: 1, batch_size: 64, learning_rate: 0.01}
 """
     random = np.random.default_rng(1)
     acidity, sugar = random.uniform(4, 15, 1_500), random.gamma(2, 4, 1_500)
@@ -133,7 +133,7 @@ hyperparameters: {width: 8, depth: 1, epochs: 6, members: 1, batch_size: 64}
     _, outcome = pushed(tmp_path, contract, ("acidity", "sugar", "bottles", "good"), rows, "--no-benchmark")
     assert outcome.features == ("acidity", "sugar", "bottles")
     assert outcome.metrics["test"].auc > 0.85
-    assert probability(outcome, acidity=15.0) > 0.7 > 0.3 > probability(outcome, acidity=5.0)
+    assert probability(outcome, acidity=15.0) > 0.6 > 0.3 > probability(outcome, acidity=5.0)
 
 
 def test_no_missing_number(tmp_path):
@@ -158,7 +158,7 @@ def test_no_missing_number(tmp_path):
             "categorical:",
             *(f"  {name}: {{values: [{', '.join(values)}]}}" for name, values in categories.items()),
             "label: {name: revenue, positive: TRUE, negative: FALSE}",
-            "hyperparameters: {width: 8, depth: 1, epochs: 6, members: 1, batch_size: 64}",
+            "hyperparameters: {width: 8, depth: 1, epochs: 8, members: 1, batch_size: 64, learning_rate: 0.01}",
         ]
     )
     random = np.random.default_rng(2)
@@ -172,7 +172,7 @@ def test_no_missing_number(tmp_path):
     _, outcome = pushed(tmp_path, contract, (*numbers, *categories, "revenue"), rows, "--no-benchmark")
     assert outcome.features == (*numbers, *categories)
     assert outcome.metrics["test"].auc > 0.8
-    assert probability(outcome, page_value=300.0) > 0.7 > 0.3 > probability(outcome, page_value=1.0)
+    assert probability(outcome, page_value=300.0) > 0.6 > 0.3 > probability(outcome, page_value=1.0)
 
 
 def test_one_feature(tmp_path):
@@ -182,7 +182,7 @@ title: One score for each customer
 numeric:
   score: {unit: points, min: 0, max: 1}
 label: {name: bought, positive: "yes", negative: "no"}
-hyperparameters: {width: 8, depth: 1, epochs: 6, members: 1, batch_size: 64}
+hyperparameters: {width: 8, depth: 1, epochs: 8, members: 1, batch_size: 64, learning_rate: 0.01}
 """
     random = np.random.default_rng(3)
     scores = random.random(1_500)
@@ -191,4 +191,4 @@ hyperparameters: {width: 8, depth: 1, epochs: 6, members: 1, batch_size: 64}
     _, outcome = pushed(tmp_path, contract, ("score", "bought"), rows, "--no-benchmark")
     assert outcome.features == ("score",)
     assert outcome.metrics["test"].auc > 0.85
-    assert probability(outcome, score=1.0) > 0.7 > 0.3 > probability(outcome, score=0.0)
+    assert probability(outcome, score=1.0) > 0.6 > 0.3 > probability(outcome, score=0.0)

@@ -119,8 +119,8 @@ def test_the_mean_is_over_spans(result):
 
 
 def test_the_verdict_names_the_figures_of_both_kinds(result):
-    assert f"{result.random_split.auc:.3f} on calls held out at random" in result.verdict
-    assert f"{result.mean['rolling'].auc:.3f} rolling" in result.verdict
+    assert f"held out at random it is {result.random_split.auc:.3f}" in result.verdict
+    assert f"{result.mean['rolling'].auc:.3f} (rolling)" in result.verdict
 
 
 def test_what_comes_later_changes_nothing_that_was_measured_before(result, customers):

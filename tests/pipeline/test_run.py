@@ -64,7 +64,7 @@ def test_faults_of_any_file_are_told_before_tensorflow_is_imported(tmp_path, con
     data = tmp_path if folder else tmp_path / "b.csv"
     command = [sys.executable, "-c", code, "--data", data, "--contract", "bank-full", "--artifacts", tmp_path / "out"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == run.BAD_INPUT, result.stderr
+    assert result.returncode == BAD_INPUT, result.stderr
     assert message in result.stderr
     assert "b.csv" in result.stderr
     assert not (tmp_path / "out").exists()

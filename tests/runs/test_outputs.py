@@ -46,7 +46,9 @@ def test_the_last_blessed_model_is_the_one_that_the_evaluator_compared_with(hist
     history.run("run-2", blessed=False)
     history.run("run-3", blessed=True, baseline="run-1")
     assert outputs(history.store, "run-1").last_blessed == ()
-    assert outputs(history.store, "run-3").last_blessed == ("run-1",)
+    third = outputs(history.store, "run-3")
+    assert third.last_blessed == ("run-1",)
+    assert not any(output.node == "LatestBlessedModel" for output in third.artifacts)
 
 
 def test_a_run_that_the_metadata_does_not_know(tmp_path):

@@ -51,8 +51,8 @@ class History:
     ) -> None:
         """ExampleGen, Trainer and Evaluator.
 
-        With `reuse` the examples are those of an earlier run, from the cache; with `baseline` the Evaluator compares
-        with the model of that run; `nodes` are ids of nodes that are not called like their component.
+        With `reuse` the examples are those of an earlier run, from the cache; with `baseline` the model of that run
+        is the last blessed one; `nodes` are ids of nodes that are not called like their component.
         """
         folder = runs_folder(self.folder, model) / name
         folder.mkdir(parents=True)
@@ -64,10 +64,16 @@ class History:
         cached = outputs(self.store, reuse)[Output("ExampleGen", "out")] if reuse else None
         examples = self._execute("ExampleGen", (run, owner), cache, {}, cached=cached)
         trained = self._execute("Trainer", (run, owner), f"{name} model", {"in": examples})
-        inputs = {"in": examples, "model": trained}
         if baseline:
-            inputs["baseline_model"] = outputs(self.store, baseline)[Output("Trainer", "out")]
+            self._resolve((run, owner), outputs(self.store, baseline)[Output("Trainer", "out")])
+        inputs = {"in": examples, "model": trained}
         self._execute("Evaluator", (run, owner), f"{name} blessing", inputs, blessed=blessed)
+
+    def _resolve(self, contexts, model: mlmd.Artifact) -> None:
+        """What a resolver leaves in the metadata where it finds a last blessed model."""
+        contexts = [*contexts, self._context("node", f"{contexts[1].name}.LatestBlessedModel")]
+        execution = mlmd.Execution(type_id=self.store.put_execution_type(mlmd.ExecutionType(name="tfx.Resolver")))
+        self.store.put_execution(execution, [(model, _event(mlmd.Event.INTERNAL_OUTPUT, "model"))], contexts)
 
     def _execute(self, component, contexts, cache, inputs, cached=None, blessed=None) -> mlmd.Artifact:
         run, owner = contexts

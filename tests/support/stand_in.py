@@ -11,7 +11,6 @@ from analysis import profile
 from data.model_folder import CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from data.paths import runs_folder, serving_folder
-from runs.summary import PushedVersion
 from tests.support import customers, summaries
 
 
@@ -57,7 +56,7 @@ def write_summary(artifacts: Path, version: int, synthetic: bool = False) -> Pat
         f"run-{version}",
         dataset__synthetic=synthetic,
         metrics__test=summaries.metrics(auc=0.8),
-        pushed=PushedVersion(str(version), ""),
+        pushed__version=str(version),
     )
     return summaries.write(runs_folder(artifacts, PURCHASE_MODEL.name) / run.run_id, run)
 

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 import yaml
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx.v1.components import FnArgs
@@ -30,7 +30,7 @@ from modules.purchase.predictor import scorer
 from modules.purchase.trainer import run_fn
 
 TINY = {"width": 4, "depth": 1, "epochs": 1, "members": 1}
-NAMES = ("age", "Age", "a.b", "x-y", "0", "features", "examples", "probability", "purchase", "self", "training", "name")
+NAMES = ("age", "Age", "a.b", "x-y", "0", "features", "examples", "probability", "purchase", "training", "name")
 """Names that a graph, a signature or a function of this project may use for something else."""
 TRAIN, EVALUATION = 60, 20
 EVERY_RUN_ALIKE = {
@@ -38,28 +38,30 @@ EVERY_RUN_ALIKE = {
     "database": None,
     "deadline": None,
     "phases": (Phase.explicit, Phase.generate),
-    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+    "suppress_health_check": [HealthCheck.too_slow],
 }
 TEXTS = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=6)
 
 
+BOUNDS = ((0, 1), (0, 9), (1, 64), (-3, 100), (0.5, 0.75), (0.5, 3.5), (0, 1e-6), (-1e6, 1e6), (-1e30, 1e30), (0, 1e39))
+"""Lowest and highest values of numbers. A contract must refuse some of them."""
+
+
 @st.composite
 def numbers(draw: st.DrawFn) -> dict[str, Any]:
-    """A number column. Some have bounds that a contract must refuse."""
-    low = draw(st.sampled_from([0, 1, -3, 0.5, 1e-6, -1e6, -1e30, -1e39]))
-    width = draw(st.sampled_from([1, 4, 63, 100, 0.25, 1e6, 1e30, 1e39]))
-    column: dict[str, Any] = {"unit": "units", "min": low, "max": low + width}
-    column["integer"] = draw(st.booleans())
-    column["blank"] = draw(st.booleans())
+    """A number column."""
+    low, high = draw(st.sampled_from(BOUNDS))
+    column: dict[str, Any] = {"unit": "units", "min": low, "max": high, "blank": draw(st.booleans())}
+    column["integer"] = high - low >= 1 and draw(st.booleans())
     kind = draw(st.sampled_from(["plain", "one_hot", "bins"]))
-    if kind == "one_hot" and column["integer"]:
+    if kind == "one_hot" and column["integer"] and high - low < 64:
         column["one_hot"] = True
     if kind == "bins":
         column["bins"] = draw(st.sampled_from([2, 5, 256]))
     if draw(st.booleans()):
-        column["missing"] = draw(st.sampled_from([-1, 0, low, low + width, 999, 1e39]))
+        column["missing"] = draw(st.sampled_from([-1, 0, low, 999]))
     if draw(st.booleans()):
-        column["bands"] = [low, low + width / 2]
+        column["bands"] = [low, (low + high) / 2]
     return column
 
 
@@ -137,7 +139,7 @@ def load(document: dict[str, Any]) -> Contract | None:
             return contracts.load(path)
         except BadContractError as error:
             lines = str(error).splitlines()
-            assert all(re.match(rf"{re.escape(str(path))}: (numeric|categorical|'self')", line) for line in lines)
+            assert all(re.match(rf"{re.escape(str(path))}: (numeric|categorical)", line) for line in lines)
             return None
 
 
@@ -211,14 +213,13 @@ def test_features_are_finite_and_as_many_for_a_row_as_for_a_list(document, filli
         np.testing.assert_allclose(alone, features[:1], atol=1e-6)
 
 
-@settings(max_examples=8, **EVERY_RUN_ALIKE)
+@settings(max_examples=6, **EVERY_RUN_ALIKE)
 @drawn
-@edge(NO_CATEGORY, "missing", "never positive")
+@edge(ONE_NUMBER, "constant", "never positive")
 @edge(ONE_CATEGORY, "constant", "always positive")
 def test_a_model_is_fitted_and_scores_whatever_it_is_given(document, filling, labels, with_after_call, seed):
     contract = load(document)
-    if contract is None:
-        return
+    assume(contract is not None)
     train = rows_of(contract, filling, labels, seed, TRAIN)
     evaluation = rows_of(contract, filling, labels, seed + 1, EVALUATION)
     tiny = Hyperparameters.from_mapping(TINY)
@@ -230,17 +231,15 @@ def test_a_model_is_fitted_and_scores_whatever_it_is_given(document, filling, la
         assert ((scores > 0.0) & (scores < 1.0)).all()
 
 
-@settings(max_examples=3, **EVERY_RUN_ALIKE)
+@settings(max_examples=4, **EVERY_RUN_ALIKE)
 @drawn
 @edge(NO_MISSING_NUMBER)
 @edge(NO_CATEGORY, "missing", "never positive")
 @edge(NO_NUMBER, labels="always positive")
-@edge(ONE_NUMBER, "constant")
 @edge(CROSSED)
 def test_tf_serving_answers_as_the_exported_model_does(document, filling, labels, with_after_call, seed):
     contract = load(document)
-    if contract is None:
-        return
+    assume(contract is not None)
     train = rows_of(contract, filling, labels, seed, TRAIN)
     evaluation = rows_of(contract, filling, labels, seed + 1, EVALUATION)
     with tempfile.TemporaryDirectory() as folder:

@@ -30,6 +30,7 @@ from rich.table import Table
 
 from data import contract as contracts
 from data import reader
+from data.errors import UserError
 
 DATA = Path("../shared/data/bank-full.csv")
 FASTER = 8
@@ -68,7 +69,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         contract = contracts.find(reader.header(options.data)[0], str(options.data))
-    except contracts.UserError as error:
+    except UserError as error:
         parser.error(str(error))
 
     plan = [("ours", n) for n in GROWTH] if options.growth else [("stock", options.repeat), ("ours", options.repeat)]

@@ -1,6 +1,6 @@
 """What the monitoring costs: memory, CPU and scrape time of the exporter, and CPU that scrapes take from the server.
 
-    python benchmarks/monitoring.py [--seconds=5] [--rounds=6]
+    python -m benchmarks.monitoring [--seconds=5] [--rounds=6]
 
 The model is the newest one in artifacts/serving. Server, exporter and load run on the same cores. Rounds with and
 without scrapes alternate. Single rounds differ by more than scrapes cost, so the cost of a scrape is also measured
@@ -24,12 +24,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from data.paths import ARTIFACTS  # noqa: E402
-from monitoring.stack import Ports, Stack  # noqa: E402
-from tests.support.server import free_port  # noqa: E402
+from data.paths import ARTIFACTS, ROOT
+from monitoring.stack import Ports, Stack
+from tests.support.server import free_port
 
 INTERVAL_SECONDS = 5
 SCRAPES = 100

@@ -26,12 +26,19 @@ _NEWEST_BLESSINGS = """
     JOIN Type ON Type.id = Artifact.type_id AND Type.name = 'ModelBlessing'
     JOIN ArtifactProperty AS Property ON Property.artifact_id = Artifact.id
         AND Property.name = 'blessed' AND Property.int_value = 1
+    JOIN ArtifactProperty AS Model ON Model.artifact_id = Artifact.id AND Model.name = 'current_model_id'
+    JOIN ArtifactProperty AS Probed ON Probed.name = 'current_model_id' AND Probed.int_value = Model.int_value
+    JOIN Artifact AS Probe ON Probe.id = Probed.artifact_id
+    JOIN Type AS ProbeType ON ProbeType.id = Probe.type_id AND ProbeType.name = 'InfraBlessing'
+    JOIN ArtifactProperty AS ProbeProperty ON ProbeProperty.artifact_id = Probe.id
+        AND ProbeProperty.name = 'blessed' AND ProbeProperty.int_value = 1
     JOIN Attribution ON Attribution.artifact_id = Artifact.id
     JOIN Context ON Context.id = Attribution.context_id
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
     GROUP BY Context.id
 """
-"""The newest blessing of each pipeline; the next run is compared with its model."""
+"""For each pipeline, the Evaluator's blessing of the newest model that the ServingProbe has blessed too: the baseline
+of the next run, see pipeline.components.resolvers."""
 
 _ARTIFACTS_OF_RUNS = """
     SELECT DISTINCT artifact_id FROM Event

@@ -32,7 +32,7 @@ COMMANDS = (
     "monitoring.exporter",
     "monitoring.drift",
 )
-FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds"}
+FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds", "--growth"}
 """Options of docker, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 

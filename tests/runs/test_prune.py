@@ -15,7 +15,7 @@ from runs import prune as command
 from runs.outputs import Output, connect, outputs
 
 MODEL = PURCHASE_MODEL.name
-OUTPUTS = {"ExampleGen": "Examples", "Trainer": "Model", "Evaluator": "ModelBlessing"}
+OUTPUTS = {"ExampleGen": "Examples", "Trainer": "Model", "Evaluator": "ModelBlessing", "ServingProbe": "InfraBlessing"}
 
 
 def prune(artifacts: Path, keep: int, model: str = MODEL) -> list[str]:
@@ -43,13 +43,14 @@ class History:
         name: str,
         *,
         blessed: bool,
+        servable: bool = True,
         reuse: str | None = None,
         pipeline: str = "bank-full",
         model: str = MODEL,
         baseline: str | None = None,
         nodes: dict[str, str] | None = None,
     ) -> None:
-        """ExampleGen, Trainer and Evaluator.
+        """ExampleGen, Trainer, Evaluator, which blesses a model, and ServingProbe, which blesses a servable one.
 
         With `reuse` the examples are those of an earlier run, from the cache; with `baseline` the model of that run
         is the last blessed one; `nodes` are ids of nodes that are not called like their component.
@@ -68,6 +69,7 @@ class History:
             self._resolve((run, owner), outputs(self.store, baseline)[Output("Trainer", "out")])
         inputs = {"in": examples, "model": trained}
         self._execute("Evaluator", (run, owner), f"{name} blessing", inputs, blessed=blessed)
+        self._execute("ServingProbe", (run, owner), f"{name} probe", inputs, blessed=servable)
 
     def _resolve(self, contexts, model: mlmd.Artifact) -> None:
         """What a resolver leaves in the metadata where it finds a last blessed model."""
@@ -91,20 +93,29 @@ class History:
         pairs = [(artifact, _event(mlmd.Event.INPUT, key)) for key, artifact in inputs.items()]
         number, _, _ = self.store.put_execution(execution, pairs, contexts)
         execution.id = number
-        output = cached or self._artifact(owner.name, component, node, number, blessed)
+        output = cached or self._artifact(owner.name, component, node, number, blessed, inputs.get("model"))
         event = _event(mlmd.Event.OUTPUT, "out")
         _, (identifier,), _ = self.store.put_execution(execution, [(output, event)], contexts)
         working = self.folder / "tfx" / owner.name / node / ".system" / "executor_execution" / str(number)
         working.mkdir(parents=True)
         return self.store.get_artifacts_by_id([identifier])[0]
 
-    def _artifact(self, pipeline: str, component: str, node: str, number: int, blessed: bool | None) -> mlmd.Artifact:
+    def _artifact(
+        self,
+        pipeline: str,
+        component: str,
+        node: str,
+        number: int,
+        blessed: bool | None,
+        model: mlmd.Artifact | None,
+    ) -> mlmd.Artifact:
         path = self.folder / "tfx" / pipeline / node / "out" / str(number)
         path.mkdir(parents=True)
         (path / "content").write_text(component)
         artifact = mlmd.Artifact(type_id=self.artifacts[OUTPUTS[component]], uri=str(path), state=mlmd.Artifact.LIVE)
         if blessed is not None:
             artifact.custom_properties["blessed"].int_value = int(blessed)
+            artifact.custom_properties["current_model_id"].int_value = model.id
         return artifact
 
     def _context(self, kind: str, name: str) -> mlmd.Context:
@@ -146,8 +157,8 @@ def test_old_runs_go_from_disk_and_metadata_together(history):
     assert not any(file.parent.exists() for file in old)
     on_disk = {str(file.parent) for file in history.folder.glob("tfx/*/*/out/*/content")}
     assert {artifact.uri for artifact in history.store.get_artifacts()} == on_disk
-    assert len(history.store.get_executions()) == 6
-    assert len(list(history.folder.glob("tfx/*/*/.system/*/*"))) == 6
+    assert len(history.store.get_executions()) == 8
+    assert len(list(history.folder.glob("tfx/*/*/.system/*/*"))) == 8
 
 
 def test_no_row_of_the_metadata_is_left_without_the_one_it_speaks_of(history):
@@ -186,7 +197,7 @@ def test_what_a_kept_run_took_from_the_cache_stays_and_is_still_found_there(hist
 def test_the_model_that_the_next_one_is_compared_with_stays(history):
     history.run("run-1", blessed=True)
     history.run("run-2", blessed=True)
-    history.run("run-3", blessed=False)
+    history.run("run-3", blessed=True, servable=False)
     history.run("run-4", blessed=False)
     assert prune(history.folder, keep=1) == ["run-1", "run-3"]
     assert history.known_runs() == history.run_folders() == {"run-2", "run-4"}

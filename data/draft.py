@@ -202,7 +202,7 @@ def _general_notes(document: dict[str, Any]) -> list[str]:
 def _yaml(file: Path, document: dict[str, Any]) -> str:
     comment = (
         f"# A draft, guessed from {file.name!r} by `python -m data.draft`. Check every line.\n"
-        '# The keys are explained in data/contract.py. Replace each unit "?".\n\n'
+        '# The keys are explained in data/README.md. Replace each unit "?".\n\n'
     )
     filled = {key: value for key, value in document.items() if value}
     return comment + yaml.dump(

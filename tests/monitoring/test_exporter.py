@@ -1,7 +1,9 @@
 """The exporter over HTTP, against a stand-in for a model server that can be made to fail."""
 
+import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -217,6 +219,21 @@ def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sa
         shares = [v for (name, labels), v in found.items() if name == "model_drift_score_ratio" and window in labels]
         assert len(shares) == 10
         assert sum(shares) == pytest.approx(1)
+
+
+def test_the_readme_names_every_metric_and_every_metric_it_names_exists(
+    collector, server, sample_profile, sample_columns
+):
+    counts = sample_profile.counts()
+    counts.add({name: column[-1000:] for name, column in sample_columns.items()}, np.full(1000, 0.1, np.float32))
+    page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
+    server.pages["/monitoring/profile"] = {MODEL: page}
+    names = {name for name, _ in scrape(collector)}
+    patterns = set(re.findall(r"`(model_[a-z_]+\*?)`", (ROOT / "monitoring" / "README.md").read_text())) - {
+        "model_name"
+    }
+    assert [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not fnmatch.filter(names, pattern)] == []
 
 
 def test_verdict_is_absent_below_the_least_number_of_rows(collector, server, sample_profile, sample_columns):

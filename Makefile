@@ -2,6 +2,8 @@
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
+# A file's tests stay in one process, since they share runs and servers.
+PARALLEL := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve monitor test test-fast lint format conformance quality lock clean
@@ -19,10 +21,10 @@ monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load;
 	@$(PYTHON) -m monitoring $(ARGS)
 
 test: $(INSTALLED)  ## every test, the end-to-end ones included
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest $(PARALLEL)
 
 test-fast: $(INSTALLED)  ## the tests that need no pipeline run, server or Prometheus
-	@$(PYTHON) -m pytest -m "not e2e"
+	@$(PYTHON) -m pytest $(PARALLEL) -m "not e2e"
 
 lint: $(INSTALLED)  ## check style, formatting, types, and that imports go one way
 	@$(PYTHON) -m ruff check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import signal
 import subprocess
 import sys
@@ -65,9 +67,18 @@ def contract_file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def first(tmp_path_factory, sample_csv, contract_file):
-    """A first run: its artifacts folder, the finished process and its summary. Nobody may write to the folder."""
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    result = run(artifacts, "--data", sample_csv, "--contract", contract_file, "--trials", "2")
-    assert result.returncode == 0, result.stdout
-    return artifacts, result, summary(artifacts)
+def first(tmp_path_factory, worker_id, sample_csv, contract_file):
+    """A first run: its artifacts folder, what it printed and its summary. Nobody may write to the folder.
+
+    Processes that run the tests together share the run; whoever comes first makes it.
+    """
+    shared = tmp_path_factory.getbasetemp().parent if worker_id != "master" else tmp_path_factory.getbasetemp()
+    artifacts, output = shared / "first-run", shared / "first-run.json"
+    with (shared / "first-run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not output.exists():
+            result = run(artifacts, "--data", sample_csv, "--contract", contract_file, "--trials", "2")
+            output.write_text(json.dumps([result.returncode, result.stdout, result.stderr]))
+    returncode, stdout, stderr = json.loads(output.read_text())
+    assert returncode == 0, stdout
+    return artifacts, subprocess.CompletedProcess([], returncode, stdout, stderr), summary(artifacts)

@@ -45,7 +45,7 @@ def report(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def page_file(request) -> Path:
-    """The page of REPORT_RUN, or of the newest quick run; other tests may have pruned the first one."""
+    """The page of REPORT_RUN, or of the first run."""
     if REPORT_RUN:
         return Path(REPORT_RUN, "report.html").resolve()
     artifacts, _, _ = request.getfixturevalue("first")

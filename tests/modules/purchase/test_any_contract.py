@@ -267,9 +267,9 @@ def test_tf_serving_answers_as_the_exported_model_does(document, filling, labels
         ),
         (
             document({"half": {"unit": "units", "min": 0.5, "max": 3.5, "integer": True, "one_hot": True}}),
-            r"numeric\.half: one_hot needs whole numbers as min and max",
+            r"numeric\.half: one_hot needs an integer column .* and whole bounds",
         ),
-        (document({"age": NUMBER}, {"Age": CATEGORY}), "age: names that differ in upper and lower case only"),
+        (document({"age": NUMBER}, {"Age": CATEGORY}), "Age, age differ in upper and lower case only"),
         (document({"self": NUMBER}), "'self' cannot be the name of a model's input"),
     ],
     ids=["large bound", "large marker", "one_hot with fractions", "names alike", "reserved name"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from data.paths import ROOT
@@ -24,7 +24,7 @@ def code_fingerprint(module: str) -> str:
         raise ModuleNotFoundError(f"there is no module {module} in {ROOT}")
     sources, waiting = {entry}, [entry]
     while waiting:
-        for name in _imports(waiting.pop()):
+        for name in _imports(waiting.pop().read_bytes()):
             source = _source(name)
             if source is not None and source not in sources:
                 sources.add(source)
@@ -41,11 +41,13 @@ def _source(module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def _imports(source: Path) -> Iterator[str]:
+@cache
+def _imports(code: bytes) -> tuple[str, ...]:
     """Dotted names that a file imports anywhere in it, and what may be modules among the names taken from them."""
-    for node in ast.walk(ast.parse(source.read_bytes())):
+    names = []
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(names)

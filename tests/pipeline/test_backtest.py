@@ -246,6 +246,7 @@ def contract_file(tmp_path) -> Path:
 
 
 @pytest.mark.e2e
+@pytest.mark.e2e
 def test_the_command_shows_the_table_and_writes_the_figures(tmp_path, sample_csv, contract_file):
     arguments = ("--data", sample_csv, "--contract", contract_file, "--artifacts", tmp_path, "--with-after-call")
     done = command(*arguments, "--spans", 2, "--first", 0.6, "--seed", 5)

@@ -24,6 +24,8 @@ from serving.flags import Flags
 from tests.support import toy_models
 from tests.support.server import ServerProcess, ask, connect, free_port
 
+pytestmark = pytest.mark.e2e
+
 
 def push(source: Path, base: Path, version: int) -> None:
     """Copies a version to a temporary name and renames it, as the pipeline does."""

@@ -231,6 +231,7 @@ def test_a_model_is_fitted_and_scores_whatever_it_is_given(document, filling, la
         assert ((scores > 0.0) & (scores < 1.0)).all()
 
 
+@pytest.mark.e2e
 @settings(max_examples=4, **EVERY_RUN_ALIKE)
 @drawn
 @edge(NO_MISSING_NUMBER)

@@ -242,7 +242,8 @@ def _write(file: Path, label: str, out: Path | None) -> int:
     sys.stdout.write(
         f"{target}: a draft with {', '.join(f'{count} {key}' for count, key in counted)}. Please check:\n"
         + "".join(f"- {note}\n" for note in result.notes)
-        + f"next: .venv/bin/python -m pipeline.run --data {data} --contract {contract}\n"
+        + f"next: .venv/bin/python -m pipeline.run --data {data} --contract {contract} "
+        f"--model-name {result.contract.name}\n"
     )
     return DONE
 

@@ -18,6 +18,7 @@ from data import command, model_folder
 from data.command import DONE, NOT_BLESSED
 from data.errors import BadOptionError
 from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS, serving_folder
 from pipeline.dataset import resolve
 from pipeline.options import add_common_options, add_data_options, positive
 from pipeline.settings import PurchaseSettings, Settings, TrainingData, code_commit
@@ -111,7 +112,8 @@ def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
     if summary.gate.failed:
         failed = ", ".join(check.metric for check in summary.gate.failed)
         verdict = "push refused" if summary.gate.blessed else "not blessed"
-        screen.say(f"{verdict}, nothing pushed: {failed}", style="bold red")
+        advice = "; --model-name NAME pushes it beside, --replace-inputs over it" if summary.gate.blessed else ""
+        screen.say(f"{verdict}, nothing pushed: {failed}{advice}", style="bold red")
         return NOT_BLESSED
     if summary.pushed is None:
         screen.say(
@@ -122,8 +124,15 @@ def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
         return DONE
     screen.say(f"pushed version {summary.pushed.version} to {summary.pushed.path}", style="bold green")
     screen.say(where)
-    screen.say("next: .venv/bin/python -m serving")
+    screen.say(f"next: .venv/bin/python -m serving{_serving_flags(settings)}")
     return DONE
+
+
+def _serving_flags(settings: Settings) -> str:
+    """The flags with which the embedded server finds the model; none for the model it serves by default."""
+    if settings.serving == serving_folder(ARTIFACTS, PURCHASE_MODEL.name):
+        return ""
+    return f" --model_name={settings.spec.model.name} --model_base_path={settings.serving}"
 
 
 def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Iterator[Stage | str]:

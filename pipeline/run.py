@@ -138,14 +138,16 @@ def _serving_flags(settings: Settings) -> str:
 def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Iterator[Stage | str]:
     """The events of a run. The rows set aside are copied to its folder before a later stage may stop it."""
     from modules import artifacts
+    from pipeline.components import example_gen
     from runs.outputs import EXAMPLES, connect, outputs
 
     for event in events:
         yield event
         if not isinstance(event, str) and event.name == EXAMPLES.node:
             examples = outputs(connect(settings.metadata), settings.run_id).uri(EXAMPLES)
-            if artifacts.exists(examples, QUARANTINE):
-                (settings.run_folder / QUARANTINE).write_bytes(artifacts.read_bytes(examples, QUARANTINE))
+            if artifacts.exists(examples, example_gen.QUARANTINE):
+                rows = artifacts.read_bytes(examples, example_gen.QUARANTINE)
+                (settings.run_folder / QUARANTINE).write_bytes(rows)
 
 
 def _report(settings: Settings, screen: Screen) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,16 +39,6 @@ def shop(delimiter=",", quoting="minimal"):
 
 HEADER = "visit,spent,items,colour,city,bought"
 GOOD = "v1,9.5,3,rot,Köln,ja"
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(content: str | bytes, name: str = "visits.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
 
 
 def rows_of(path, contract, block_bytes=reader.BLOCK_BYTES):

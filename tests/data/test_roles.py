@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,16 +42,6 @@ def shop(label=True, **source):
 HEADER = "visit,spent,items,minutes,colour,city,bought"
 GOOD = "v1,9.5,3,7,rot,Köln,ja"
 TRIM = "`source: {trim: true}` in the contract"
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(content: str | bytes, name: str = "visits.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
 
 
 def read(path, contract, role=Role.CUSTOMERS, block_bytes=reader.BLOCK_BYTES):

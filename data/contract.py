@@ -11,6 +11,7 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- categorical   text columns: allowed values
     |- label         the outcome and its positive value; may be absent
     |- after_call    columns known only after the call, such as its duration
+    |- views         by which columns customers are segmented, and which others describe the segments
     `- modelling     how models use the columns: crosses, slices, hyperparameters
 
 Rows have a role. TRAINING rows have a label and the columns known only after the call. Rows of CUSTOMERS need neither.
@@ -39,11 +40,13 @@ from data.contract_columns import (
     Frozen,
     Label,
     Numeric,
+    Published,
     Source,
+    View,
     doubles,
     trimmed,
 )
-from data.errors import BadContractError, did_you_mean
+from data.errors import BadContractError, BadOptionError, did_you_mean
 
 __all__ = [
     "BLANKS",
@@ -58,8 +61,10 @@ __all__ = [
     "Label",
     "Modelling",
     "Numeric",
+    "Published",
     "Role",
     "Source",
+    "View",
     "find",
     "from_inputs",
     "header_difference",
@@ -114,6 +119,7 @@ class Contract(Frozen):
     categorical: dict[str, Categorical] = Field(default_factory=dict)
     label: Label | None = None
     after_call: tuple[str, ...] = ()
+    views: dict[str, View] = Field(default_factory=dict)
     modelling: Modelling = Modelling()
 
     @model_validator(mode="before")
@@ -182,6 +188,20 @@ class Contract(Frozen):
                 raise ValueError(f"modelling.slices: numeric column {name!r} needs bands")
         return self
 
+    @model_validator(mode="after")
+    def _check_views(self) -> Contract:
+        for name, view in self.views.items():
+            for key, columns in (("columns", view.columns), ("describe", view.describe)):
+                self._check_features(f"views.{name}.{key}", columns)
+            for column in view.columns:
+                if column in self.after_call:
+                    raise ValueError(f"views.{name}.columns: {column!r} is known only after the call")
+                if column in view.describe:
+                    raise ValueError(f"views.{name}: {column!r} is in columns and in describe")
+            for number, published in enumerate(view.published):
+                self._check_features(f"views.{name}.published.{number}.columns", published.columns)
+        return self
+
     def _check_features(self, key: str, names: Sequence[str]) -> None:
         known = {*self.numeric, *self.categorical}
         for name in names:
@@ -196,6 +216,31 @@ class Contract(Frozen):
             return len(self.categorical[name].domain)
         column = self.numeric[name]
         return column.bins or int(column.max - column.min) + 1
+
+    def view(self, name: str | None = None) -> tuple[str, View]:
+        """A view and its name.
+
+        Args:
+          name: of the view; None for the first one. A contract without views has one, `all`, of all columns known
+            before the call.
+
+        Raises:
+          BadOptionError: there is no such view.
+          BadContractError: the contract has no views and a single column.
+        """
+        views = self.views
+        if not views:
+            columns = self.features()
+            if len(columns) < 2:
+                raise BadContractError(f"contract {self.name} has one column, which cannot form segments")
+            views = {"all": View(columns=columns)}
+        if name is None:
+            name = next(iter(views))
+        if name not in views:
+            raise BadOptionError(
+                f"contract {self.name} has no view {name!r}{did_you_mean(name, views)}; it has {', '.join(views)}"
+            )
+        return name, views[name]
 
     def columns(self, role: Role) -> tuple[str, ...]:
         """The features that a file of this role must have, numbers first."""
@@ -373,6 +418,7 @@ def _explain(problem: ErrorDetails) -> str:
             "categorical": Categorical,
             "label": Label,
             "modelling": Modelling,
+            "views": Published if "published" in place else View,
         }
         model = Contract if len(place) == 1 else models[place[0]]
         return f"{key}: unknown key{did_you_mean(str(place[-1]), model.model_fields)}"

@@ -131,6 +131,31 @@ class Label(Frozen):
         return self
 
 
+class Published(Frozen):
+    """A published segmentation of these rows, which every run repeats with K-Means for comparison."""
+
+    title: str
+    columns: tuple[str, ...] = ()
+    """The columns that formed its segments; empty for those of the view."""
+    scaling: Literal["rank-normal", "yeo-johnson", "standard"] = "standard"
+    clusters: Annotated[int, Field(ge=2, le=50)]
+    silhouette: float | None = None
+    """As published; None where none was."""
+
+
+class View(Frozen):
+    """A way to segment customers: by which columns, and which other columns describe the segments."""
+
+    columns: Annotated[tuple[str, ...], Field(min_length=2)]
+    """The columns that form the segments; they are the inputs of the model."""
+    describe: tuple[str, ...] = ()
+    """Columns that say what the customers of a segment own or do; the model does not see them."""
+    scaling: Literal["rank-normal", "yeo-johnson", "standard"] = "rank-normal"
+    """How numbers are brought to one scale: by rank, by the power transformation of Yeo and Johnson (2000), or by mean
+    and standard deviation only."""
+    published: tuple[Published, ...] = ()
+
+
 def doubles(names: Sequence[str]) -> list[str]:
     """The names that are in a list twice, sorted."""
     return sorted({name for name in names if names.count(name) > 1})

@@ -2,7 +2,7 @@
 
 <model>/<version>/saved_model.pb, variables/           the SavedModel
 <model>/<version>/assets.extra/                        model servers ignore this folder, except for the warm-up
-    model.json                  what the Trainer noted: a ModelCard
+    model.json                  what the Trainer noted: a PurchaseCard or a SegmentCard
     contract.json               the data contract the model was trained with
     golden_request.json         one stored request with the answer it must get: a GoldenRequest
     profile.json                the training split as counts, see analysis.profile
@@ -15,7 +15,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 EXTRAS = "assets.extra"
 CARD = "model.json"
@@ -28,14 +28,46 @@ _LARGEST_VERSION = 2**63 - 1
 """TensorFlow Serving keeps a version number in a signed 64-bit integer."""
 
 
+Card = TypeVar("Card", bound="ModelCard")
+
+
 @dataclass(frozen=True)
 class ModelCard:
-    """What the Trainer noted about a model.
+    """What the Trainer noted about a model of any kind.
 
     Attributes:
       contract: name of the data contract.
       synthetic: whether it learned from the synthetic sample.
       features: names of the model's inputs.
+    """
+
+    contract: str
+    synthetic: bool
+    features: tuple[str, ...]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls: type[Card], text: str | bytes) -> Card:
+        """The fields of this class from what `to_json` of it, or of a class below it, wrote.
+
+        Raises:
+          ValueError: the text is something else.
+        """
+        try:
+            document = json.loads(text)
+            values: dict[str, Any] = {field.name: document[field.name] for field in dataclasses.fields(cls)}
+            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a model card: {error}") from error
+
+
+@dataclass(frozen=True)
+class PurchaseCard(ModelCard):
+    """What the Trainer noted about a purchase model.
+
+    Attributes:
       hyperparameters: by name.
       parameters: number of weights.
       members: number of nets in the ensemble.
@@ -44,9 +76,6 @@ class ModelCard:
       threshold: the score above which a row counts as positive.
     """
 
-    contract: str
-    synthetic: bool
-    features: tuple[str, ...]
     hyperparameters: dict[str, Any]
     parameters: int
     members: int
@@ -54,17 +83,29 @@ class ModelCard:
     calibration: dict[str, Any]
     threshold: float
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1)
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> ModelCard:
-        """Raises ValueError where the text is not what `to_json` wrote."""
-        try:
-            document = json.loads(text)
-            return cls(**{**document, "features": tuple(document["features"])})
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a model card: {error}") from error
+@dataclass(frozen=True)
+class SegmentCard(ModelCard):
+    """What the Trainer noted about a segment model.
+
+    Attributes:
+      view: name of the contract's view.
+      method, representation: see `analysis.segmentation.Candidate`.
+      names: of the segments, by number.
+      continues: for each segment the name of the segment of the last blessed model that it continues, or None.
+      means: mean of the transformed columns in each segment, by which later models find the segment again.
+      temperature: `membership` is the softmax of minus the squared distances over it.
+      outlier_distance: beyond it a customer is an outlier.
+    """
+
+    view: str
+    method: str
+    representation: str
+    names: tuple[str, ...]
+    continues: tuple[str | None, ...]
+    means: tuple[list[float], ...]
+    temperature: float
+    outlier_distance: float
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,27 @@ class ModelSpec:
 
     Attributes:
       name: in `/v1/models/<name>`, `artifacts/serving/<name>`, `artifacts/runs/<name>`, MLflow and Prometheus.
-      score: the output whose distribution is watched: one float32 for each row.
-      decision: the output that follows from the score: one int64 for each row.
+      score: the output whose distribution is watched: one float32 or one text for each row.
+      decision: the output that is acted upon: one int64 for each row.
+      others: further outputs.
     """
 
     name: str
     score: str
     decision: str
+    others: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The outputs of both signatures."""
-        return self.score, self.decision
+        return self.score, self.decision, *self.others
 
 
 PURCHASE_MODEL = ModelSpec(name="purchase-model", score="probability", decision="purchase")
 """Who is likely to purchase: `probability` is calibrated, `purchase` is 1 above the threshold."""
+
+SEGMENT_MODEL = ModelSpec(
+    name="segment-model", score="name", decision="segment", others=("distance", "membership", "outlier")
+)
+"""Who the customers are: `segment` counts from 0, `name` says it in words, `distance` is that to the segment's centre,
+`membership` [segments] how much the customer belongs to each, `outlier` whether the distance is unusually large."""

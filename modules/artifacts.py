@@ -10,7 +10,7 @@ import numpy as np
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-from data.model_folder import CARD, EXTRAS, ModelCard
+from data.model_folder import CARD, EXTRAS, Card
 
 IMPORTANCE = "importance.json"
 """In the artifact of the component Importance: an `analysis.importance.ImportanceResult`."""
@@ -25,9 +25,9 @@ def saved_model(model: str) -> str:
     return path_utils.serving_model_path(model)
 
 
-def model_card(model: str) -> ModelCard:
-    """The card beside the SavedModel of a TFX Model artifact, given the artifact's URI."""
-    return ModelCard.from_json(read_bytes(saved_model(model), EXTRAS, CARD))
+def model_card(model: str, kind: type[Card]) -> Card:
+    """The card beside the SavedModel of a TFX Model artifact, given the artifact's URI and the kind of the model."""
+    return kind.from_json(read_bytes(saved_model(model), EXTRAS, CARD))
 
 
 def join(*parts: str) -> str:

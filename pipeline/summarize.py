@@ -10,6 +10,7 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact
 from tensorflow_model_analysis.proto import validation_result_pb2
 
 from analysis.figures import Metrics
+from data.model_folder import PurchaseCard
 from modules import artifacts
 from modules.evaluation_result import slice_figures
 from pipeline.components import benchmark, example_gen, pusher, scorer, serving_probe
@@ -22,9 +23,9 @@ from runs.summary import (
     Dataset,
     GateResult,
     LabelWords,
+    PurchaseRunSettings,
+    PurchaseSummary,
     PushedVersion,
-    RunSettings,
-    RunSummary,
     Split,
     Stage,
     TrainedModel,
@@ -39,7 +40,7 @@ CHECKS = {
 """Names of the gate's checks by TFMA's figure; `_diff` is the difference to the last blessed model."""
 
 
-def summarize(settings: Settings, outputs: RunOutputs, stages: Sequence[Stage], seconds: float) -> RunSummary:
+def summarize(settings: Settings, outputs: RunOutputs, stages: Sequence[Stage], seconds: float) -> PurchaseSummary:
     """The summary of a run that reached its end.
 
     Args:
@@ -49,13 +50,13 @@ def summarize(settings: Settings, outputs: RunOutputs, stages: Sequence[Stage], 
       seconds: wall time of the whole run.
     """
     ingest = artifacts.read_json(outputs.uri(of_run.EXAMPLES), example_gen.SUMMARY)
-    card = artifacts.model_card(outputs.uri(of_run.MODEL))
+    card = artifacts.model_card(outputs.uri(of_run.MODEL), PurchaseCard)
     metrics = artifacts.read_json(outputs.uri(of_run.SCORES), scorer.METRICS)
     splits = {
         name: Split(rows=split["rows"], label_rate=split["positives"] / split["rows"])
         for name, split in ingest["splits"].items()
     }
-    return RunSummary(
+    return PurchaseSummary(
         run_id=settings.run_id,
         dataset=_dataset(settings, ingest),
         features=card.features,
@@ -89,8 +90,8 @@ def _dataset(settings: Settings, ingest: Mapping) -> Dataset:
     )
 
 
-def _settings(settings: Settings, examples: Artifact) -> RunSettings:
-    return RunSettings(
+def _settings(settings: Settings, examples: Artifact) -> PurchaseRunSettings:
+    return PurchaseRunSettings(
         with_duration=settings.spec.with_after_call,
         quarantine=settings.data.quarantine,
         trials=settings.spec.trials,

@@ -23,8 +23,8 @@ def build(run_folder: Path, cost: float | None = None, margin: float | None = No
     Raises:
       UserError: the run has no summary, or its artifacts have been pruned.
     """
-    from report.gather import gather
-    from report.page import render
+    from report.purchase.gather import gather
+    from report.purchase.page import render
 
     path, report = run_folder / REPORT, gather(run_folder.resolve())
     settings = report.summary.settings

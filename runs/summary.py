@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.figures import Metrics
+from analysis.segmentation import CandidateFigures
 from data.errors import NotReadyError
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from runs.folder import LOG, SUMMARY
 
 SCHEMA = 1
@@ -40,9 +41,10 @@ class Dataset:
       read, rows, quarantined: rows read, kept and quarantined.
       synthetic: whether they are the synthetic sample.
       row_order: `date` or `none`, as in the contract.
-      label_rate: share of positive rows among those kept.
+      label_rate: share of positive rows among those kept; None without a label.
       split: `random` or `time`.
       words: how to speak of positive rows.
+      distinct: different customers by the contract's identifiers; None where it has none.
     """
 
     contract: str
@@ -51,46 +53,72 @@ class Dataset:
     rows: int
     quarantined: int
     synthetic: bool
-    label_rate: float
+    label_rate: float | None
     split: str
     row_order: str = "none"
     words: LabelWords = LabelWords()
+    distinct: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """The user's settings, and the data and code they were used with.
+    """The user's settings for any kind of model, and the data and code they were used with.
 
     Attributes:
-      with_duration: whether columns known only after the call were features.
       quarantine: whether bad rows were quarantined instead of stopping the run.
-      trials: hyperparameter sets tried by the Tuner.
-      members: nets in the ensemble; None leaves it to the contract.
       seed: of all random numbers.
-      benchmark: whether the baselines were measured.
-      cost, margin: of a call and of a positive row, in euros.
       data_sha256: of the input.
       commit: git commit of the code, with a `+` where files differed from it; None outside a repository.
     """
 
-    with_duration: bool = False
     quarantine: bool = False
-    trials: int | None = None
-    members: int | None = None
     seed: int | None = None
-    benchmark: bool = True
-    cost: float | None = None
-    margin: float | None = None
     data_sha256: str | None = None
     commit: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PurchaseRunSettings(RunSettings):
+    """The settings of a run that trained a purchase model.
+
+    Attributes:
+      with_duration: whether columns known only after the call were features.
+      trials: hyperparameter sets tried by the Tuner.
+      members: nets in the ensemble; None leaves it to the contract.
+      benchmark: whether the baselines were measured.
+      cost, margin: of a call and of a positive row, in euros.
+    """
+
+    with_duration: bool = False
+    trials: int | None = None
+    members: int | None = None
+    benchmark: bool = True
+    cost: float | None = None
+    margin: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentRunSettings(RunSettings):
+    """The settings of a run that segmented customers.
+
+    Attributes:
+      view: name of the contract's view.
+      method: `auto`, or the one method that was tried.
+      fewest, most: numbers of clusters tried.
+    """
+
+    view: str
+    method: str
+    fewest: int
+    most: int
+
+
 @dataclass(frozen=True)
 class Split:
-    """Size of a split, and the share of positive rows in it."""
+    """Size of a split, and the share of positive rows in it; None without a label."""
 
     rows: int
-    label_rate: float
+    label_rate: float | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +153,14 @@ class ComparedModel:
 
 
 @dataclass(frozen=True)
+class SegmentShare:
+    """A segment's name, and its share of the customers by split."""
+
+    name: str
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Check:
     """One bound of the gate. The value is None where it cannot be computed; then the check fails."""
 
@@ -156,9 +192,9 @@ class PushedVersion:
     path: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """The result of a run; the fields are those of `summary.json`."""
+    """The result of a run of any kind; the fields are those of `summary.json`."""
 
     run_id: str
     dataset: Dataset
@@ -166,22 +202,20 @@ class RunSummary:
     splits: dict[str, Split]
     stages: tuple[Stage, ...]
     seconds: float
-    model: TrainedModel
-    metrics: dict[str, Metrics]
     gate: GateResult
     pushed: PushedVersion | None
-    comparison: tuple[ComparedModel, ...] | None = None
-    settings: RunSettings = field(default_factory=RunSettings)
-    model_name: str = PURCHASE_MODEL.name
+    settings: RunSettings
+    model_name: str
     schema: int = SCHEMA
 
     def to_json(self) -> str:
         """The content of `summary.json`."""
         return json.dumps(dataclasses.asdict(self), indent=1)
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> RunSummary:
-        """Reads what `to_json` wrote. Files from before there was a schema lack some fields, which have defaults.
+    @staticmethod
+    def from_json(text: str | bytes) -> RunSummary:
+        """Reads what `to_json` wrote, as the class that it was. Files from before there was a schema lack some fields,
+        which have defaults.
 
         Raises:
           ValueError: the text is not a summary, or its schema is newer than this code.
@@ -192,23 +226,51 @@ class RunSummary:
         if document.get("schema", SCHEMA) > SCHEMA:
             raise ValueError(f"schema {document['schema']} is newer than this program, which knows {SCHEMA}")
         try:
-            return cls(
-                **{
-                    **document,
-                    "dataset": _dataset(document["dataset"]),
-                    "features": tuple(document["features"]),
-                    "splits": {name: Split(**split) for name, split in document["splits"].items()},
-                    "stages": tuple(Stage(**stage) for stage in document["stages"]),
-                    "model": TrainedModel(**document["model"]),
-                    "metrics": {name: Metrics(**metrics) for name, metrics in document["metrics"].items()},
-                    "comparison": _comparison(document.get("comparison")),
-                    "gate": _gate(document["gate"]),
-                    "pushed": document["pushed"] and PushedVersion(**document["pushed"]),
-                    "settings": RunSettings(**document.get("settings", {})),
-                }
-            )
+            common = {
+                **document,
+                "dataset": _dataset(document["dataset"]),
+                "features": tuple(document["features"]),
+                "splits": {name: Split(**split) for name, split in document["splits"].items()},
+                "stages": tuple(Stage(**stage) for stage in document["stages"]),
+                "gate": _gate(document["gate"]),
+                "pushed": document["pushed"] and PushedVersion(**document["pushed"]),
+            }
+            if "segments" in document:
+                return SegmentSummary(**{**common, **_of_segments(document)})
+            return PurchaseSummary(**{**common, **_of_purchase(document)})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not the summary of a run: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurchaseSummary(RunSummary):
+    """The result of a run that trained a purchase model."""
+
+    model: TrainedModel
+    metrics: dict[str, Metrics]
+    comparison: tuple[ComparedModel, ...] | None = None
+    settings: PurchaseRunSettings = field(default_factory=PurchaseRunSettings)
+    model_name: str = PURCHASE_MODEL.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentSummary(RunSummary):
+    """The result of a run that segmented customers.
+
+    Attributes:
+      chosen: the figures of the segmentation that was chosen, on a sample of the training split.
+      segments: by number.
+      silhouette, macro_silhouette: of the exported model on the test split.
+      agreement: adjusted Rand index with the last blessed model on the test split; None where there is none.
+    """
+
+    chosen: CandidateFigures
+    segments: tuple[SegmentShare, ...]
+    silhouette: float
+    macro_silhouette: float
+    agreement: float | None
+    settings: SegmentRunSettings
+    model_name: str = SEGMENT_MODEL.name
 
 
 def read(run_folder: Path) -> RunSummary:
@@ -244,10 +306,23 @@ def _dataset(document: Mapping[str, Any]) -> Dataset:
     return Dataset(**{**document, "words": LabelWords(**document.get("words", {}))})
 
 
-def _comparison(document: list[dict[str, Any]] | None) -> tuple[ComparedModel, ...] | None:
-    if document is None:
-        return None
-    return tuple(ComparedModel(**{**model, "metrics": Metrics(**model["metrics"])}) for model in document)
+def _of_purchase(document: Mapping[str, Any]) -> dict[str, Any]:
+    comparison = document.get("comparison")
+    return {
+        "model": TrainedModel(**document["model"]),
+        "metrics": {name: Metrics(**metrics) for name, metrics in document["metrics"].items()},
+        "comparison": comparison
+        and tuple(ComparedModel(**{**model, "metrics": Metrics(**model["metrics"])}) for model in comparison),
+        "settings": PurchaseRunSettings(**document.get("settings", {})),
+    }
+
+
+def _of_segments(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "chosen": CandidateFigures.from_dict(document["chosen"]),
+        "segments": tuple(SegmentShare(**segment) for segment in document["segments"]),
+        "settings": SegmentRunSettings(**document["settings"]),
+    }
 
 
 def _gate(document: Mapping[str, Any]) -> GateResult:

@@ -16,7 +16,7 @@ from tfx.v1.components import FnArgs
 
 from analysis import profile
 from data.contract import Contract
-from data.model_folder import CARD, CONTRACT, EXTRAS, GOLDEN_REQUEST, PROFILE, WARM_UP, GoldenRequest, ModelCard
+from data.model_folder import CARD, CONTRACT, EXTRAS, GOLDEN_REQUEST, PROFILE, WARM_UP, GoldenRequest, PurchaseCard
 from data.model_spec import RAW_SIGNATURE
 from modules import artifacts
 from modules.purchase.config import TrainingConfig
@@ -72,8 +72,8 @@ def choose_hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract, 
     )
 
 
-def _card(config: TrainingConfig, hyperparameters: Hyperparameters, fitted: FittedModel) -> ModelCard:
-    return ModelCard(
+def _card(config: TrainingConfig, hyperparameters: Hyperparameters, fitted: FittedModel) -> PurchaseCard:
+    return PurchaseCard(
         contract=config.contract.name,
         synthetic=config.synthetic,
         features=config.features,

@@ -14,6 +14,7 @@ from tfx.v1.types.standard_artifacts import Examples, Model, ModelRun
 from analysis.figures import Metrics
 from analysis.metrics import evaluate
 from data.contract import Contract
+from data.model_folder import PurchaseCard
 from modules import artifacts
 from modules.examples import SPLITS, read_raw
 from modules.purchase import baselines
@@ -66,7 +67,7 @@ def Benchmark(  # noqa: N802
       code: fingerprint of the code behind it.
     """
     parsed = Contract.model_validate_json(contract)
-    card = artifacts.model_card(model.uri)
+    card = artifacts.model_card(model.uri, PurchaseCard)
     features = card.features
     train, evaluation, test = (
         read_raw([f"{get_split_uri([examples], split)}/*"], parsed, features) for split in SPLITS

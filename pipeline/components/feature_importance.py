@@ -9,6 +9,7 @@ from tfx.v1.types.standard_artifacts import Examples, Model
 
 from analysis.importance import permutation
 from data.contract import Contract
+from data.model_folder import PurchaseCard
 from modules import artifacts
 from modules.examples import read_raw
 from modules.purchase.predictor import scorer
@@ -42,7 +43,7 @@ def Importance(  # noqa: N802
       code: fingerprint of the code behind it.
     """
     parsed = Contract.model_validate_json(contract)
-    features = artifacts.model_card(model.uri).features
+    features = artifacts.model_card(model.uri, PurchaseCard).features
     columns = read_raw([f"{get_split_uri([examples], SPLIT)}/*"], parsed, features)
     figures = permutation(
         scorer(artifacts.saved_model(model.uri), features), columns, columns[parsed.required_label.name], features, seed

@@ -10,6 +10,7 @@ from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, comp
 from tfx.v1.types.standard_artifacts import Examples, Model
 
 from analysis.metrics import evaluate
+from data.model_folder import PurchaseCard
 from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL
 from modules import artifacts
 from modules.examples import SPLITS, serialized
@@ -40,7 +41,7 @@ def Scorer(  # noqa: N802
       label: name of the label column.
       code: fingerprint of the code behind it.
     """
-    threshold = artifacts.model_card(model.uri).threshold
+    threshold = artifacts.model_card(model.uri, PurchaseCard).threshold
     loaded = tf.saved_model.load(artifacts.saved_model(model.uri))
     predict = loaded.signatures[EXAMPLE_SIGNATURE]
     report = {}

@@ -15,6 +15,7 @@ from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, comp
 from tfx.v1.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from data.contract import Contract
+from data.model_folder import ModelCard
 from data.paths import ROOT
 from modules import artifacts, tf_serving_probe
 from modules.examples import parsing_spec, serialized
@@ -47,7 +48,7 @@ def ServingProbe(  # noqa: N802
       code: fingerprint of the code behind it.
     """
     evaluated = artifacts.read_arrays(scores.uri, "test.npz")["probability"][:ROWS]
-    spec = parsing_spec(Contract.model_validate_json(contract), artifacts.model_card(model.uri).features)
+    spec = parsing_spec(Contract.model_validate_json(contract), artifacts.model_card(model.uri, ModelCard).features)
     batch = next(iter(serialized([f"{get_split_uri([examples], 'test')}/*"])))[:ROWS]
     parsed = tf.io.parse_example(batch, spec)
     request = {

@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from data.paths import runs_folder
-from report.page import render
+from report.purchase.page import render
 from tests.conftest import ROOT
 from tests.e2e.conftest import latest
 from tests.report.report_run import not_blessed, whole

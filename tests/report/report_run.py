@@ -10,9 +10,9 @@ from analysis.drift import Drift, Shift
 from analysis.figures import Metrics
 from analysis.importance import FeatureImportance, ImportanceResult
 from analysis.metrics import evaluate
-from report.gather import ArtifactRecord, ReportData, Slice, Trial
+from report.purchase.gather import ArtifactRecord, ReportData, Slice, Trial
 from runs.backtest_result import MODELS, BacktestResult, SpanResult
-from runs.summary import Check, GateResult, PushedVersion, RunSummary, Split
+from runs.summary import Check, GateResult, PurchaseSummary, PushedVersion, Split
 from tests.support import summaries
 
 ATTACK = "<script>alert(1)</script>&\"'.csv"
@@ -33,7 +33,7 @@ def slice_of(column: str, value: str, positives: int, others: int) -> Slice:
     return Slice(column, value, positives + others, positives, auc, 1.0 if positives else math.nan)
 
 
-def summary(rows: dict[str, tuple[np.ndarray, np.ndarray]]) -> RunSummary:
+def summary(rows: dict[str, tuple[np.ndarray, np.ndarray]]) -> PurchaseSummary:
     measured = {split: metrics(scored) for split, scored in rows.items()}
     network = summaries.compared("network", "Dense network")
     auc = measured["test"].auc

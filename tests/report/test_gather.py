@@ -6,7 +6,7 @@ import pytest
 
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder
-from report.gather import _backtest, _last_blessed
+from report.purchase.gather import _backtest, _last_blessed
 from runs.backtest_result import FILE, backtest_folder
 from runs.outputs import RunOutputs
 from tests.report.report_run import whole

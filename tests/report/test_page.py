@@ -15,7 +15,7 @@ import pytest
 
 import report
 from analysis.metrics import gain
-from report.gather import ReportData
+from report.purchase.gather import ReportData
 from runs.backtest_result import MODELS
 from tests.report.report_run import ATTACK, metrics, not_blessed, whole, with_words
 from tests.support.summaries import changed
@@ -122,7 +122,7 @@ def build(tmp_path, monkeypatch):
     """Builds the page of some data."""
 
     def build(data: ReportData, **money: float) -> Page:
-        monkeypatch.setattr("report.gather.gather", lambda run_folder: data)
+        monkeypatch.setattr("report.purchase.gather.gather", lambda run_folder: data)
         path = report.build(tmp_path, **money)
         assert path == tmp_path / "report.html"
         return Page(path.read_text(encoding="utf-8"))

@@ -13,9 +13,9 @@ from runs.summary import (
     ComparedModel,
     Dataset,
     GateResult,
+    PurchaseRunSettings,
+    PurchaseSummary,
     PushedVersion,
-    RunSettings,
-    RunSummary,
     Split,
     Stage,
     TrainedModel,
@@ -57,9 +57,9 @@ def metrics(**changes: Any) -> Metrics:
     return replace(usual, **changes)
 
 
-def summary(run_id: str = "20270101-000000", **changes: Any) -> RunSummary:
+def summary(run_id: str = "20270101-000000", **changes: Any) -> PurchaseSummary:
     """A usual run on bank-full whose model was pushed; changes as for :func:`changed`."""
-    usual = RunSummary(
+    usual = PurchaseSummary(
         run_id=run_id,
         dataset=Dataset(
             contract="bank-full",
@@ -92,7 +92,7 @@ def summary(run_id: str = "20270101-000000", **changes: Any) -> RunSummary:
             probe="TF Serving's SavedModel loader in a fresh process",
         ),
         pushed=PushedVersion("1795239191", "artifacts/serving/purchase-model/1795239191"),
-        settings=RunSettings(trials=8, seed=42, cost=10.0, margin=100.0, data_sha256="a" * 64, commit="b" * 40),
+        settings=PurchaseRunSettings(trials=8, seed=42, cost=10.0, margin=100.0, data_sha256="a" * 64, commit="b" * 40),
     )
     return changed(usual, **changes)
 
@@ -102,7 +102,7 @@ def compared(key: str, name: str, **changes: Any) -> ComparedModel:
     return ComparedModel(key, name, metrics(**changes), threshold=0.25, train_seconds=12.3, score_microseconds=4.0)
 
 
-def write(run_folder: Path, summary: RunSummary) -> Path:
+def write(run_folder: Path, summary: PurchaseSummary) -> Path:
     """Writes a summary into a run's folder and returns the file."""
     run_folder.mkdir(parents=True, exist_ok=True)
     file = run_folder / SUMMARY

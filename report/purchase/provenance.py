@@ -12,8 +12,8 @@ from analysis.drift import RULE_OF_THUMB, Drift
 from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, any_value, number, percent
-from report.gather import ReportData
-from report.overview import CHECKS
+from report.purchase.gather import ReportData
+from report.purchase.overview import CHECKS
 
 LIBRARIES = (
     "tfx",

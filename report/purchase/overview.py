@@ -15,9 +15,9 @@ from analysis.figures import Metrics
 from analysis.metrics import gains
 from pages.blocks import Block, Paragraph, Section, Table
 from pages.formatting import UNKNOWN, any_value, euro, interval, number, percent, plain_euro, signed
-from report.gather import ReportData
+from report.purchase.gather import ReportData
 from runs.compare import differences, same_test_rows
-from runs.summary import Check, RunSummary
+from runs.summary import Check, PurchaseSummary
 
 HEADLINE_SHARE = 0.2
 """Share of customers called in the headline."""
@@ -147,7 +147,7 @@ def _headline(report: ReportData) -> str:
     )
 
 
-def _verdict(summary: RunSummary) -> str:
+def _verdict(summary: PurchaseSummary) -> str:
     if summary.pushed:
         return f"The model passed every check of the gate and was pushed as version {summary.pushed.version}."
     if not summary.gate.failed:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
 from pages.formatting import any_value, number, signed
-from report.gather import ReportData
+from report.purchase.gather import ReportData
 
 CURVES = {"Log loss": "average_log_loss", "Accuracy": "accuracy"}
 """Keys of the history for train; those for eval begin with `val_`."""

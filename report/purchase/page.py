@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pages import html
 from pages.blocks import Section
-from report import campaign, provenance, quality, training
-from report.gather import ReportData
-from report.overview import changes, overview, rankable
+from report.purchase import campaign, provenance, quality, training
+from report.purchase.gather import ReportData
+from report.purchase.overview import changes, overview, rankable
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 

@@ -15,9 +15,9 @@ from data.contract import CONTRACTS
 from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Chart, Row, Series, around, curves, rows
 from pages.formatting import euro, number, percent, percents, plain_euro, short_euro
-from report.gather import ReportData
+from report.purchase.gather import ReportData
 from runs.backtest_result import MODELS, BacktestResult
-from runs.summary import LabelWords, RunSummary
+from runs.summary import LabelWords, PurchaseSummary
 
 CALLED = "customers called, best-scored first"
 TRAINED = dict(zip(MODELS, ("trained once", "retrained on all calls so far", "retrained on the newest"), strict=True))
@@ -276,11 +276,11 @@ def _rate_by_span(backtest: BacktestResult) -> Figure:
     return Figure(chart, says, table)
 
 
-def _report_command(summary: RunSummary) -> str:
+def _report_command(summary: PurchaseSummary) -> str:
     return f".venv/bin/python -m report {summary.run_id} --cost 8 --margin 120"
 
 
-def _backtest_command(summary: RunSummary) -> str:
+def _backtest_command(summary: PurchaseSummary) -> str:
     """The command for a backtest on the run's data and columns."""
     data = summary.dataset
     command = [".venv/bin/python", "-m", "pipeline.backtest"]

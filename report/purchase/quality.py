@@ -14,7 +14,7 @@ from analysis.metrics import f1, reliability
 from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
 from pages.formatting import UNKNOWN, interval, number, percent, percents
-from report.gather import ReportData, Slice
+from report.purchase.gather import ReportData, Slice
 from runs.summary import LabelWords
 
 FEWEST = 30

@@ -12,9 +12,10 @@ import numpy as np
 
 from analysis.importance import ImportanceResult
 from data.errors import NotReadyError
+from data.model_folder import PurchaseCard
 from runs.backtest_result import FILE, BacktestResult, backtest_folder
 from runs.folder import METADATA, QUARANTINE, artifacts_folder
-from runs.summary import RunSummary, read
+from runs.summary import PurchaseSummary, read
 
 if TYPE_CHECKING:
     from analysis.drift import Drift
@@ -81,9 +82,9 @@ class ReportData:
       model_run: where the TensorBoard logs are.
     """
 
-    summary: RunSummary
+    summary: PurchaseSummary
     scores: Mapping[str, Scores]
-    previous: RunSummary | None = None
+    previous: PurchaseSummary | None = None
     history: Mapping[str, list[float]] | None = None
     best_epoch: int | None = None
     trials: list[Trial] = field(default_factory=list)
@@ -126,7 +127,7 @@ def gather(run_folder: Path) -> ReportData:
         scores={split: _scores(scores, split) for split in summary.splits},
         previous=_last_blessed(run_folder, summary, outputs),
         history=_optional(outputs, of_run.MODEL_RUN, files.HISTORY),
-        best_epoch=files.model_card(model).best_epoch,
+        best_epoch=files.model_card(model, PurchaseCard).best_epoch,
         trials=[_trial(**trial) for trial in _optional(outputs, of_run.TUNER_RESULTS, files.TRIALS) or ()],
         importance=importance and ImportanceResult.from_dict(importance),
         slices=_slices(outputs.uri(of_run.EVALUATION)),
@@ -139,7 +140,7 @@ def gather(run_folder: Path) -> ReportData:
     )
 
 
-def _last_blessed(run_folder: Path, summary: RunSummary, outputs: RunOutputs) -> RunSummary | None:
+def _last_blessed(run_folder: Path, summary: PurchaseSummary, outputs: RunOutputs) -> PurchaseSummary | None:
     """Summary of the newest earlier run with the model that the Evaluator compared with."""
     for run in reversed(outputs.last_blessed):
         if run < summary.run_id:
@@ -170,7 +171,7 @@ def _trial(trial_id: str, score: float, **hyperparameters: Any) -> Trial:
     return Trial(trial_id, score, hyperparameters)
 
 
-def _backtest(artifacts: Path, summary: RunSummary) -> BacktestResult | None:
+def _backtest(artifacts: Path, summary: PurchaseSummary) -> BacktestResult | None:
     """The backtest with the same contract and columns, if it was made on the same file."""
     data = summary.dataset
     file = backtest_folder(artifacts, data.contract, data.synthetic, summary.settings.with_duration) / FILE

@@ -1,0 +1,1 @@
+"""The segment model: encoding, representations, methods, the search, names, export."""

@@ -73,7 +73,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def _fit(candidate: Candidate, train: Split, sample: Sample, seed: int) -> Segmenter:
     """The segments of a candidate; its representation is fitted on the rows that the search has seen."""
-    searched = sample.batch.rows.take(slice(search.SAMPLE))
+    searched = sample.batch.rows.take(slice(search.SAMPLE_ROWS))
     representation = search.representation(candidate.representation, searched, seed)
     batches = None if sample.complete else train.encoded
     return fit(candidate, representation, sample.batch.rows, batches, seed)

@@ -37,7 +37,7 @@ class SegmentationFigures(Artifact):
 def SegmentJudge(  # noqa: N802
     examples: InputArtifact[Examples],
     transform_graph: InputArtifact[TransformGraph],
-    search_result: InputArtifact[SegmentSearchResult],
+    search: InputArtifact[SegmentSearchResult],
     model: InputArtifact[Model],
     model_run: InputArtifact[ModelRun],
     segmentation: OutputArtifact[SegmentationFigures],
@@ -52,7 +52,7 @@ def SegmentJudge(  # noqa: N802
     Args:
       examples: raw rows in the splits train, eval and test.
       transform_graph: the fitted Transform graph.
-      search_result: what was tried and chosen.
+      search: what was tried and chosen.
       model: the exported model.
       model_run: the fitted segmenter, and the segment that it gave to each row of train and eval.
       segmentation: output, the segments in figures and words.
@@ -77,7 +77,6 @@ def SegmentJudge(  # noqa: N802
     trained = {
         name: artifacts.read_arrays(model_run.uri, TRAINED.format(name))["segment"] for name in ("train", "eval")
     }
-    search = SearchResult.from_dict(artifacts.read_json(search_result.uri, SEARCH))
     result = judging.judge(
         card,
         parsed,
@@ -89,7 +88,7 @@ def SegmentJudge(  # noqa: N802
         seed=seed,
     )
     artifacts.write_text(result.to_json(), segmentation.uri, SEGMENTATION)
-    blessed = all(check.passed for check in gate.checks(search, result))
+    blessed = all(check.passed for check in gate.checks(SearchResult.from_dict(artifacts.read_json(search.uri, SEARCH)), result))
     blessing.set_int_custom_property("blessed", int(blessed))
     blessing.set_int_custom_property(MODEL_ID, model.id)
     artifacts.write_text("", blessing.uri, BLESSED if blessed else NOT_BLESSED)

@@ -12,8 +12,10 @@ from tfx.v1.types.standard_artifacts import Examples, HyperParameters, Transform
 
 from analysis.segmentation import METHODS, REPRESENTATIONS, Candidate
 from modules import artifacts
-from modules.segments import reading, search
+from modules.segments import reading
 from modules.segments.config import SegmentConfig
+from modules.segments.search import SAMPLE_ROWS
+from modules.segments.search import search as try_all
 from modules.segments.transform import exact
 
 SEARCH = "search.json"
@@ -31,7 +33,7 @@ class SegmentSearchResult(Artifact):
 def SegmentSearch(  # noqa: N802
     examples: InputArtifact[Examples],
     transform_graph: InputArtifact[TransformGraph],
-    search_result: OutputArtifact[SegmentSearchResult],
+    search: OutputArtifact[SegmentSearchResult],
     best_hyperparameters: OutputArtifact[HyperParameters],
     config: Parameter[str],
 ) -> None:
@@ -40,7 +42,7 @@ def SegmentSearch(  # noqa: N802
     Args:
       examples: raw rows; only the train split is read.
       transform_graph: the fitted Transform graph.
-      search_result: output, what was tried and chosen.
+      search: output, what was tried and chosen.
       best_hyperparameters: output, the chosen `analysis.segmentation.Candidate` for the Trainer.
       config: a SegmentConfig as JSON.
     """
@@ -48,7 +50,7 @@ def SegmentSearch(  # noqa: N802
     view = settings.view
     patterns = [f"{get_split_uri([examples], 'train')}/*"]
     train = reading.Split(patterns, settings.contract, view, tft.TFTransformOutput(transform_graph.uri))
-    batch = reading.sample(train, search.SAMPLE_ROWS, settings.seed).batch
+    batch = reading.sample(train, SAMPLE_ROWS, settings.seed).batch
     published = [
         (entry, exact(batch.raw, settings.contract, entry.columns or view.columns, entry.scaling))
         for entry in view.published
@@ -56,6 +58,6 @@ def SegmentSearch(  # noqa: N802
     methods = METHODS if settings.method == "auto" else (settings.method,)
     numbers = range(settings.fewest, settings.most + 1)
     candidates = [Candidate(*parts) for parts in itertools.product(methods, REPRESENTATIONS, numbers)]
-    outcome = search.search(settings.view_name, batch.rows, candidates, settings.seed, published, print)
-    artifacts.write_text(outcome.result.to_json(), search_result.uri, SEARCH)
+    outcome = try_all(settings.view_name, batch.rows, candidates, settings.seed, published, print)
+    artifacts.write_text(outcome.result.to_json(), search.uri, SEARCH)
     artifacts.write_json(dataclasses.asdict(outcome.result.chosen), best_hyperparameters.uri, BEST)

@@ -74,7 +74,7 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
     judge = SegmentJudge(
         examples=checked.examples,
         transform_graph=transform_graph,
-        search_result=search.outputs["search_result"],
+        search=search.outputs["search"],
         model=model,
         model_run=trainer.outputs["model_run"],
         contract=contract,

@@ -117,7 +117,9 @@ def final(
       before others; the other one gets a number.
     """
     kept = [text if place is None else earlier_names[place] for text, place in zip(names, matched, strict=True)]
-    rank = [0 if place is not None else 1 if text in overrides else 2 for text, place in zip(kept, matched, strict=True)]
+    rank = [
+        0 if place is not None else 1 if text in overrides else 2 for text, place in zip(kept, matched, strict=True)
+    ]
     order = sorted(range(len(kept)), key=lambda segment: (rank[segment], segment))
     return _unique([overrides.get(text, text) for text in kept], order)
 

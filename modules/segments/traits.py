@@ -43,7 +43,7 @@ def of(values: Values, contract: Contract) -> Iterator[Trait]:
         return
     if values.missing:
         yield _trait(f"{words.plain(values.column)} {words.MISSING}", values, [known], vague=True)
-    number, shares = values.column in contract.numeric, values.counts(slice(None)) / len(values.codes)
+    number, shares = values.column in contract.numeric, values.counts() / len(values.codes)
     if number or values.ordered:
         for low in range(known):
             for high in range(low + 1, known + 1):

@@ -38,9 +38,9 @@ class Values:
     missing: bool
     edges: tuple[tuple[float, float], ...] = ()
 
-    def counts(self, rows: np.ndarray) -> np.ndarray:
-        """How many of these customers have each value: int [values]; `rows` is an index or bool [rows]."""
-        return np.bincount(self.codes[rows], minlength=len(self.texts))
+    def counts(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """How many customers have each value: int [values], of all or of those that `rows` picks, bool [rows]."""
+        return np.bincount(self.codes if rows is None else self.codes[rows], minlength=len(self.texts))
 
 
 def divide(raw: Mapping[str, np.ndarray], column: str, contract: Contract, parts: int) -> Values:
@@ -101,11 +101,11 @@ def _bounds(present: np.ndarray, rules: Numeric, parts: int) -> np.ndarray:
     lowest, highest = np.mean(present == present[0]) >= SPIKE, np.mean(present == present[-1]) >= SPIKE
     ends = [*distinct[:1][[lowest]], *distinct[-2:-1][[highest]]]
     if rules.bands:
-        inner = np.array(rules.bands) - rules.integer  # a band of the contract includes its lower bound
+        inner = [band - rules.integer for band in rules.bands]  # a band of the contract includes its lower bound
     else:
         rest = present[(present > distinct[0]) | (not lowest)]
         rest = rest[(rest < distinct[-1]) | (not highest)]
-        inner = np.quantile(rest, np.arange(1, parts) / parts, method="inverted_cdf")
-        inner = np.array([float(f"{bound:.2g}") for bound in inner])
-    inside = inner[(inner > distinct[0]) & (inner < (distinct[-2] if highest else distinct[-1]))]
-    return np.unique([*ends, *inside])
+        quantiles = np.quantile(rest, np.arange(1, parts) / parts, method="inverted_cdf")
+        inner = [float(f"{bound:.2g}") for bound in quantiles]
+    top = distinct[-2] if highest else distinct[-1]
+    return np.unique([*ends, *(bound for bound in inner if distinct[0] < bound < top)])

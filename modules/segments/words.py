@@ -22,7 +22,8 @@ def number(value: float, digits: int = 3) -> str:
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
     decimals = min(6, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{decimals}f}".rstrip("0").rstrip(".").replace("-0", "0") or "0"
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def amount(value: float, column: Numeric) -> str:

@@ -12,8 +12,6 @@ from data.contract import Contract, View
 from modules.segments import words
 from modules.segments.values import Values, divide, numbers
 
-PARTS = 4
-"""Numbers without bands are told in quarters of the customers."""
 MOST_OVER_REPRESENTED = 3
 LEAST_SHARE = 0.05
 """A value that fewer customers of a segment have does not set it apart."""
@@ -54,7 +52,7 @@ def segments(
     Returns:
       By number. A segment without customers has no typical customer and no label rate, and its figures are NaN.
     """
-    columns = {name: divide(raw, name, contract, PARTS) for name in (*view.columns, *view.describe)}
+    columns = {name: divide(raw, name, contract) for name in (*view.columns, *view.describe)}
     values = {name: numbers(raw, name, contract) for name in columns if name in contract.numeric}
     label = raw[contract.label.name] if contract.label else None
     cards = []

@@ -26,11 +26,13 @@ from modules.segments.traits import Trait
 from modules.segments.values import Values, divide
 
 MOST_PARTS = 3
-LONGEST = 48
+LONGEST = 50
 """Characters of a generated name, a number in parentheses at its end not counted."""
 LONGEST_OVERRIDE = 60
-LEAST_GAIN = 0.03
+LEAST_GAIN = 0.04
 """By so much a further part must raise the index."""
+VAGUENESS = 0.1
+"""By so much the index of a vague part, such as "not married" or "medium balance", must be higher to be preferred."""
 TYPICAL = 0.5
 """A part is true of at least this share of the segment, where such a part exists."""
 PARTS = 10
@@ -199,7 +201,7 @@ def _told_apart(
     rest = [values for values in columns if values.column not in [trait.column for trait in kept]]
     while kept:
         best = _best(rest, inside, group, group, contract, LONGEST - sum(len(trait.text) + 2 for trait in kept))
-        if best is not None:
+        if best is not None and best.index > 0:
             return [*kept, best.trait]
         kept = kept[:-1]
     return parts
@@ -218,12 +220,13 @@ def _best(
             if len(trait.text) > room:
                 continue
             chosen = list(trait.codes)
-            index, typical = float((own - other)[chosen].sum()), share[chosen].sum() >= TYPICAL
-            # Two decimals, so that of traits that separate about equally well the plainer and shorter one is taken.
-            found.append((not typical, -round(index, 2), trait.vague, len(trait.text), trait, index, values))
+            index, rare = float((own - other)[chosen].sum()), bool(share[chosen].sum() < TYPICAL)
+            # Two decimals, so that of traits that separate about equally well the shorter one is taken.
+            merit = round(index - VAGUENESS * trait.vague, 2)
+            found.append((rare, -merit, len(trait.text), trait.text, trait.column, trait, index, values))
     if not found:
         return None
-    *_, trait, index, values = min(found, key=lambda entry: (*entry[:4], entry[4].text, entry[4].column))
+    *_, trait, index, values = min(found, key=lambda entry: entry[:5])
     return _Part(trait, index, true & np.isin(values.codes, trait.codes))
 
 

@@ -176,6 +176,8 @@ def _range(low: float, high: float, entry: _Input, contract: Contract) -> str:
         return "given"
     if rules.integer:
         low, high = np.floor(low), np.floor(high)
+        if high == entry.lowest and np.isinf(low):
+            return words.amount(high, rules) + missing
     return words.between(low, high, rules) + missing
 
 

@@ -13,10 +13,9 @@ from modules.segments.values import Values
 
 COMMON = 0.3
 """From this share of the customers on, the absence of a category is a trait too."""
-_NO = frozenset({"0", "no", "false"})
-_YES = frozenset({"1", "yes", "true"})
 _VAGUE = frozenset({"unknown", "other", "others", "none", "nonexistent", "failure", "success", "missing", "n/a"})
 """Values that say nothing without the name of their column."""
+_INNER = ("little", "medium", "rather")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Trait:
       text: in words, without a comma.
       column: of the contract.
       codes: indices of the values.
-      vague: whether it says only what is not known or not so.
+      vague: whether it says what is not known or not so, or neither high nor low.
     """
 
     text: str
@@ -42,14 +41,14 @@ def of(values: Values, contract: Contract) -> Iterator[Trait]:
     if len(values.texts) < 2:
         return
     if values.missing:
-        yield _trait(f"{words.plain(values.column)} {words.MISSING}", values, [known], vague=True)
+        yield _trait(f"{words.plain(values.column, contract)} {words.MISSING}", values, [known], vague=True)
     number, shares = values.column in contract.numeric, values.counts() / len(values.codes)
     if number or values.ordered:
         for low in range(known):
             for high in range(low + 1, known + 1):
-                text = _range(values, low, high, shares, contract) if number else _levels(values, low, high)
+                text = _range(values, low, high, shares, contract) if number else _levels(values, low, high, contract)
                 if text and high - low < known:
-                    yield _trait(text, values, range(low, high))
+                    yield _trait(text, values, range(low, high), vague=text.split(" ")[0] in _INNER)
         return
     for code in range(known):
         yield _trait(_category(values, code, contract), values, [code], values.texts[code].lower() in _VAGUE)
@@ -64,18 +63,17 @@ def _trait(text: str, values: Values, codes: range | list[int], vague: bool = Fa
 
 def _category(values: Values, code: int, contract: Contract) -> str:
     """`retired` where no other column has this value, `with housing`, `no housing`, or `contact unknown`."""
-    value, column = values.texts[code], words.plain(values.column)
-    allowed = {text.lower() for text in contract.categorical[values.column].values}
-    if len(allowed) == 2 and allowed & _NO and allowed & _YES:
-        return f"no {column}" if value.lower() in _NO else f"with {column}"
+    value, column = values.texts[code], words.plain(values.column, contract)
+    if words.yes_or_no(values.column, contract) and value in words.NO | words.YES:
+        return f"no {column}" if value in words.NO else f"with {column}"
     owners = sum(value in rules.values for rules in contract.categorical.values())
     alone = owners == 1 and value.lower() not in _VAGUE and not value.isnumeric() and len(value) > 1
     return value if alone else f"{column} {value}"
 
 
-def _levels(values: Values, low: int, high: int) -> str:
+def _levels(values: Values, low: int, high: int, contract: Contract) -> str:
     """Adjacent ordered categories: `education secondary`, `education up to primary`, `education from secondary`."""
-    column, known = words.plain(values.column), len(values.texts) - values.missing
+    column, known = words.plain(values.column, contract), len(values.texts) - values.missing
     first, last = values.texts[low], values.texts[high - 1]
     if high - low == 1:
         return f"{column} {first}"
@@ -97,19 +95,19 @@ def _range(values: Values, low: int, high: int, shares: np.ndarray, contract: Co
     first, last = values.edges[low], values.edges[high - 1]
     from_zero = values.edges[0] == (0.0, 0.0)
     counted = words.counts(values.column, contract)
-    column = rules.unit if counted else words.plain(values.column)
+    column = rules.unit if counted else words.plain(values.column, contract)
     if first == last == (0.0, 0.0):
         return f"no {column}"
     if from_zero and low == 1 and high == known:
         return f"with {column}"
     if counted or rules.unit in ("months", "days"):
-        bottom = first[0] if first[0] < first[1] else values.edges[low - 1][1] if low else -np.inf
+        bottom = values.edges[low - 1][1] if low else -np.inf
         top = last[1] if high < known else np.inf
-        text = words.amount(*first[:1], rules) if first == last else words.between(bottom, top, rules)
-        return text.replace(",", "") if counted else f"{column} {text}".replace(",", "")
+        text = values.texts[low] if high - low == 1 else words.between(bottom, top, rules)
+        return (text if counted else f"{column} {text}").replace(",", "")
     below, above = shares[:low].sum() / shares[:known].sum(), shares[high:known].sum() / shares[:known].sum()
     if first[0] == first[1] and low == high - 1 == known - 1:
-        return f"{column} {words.amount(first[0], rules)}"
+        return f"{column} {values.texts[low]}".replace(",", "")
     if high == known and below >= 0.5:
         return f"very high {column}" if below >= 0.8 else f"high {column}"
     if low == 0 and above >= 0.5:

@@ -13,6 +13,7 @@ from modules.segments import words
 
 MOST_DISTINCT = 8
 """A number with so few different values is divided into them, not into ranges."""
+QUARTERS = 4
 SPIKE = 0.2
 """A lowest or highest number with this share of the customers is a value of its own, as 0 often is."""
 
@@ -43,14 +44,15 @@ class Values:
         return np.bincount(self.codes if rows is None else self.codes[rows], minlength=len(self.texts))
 
 
-def divide(raw: Mapping[str, np.ndarray], column: str, contract: Contract, parts: int) -> Values:
+def divide(raw: Mapping[str, np.ndarray], column: str, contract: Contract, parts: int | None = None) -> Values:
     """Divides the customers by the values of a column.
 
     Args:
       raw: raw columns, [rows] each; see `modules.examples.read_raw`.
       column: one of them, with or without a row.
       contract: gives types, the order of categories and the bands of numbers.
-      parts: into about how many ranges, with equally many customers, a number without bands is divided.
+      parts: into about how many ranges, with equally many customers, a number is divided; None for the bands of the
+        contract, or quarters where it has none.
     """
     if column in contract.numeric:
         return _numbers(numbers(raw, column, contract), column, contract.numeric[column], parts)
@@ -73,7 +75,7 @@ def numbers(raw: Mapping[str, np.ndarray], column: str, contract: Contract) -> n
     return values if marker is None else np.where(values == np.float32(marker), np.nan, values)
 
 
-def _numbers(values: np.ndarray, column: str, rules: Numeric, parts: int) -> Values:
+def _numbers(values: np.ndarray, column: str, rules: Numeric, parts: int | None) -> Values:
     absent = np.isnan(values)
     present = np.sort(values[~absent])
     bounds = _bounds(present, rules, parts) if present.size else np.empty(0)
@@ -93,18 +95,19 @@ def _numbers(values: np.ndarray, column: str, rules: Numeric, parts: int) -> Val
     return Values(column, (*texts, *[words.MISSING] * missing), codes, True, missing, tuple(edges))
 
 
-def _bounds(present: np.ndarray, rules: Numeric, parts: int) -> np.ndarray:
+def _bounds(present: np.ndarray, rules: Numeric, parts: int | None) -> np.ndarray:
     """Inner bounds of the ranges of numbers that are sorted; a range includes its upper bound."""
     distinct = np.unique(present)
     if len(distinct) <= MOST_DISTINCT:
         return distinct[:-1]
     lowest, highest = np.mean(present == present[0]) >= SPIKE, np.mean(present == present[-1]) >= SPIKE
     ends = [*distinct[:1][[lowest]], *distinct[-2:-1][[highest]]]
-    if rules.bands:
+    if rules.bands and parts is None:
         inner = [band - rules.integer for band in rules.bands]  # a band of the contract includes its lower bound
     else:
         rest = present[(present > distinct[0]) | (not lowest)]
         rest = rest[(rest < distinct[-1]) | (not highest)]
+        parts = parts or QUARTERS
         quantiles = np.quantile(rest, np.arange(1, parts) / parts, method="inverted_cdf")
         inner = [float(f"{bound:.2g}") for bound in quantiles]
     top = distinct[-2] if highest else distinct[-1]

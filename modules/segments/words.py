@@ -8,6 +8,8 @@ from data.contract import Contract
 from data.contract_columns import Numeric
 
 MISSING = "missing"
+NO = frozenset({"0", "no", "No", "NO", "false", "False", "N"})
+YES = frozenset({"1", "yes", "Yes", "YES", "true", "True", "Y"})
 _LARGE = ((1e12, "trillion "), (1e9, "billion "), (1e6, "million "))
 _SHARE = "share"
 
@@ -49,7 +51,8 @@ def between(low: float, high: float, column: Numeric) -> str:
     if math.isinf(low):
         return "up to " + amount(high, column)
     if math.isinf(high):
-        return "over " + amount(low, column)
+        few = column.integer and 0 <= low < 10
+        return f"{low + 1:.0f} or more {column.unit}" if few else "over " + amount(low, column)
     if column.integer:
         low = math.floor(low) + 1
         if low >= math.floor(high):
@@ -57,10 +60,22 @@ def between(low: float, high: float, column: Numeric) -> str:
     return f"{number(_scaled(low, column))} to {amount(high, column)}"
 
 
-def plain(column: str) -> str:
-    """The name of a column as it stands in a sentence: `CASH_ADVANCE` -> `cash advance`."""
+def plain(column: str, contract: Contract) -> str:
+    """The name of a column as it stands in a sentence: `CASH_ADVANCE` -> `cash advance`.
+
+    The first word of yes-or-no columns is left out where at least three of them share it: `Produk_Deposito`.
+    """
     spaced = " ".join(column.replace("_", " ").split()) or column
+    first, _, rest = column.partition("_")
+    if rest and sum(name.startswith(first + "_") and yes_or_no(name, contract) for name in contract.categorical) >= 3:
+        spaced = " ".join(rest.replace("_", " ").split()) if yes_or_no(column, contract) else spaced
     return spaced.lower() if column.isupper() and len(column) > 4 else spaced
+
+
+def yes_or_no(column: str, contract: Contract) -> bool:
+    """Whether a text column has one value of `NO` and one of `YES`."""
+    values = contract.categorical[column].values if column in contract.categorical else ()
+    return len(values) == 2 and len(NO & {*values}) == len(YES & {*values}) == 1
 
 
 def counts(name: str, contract: Contract) -> bool:

@@ -169,11 +169,12 @@ def _median(values: np.ndarray, inside: np.ndarray, name: str, contract: Contrac
     own = values[inside & ~np.isnan(values)]
     unknown = float("nan")
     median = float(np.median(own)) if own.size else unknown
+    overall = float(np.median(present)) if present.size else unknown
     return Median(
         column=name,
         unit=contract.numeric[name].unit,
-        median=median,
-        overall=float(np.median(present)) if present.size else unknown,
+        median=float(f"{median:.7g}"),  # the digits that a float32 has
+        overall=float(f"{overall:.7g}"),
         position=float(np.mean(present < median)) if own.size else unknown,
     )
 

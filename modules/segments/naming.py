@@ -1,9 +1,9 @@
 """Names of segments: what sets the customers of a segment apart, in a few words, the same over retrainings.
 
 A name is made of at most three parts, such as "over 53 years" and "retired". The first part is what separates the
-customers of the segment best from all others: the share of the segment that it is true of less the share of the others
-(the index of Youden 1950). Each further part is the one that, together with the parts before it, separates them best,
-as long as the index rises by `LEAST_GAIN`. So a second part never repeats the first one in other words.
+customers of the segment best from all others, by F1: the harmonic mean of the share of the segment that it is true of
+and the share of the segment among all of whom it is true. Each further part is the one that, together with the parts
+before it, separates them best, as long as F1 rises by `LEAST_GAIN`. So a part never repeats another one in other words.
 """
 
 from __future__ import annotations
@@ -26,13 +26,11 @@ from modules.segments.traits import Trait
 from modules.segments.values import Values, divide
 
 MOST_PARTS = 3
-LONGEST = 50
+LONGEST = 52
 """Characters of a generated name, a number in parentheses at its end not counted."""
 LONGEST_OVERRIDE = 60
 LEAST_GAIN = 0.04
-"""By so much a further part must raise the index."""
-VAGUENESS = 0.1
-"""By so much the index of a vague part, such as "not married" or "medium balance", must be higher to be preferred."""
+"""By so much a part must raise F1."""
 TYPICAL = 0.5
 """A part is true of at least this share of the segment, where such a part exists."""
 PARTS = 10
@@ -43,7 +41,7 @@ NOBODY, EVERYBODY, AVERAGE = "no customers", "all customers", "average customers
 @dataclass(frozen=True)
 class _Part:
     trait: Trait
-    index: float
+    score: float
     true: np.ndarray
     """Of which customers the part is true, together with the parts before it: bool [rows]."""
 
@@ -68,12 +66,14 @@ def name(
     columns = [divide(raw, column, contract, PARTS) for column in sorted(view.columns)]
     every = np.ones(len(segments), bool)
     parts = [_parts(columns, segments == segment, every, contract) for segment in range(clusters)]
-    names = [_text(traits) for traits in parts]
-    for text in {text for text in names if names.count(text) > 1} - {NOBODY, EVERYBODY}:
-        alike = [segment for segment in range(clusters) if names[segment] == text]
-        group = np.isin(segments, alike)
-        for segment in alike:
-            names[segment] = _text(_told_apart(columns, segments == segment, group, parts[segment], contract))
+    texts = [{trait.text for trait in traits} for traits in parts]
+    names = []
+    for segment in range(clusters):
+        alike = [other for other in range(clusters) if texts[segment] <= texts[other]]
+        told = parts[segment]
+        if len(alike) > 1 and (segments == segment).any():
+            told = _told_apart(columns, segments == segment, np.isin(segments, alike), told, contract)
+        names.append(", ".join(trait.text for trait in told))
     return _unique(names, range(clusters))
 
 
@@ -180,54 +180,70 @@ def _parts(columns: Sequence[Values], inside: np.ndarray, among: np.ndarray, con
         return [Trait(NOBODY)]
     if (inside == among).all():
         return [Trait(EVERYBODY)]
-    parts: list[_Part] = []
-    rest, index, true = list(columns), 0.0, among
+    parts: list[Trait] = []
+    rest, true, score = list(columns), among, _f1(inside.sum(), among.sum(), inside.sum())
     while len(parts) < MOST_PARTS:
-        used = [part.trait.text for part in parts]
-        best = _best(rest, inside, among, true, contract, LONGEST - sum(len(text) + 2 for text in used))
-        if best is None or best.index < index + (LEAST_GAIN if parts else 1e-9):
+        best = _best(rest, inside, true, contract, _room(parts))
+        if best is None or best.score < score + LEAST_GAIN:
             break
-        parts.append(best)
+        parts.append(best.trait)
         rest = [values for values in rest if values.column != best.trait.column]
-        index, true = best.index, best.true
-    return [part.trait for part in parts] or [Trait(AVERAGE)]
+        true, score = best.true, best.score
+    return parts or [Trait(AVERAGE)]
 
 
 def _told_apart(
     columns: Sequence[Values], inside: np.ndarray, group: np.ndarray, parts: list[Trait], contract: Contract
 ) -> list[Trait]:
-    """The parts of a name, of which the last one tells the segment apart from segments with the same name."""
-    kept = parts[: MOST_PARTS - 1]
-    rest = [values for values in columns if values.column not in [trait.column for trait in kept]]
-    while kept:
-        best = _best(rest, inside, group, group, contract, LONGEST - sum(len(trait.text) + 2 for trait in kept))
-        if best is not None and best.index > 0:
+    """The parts of a name, of which the last one tells the segment apart from segments that have the same parts."""
+    least = _f1(inside.sum(), group.sum(), inside.sum())
+    for number in range(min(len(parts), MOST_PARTS - 1), 0, -1):
+        kept = parts[:number]
+        rest = [values for values in columns if values.column not in [trait.column for trait in kept]]
+        best = _best(rest, inside, group, contract, _room(kept))
+        if best is not None and best.score > least:
             return [*kept, best.trait]
-        kept = kept[:-1]
     return parts
 
 
+def _room(parts: Sequence[Trait]) -> int:
+    """How long a further part may be."""
+    return LONGEST - sum(len(trait.text) + len(", ") for trait in parts)
+
+
 def _best(
-    columns: Sequence[Values], inside: np.ndarray, among: np.ndarray, true: np.ndarray, contract: Contract, room: int
+    columns: Sequence[Values], inside: np.ndarray, true: np.ndarray, contract: Contract, room: int
 ) -> _Part | None:
-    """The part that separates the segment best from the others, together with the parts before it."""
-    outside = among & ~inside
-    found = []
+    """The part that separates the segment best, together with the parts before it.
+
+    Args:
+      columns: that the part may be of.
+      inside: which customers belong to the segment, bool [rows].
+      true: of which customers the parts before are true, bool [rows].
+      contract: for the words.
+      room: for the part, in characters.
+    """
+    size, found = int(inside.sum()), []
     for values in columns:
-        own, other = values.counts(inside & true) / inside.sum(), values.counts(outside & true) / outside.sum()
-        share = values.counts(inside) / inside.sum()
+        own, every, all_own = values.counts(inside & true), values.counts(true), values.counts(inside)
         for trait in traits.of(values, contract):
             if len(trait.text) > room:
                 continue
             chosen = list(trait.codes)
-            index, rare = float((own - other)[chosen].sum()), bool(share[chosen].sum() < TYPICAL)
+            score = _f1(own[chosen].sum(), every[chosen].sum(), size)
+            rare = bool(all_own[chosen].sum() < TYPICAL * size)
             # Two decimals, so that of traits that separate about equally well the shorter one is taken.
-            merit = round(index - VAGUENESS * trait.vague, 2)
-            found.append((rare, -merit, len(trait.text), trait.text, trait.column, trait, index, values))
+            merit = round(score - trait.cost, 2)
+            found.append((rare, -merit, len(trait.text), trait.text, trait.column, trait, score, values))
     if not found:
         return None
-    *_, trait, index, values = min(found, key=lambda entry: entry[:5])
-    return _Part(trait, index, true & np.isin(values.codes, trait.codes))
+    *_, trait, score, values = min(found, key=lambda entry: entry[:5])
+    return _Part(trait, score, true & np.isin(values.codes, trait.codes))
+
+
+def _f1(own: int, every: int, size: int) -> float:
+    """F1 of a description: of `every` customers whom it is true of, `own` are among the segment's `size` ones."""
+    return float(2 * own / (every + size))
 
 
 def _nearest(points: np.ndarray) -> np.ndarray:
@@ -235,10 +251,6 @@ def _nearest(points: np.ndarray) -> np.ndarray:
     distances = cdist(points, points)
     np.fill_diagonal(distances, np.inf)
     return distances.min(axis=1, initial=np.inf)
-
-
-def _text(parts: Sequence[Trait]) -> str:
-    return ", ".join(trait.text for trait in parts)
 
 
 def _unique(names: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ MOST_COLUMNS = 3
 _DIGESTS = ("settings.data_sha256", "settings.commit")
 _SHORT = 12
 """Characters of a digest that are shown."""
-_WIDTH = 200
+_WIDTH = 240
 """Wider than the tables need: a narrow terminal wraps the lines, and no figure is cut off."""
 
 

@@ -52,15 +52,15 @@ class Drift:
       rows: number of recent rows.
       features: by name.
       score: None where the rows have no scores.
-      mean_score: NaN where the rows have no scores.
-      reference_mean_score: of the training split.
+      mean_score: None where the rows have no scores and where scores are texts.
+      reference_mean_score: of the training split; None where scores are texts.
     """
 
     rows: int
     features: dict[str, Shift]
     score: Shift | None
-    mean_score: float
-    reference_mean_score: float
+    mean_score: float | None
+    reference_mean_score: float | None
 
 
 def measure(profile: Profile, recent: Counts) -> Drift:

@@ -1,21 +1,23 @@
 """The distribution of rows as counts per bin: of the training split, stored with a model, and of recent rows.
 
-    Profile           the bins of each feature and of the score, with the counts of the training split
+    Profile           the bins of each feature and of the watched output, with the counts of the training split
     Counts            rows per bin, for any set of rows
     RollingCounts     Counts of the newest rows, for a server that gets them request by request
 
 Only the number of rows in each bin is kept, no row itself. A number has these bins, in this order: below the training
 range, the deciles of the training split, above the range, missing. A category has one bin for each value of the
-training split, then unseen, then missing.
+training split, then unseen, then missing. The watched output of a model, the score, is a number or a category too.
 """
 
 from __future__ import annotations
 
 import bisect
+import copy
+import dataclasses
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ import numpy as np
 
 from data.errors import NotReadyError
 from data.model_folder import PROFILE, ModelFolder
+from data.model_spec import PURCHASE_MODEL
 
 if TYPE_CHECKING:  # pydantic, which the contract imports, would add to the memory of the exporter
     from data.contract import Contract
@@ -88,12 +91,17 @@ class NumberBins:
         rows = max(counts.sum(), 1)
         return {"missing": counts[-1] / rows, "out_of_range": (counts[0] + counts[-2]) / rows}
 
+    def clipped(self, counts: np.ndarray) -> np.ndarray:
+        """Counts [bins], where rows out of range belong to the first or the last decile."""
+        clipped = counts.copy()
+        clipped[1] += counts[0]
+        clipped[-3] += counts[-2]
+        clipped[[0, -2]] = 0
+        return clipped
+
     def comparable(self, counts: np.ndarray) -> np.ndarray:
-        """Counts [deciles + missing], where rows out of range belong to the first or the last decile."""
-        inside = counts[1:-2].copy()
-        inside[0] += counts[0]
-        inside[-1] += counts[-2]
-        return np.append(inside, counts[-1])
+        """The clipped counts [deciles + missing]."""
+        return np.delete(self.clipped(counts), [0, -2])
 
     def draw(self, counts: np.ndarray, rows: int, generator: np.random.Generator) -> np.ndarray:
         """Draws values [rows], float32: the bin in proportion to its count, the value uniformly within the bin.
@@ -126,6 +134,11 @@ class CategoryBins:
 
     values: tuple[str, ...]
 
+    @classmethod
+    def fit(cls, texts: np.ndarray) -> CategoryBins:
+        """One bin for each text [rows] that is not missing, sorted."""
+        return cls(tuple(sorted(_texts(texts) - {""})))
+
     @property
     def size(self) -> int:
         return len(self.values) + 2
@@ -151,6 +164,10 @@ class CategoryBins:
         rows = max(counts.sum(), 1)
         return {"missing": counts[-1] / rows, "unseen": counts[-2] / rows}
 
+    def clipped(self, counts: np.ndarray) -> np.ndarray:
+        """The counts [bins] themselves: unseen is a bin of its own."""
+        return counts
+
     def comparable(self, counts: np.ndarray) -> np.ndarray:
         """The counts [values + unseen + missing] themselves."""
         return counts
@@ -168,7 +185,7 @@ Bins = NumberBins | CategoryBins
 class Counts:
     """Rows per bin of every feature and of the score."""
 
-    def __init__(self, features: Mapping[str, Bins], score: NumberBins) -> None:
+    def __init__(self, features: Mapping[str, Bins], score: Bins) -> None:
         self._bins: list[Bins] = [*features.values(), score]
         *self._starts, size = np.cumsum([0, *(bins.size for bins in self._bins)]).tolist()
         self._slices = {
@@ -176,12 +193,13 @@ class Counts:
             for (name, bins), start in zip(features.items(), self._starts, strict=False)
         }
         self._score = slice(size - score.size, size)
+        self._sums_scores = isinstance(score, NumberBins)
         self._vector = np.zeros(size, np.int64)
         self.rows = 0
         self.score_sum = 0.0
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any], features: Mapping[str, Bins], score: NumberBins) -> Counts:
+    def from_dict(cls, document: Mapping[str, Any], features: Mapping[str, Bins], score: Bins) -> Counts:
         """Reads what `to_dict` wrote.
 
         Raises:
@@ -206,22 +224,23 @@ class Counts:
         return self._vector[self._score]
 
     @property
-    def mean_score(self) -> float:
-        """Mean score of the rows; NaN where no row has one."""
+    def mean_score(self) -> float | None:
+        """Mean score of the rows; None where no row has one and where scores are texts."""
         scored = int(self.score.sum())
-        return self.score_sum / scored if scored else float("nan")
+        return self.score_sum / scored if scored and self._sums_scores else None
 
     def add(self, columns: Mapping[str, np.ndarray], scores: np.ndarray | None = None) -> None:
         """Counts rows.
 
         Args:
           columns: each feature [rows], float32 or text as str or bytes; other columns are ignored.
-          scores: of the rows [rows], if they are known.
+          scores: of the rows [rows], if they are known: float32 or text, as the bins of the score.
         """
         values = [columns[name] for name in self._slices]
         rows = len(values[0])
         if scores is not None:
             values.append(scores)
+        if scores is not None and self._sums_scores:
             self.score_sum += float(scores.sum(dtype=np.float64))
         if rows <= FEW_ROWS:
             for bins, start, column in zip(self._bins, self._starts, values, strict=False):
@@ -241,6 +260,13 @@ class Counts:
         self.rows += other.rows
         self.score_sum += other.score_sum
 
+    def clipped(self) -> Counts:
+        """The same rows, where numbers out of range belong to the first or the last decile."""
+        clipped = copy.copy(self)
+        parts = zip(self._bins, np.split(self._vector, self._starts[1:]), strict=True)
+        clipped._vector = np.concatenate([bins.clipped(counts) for bins, counts in parts])
+        return clipped
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
@@ -252,37 +278,48 @@ class Counts:
 
 @dataclass(frozen=True)
 class Profile:
-    """The bins of each feature and of the score, with the training split's counts.
+    """The bins of each feature and of the watched output, with the training split's counts.
 
     Attributes:
       contract: name of the data contract.
+      output: name of the model's output that is watched.
       features: bins by feature name.
-      score: bins of the score.
+      score: bins of the output.
       reference: counts of the training split.
     """
 
     contract: str
+    output: str
     features: dict[str, Bins]
-    score: NumberBins
+    score: Bins
     reference: Counts
 
     def counts(self) -> Counts:
         """Empty counts with these bins."""
         return Counts(self.features, self.score)
 
+    def recounted(self, batches: Iterable[tuple[Mapping[str, np.ndarray], np.ndarray]]) -> Profile:
+        """The same bins with other counts, for bins of a sample and a training split that does not fit into memory.
+
+        Args:
+          batches: columns and scores of the training split in parts, each as `build` takes them. Numbers out of the
+            sample's range are counted in the first or the last decile; texts that the sample lacks as unseen.
+        """
+        counts = self.counts()
+        for columns, scores in batches:
+            counts.add(columns, scores)
+        return dataclasses.replace(self, reference=counts.clipped())
+
     def draw(self, rows: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """Draws each feature [rows] from its counts in the training split, independently of the other features."""
         return {name: bins.draw(self.reference.feature(name), rows, generator) for name, bins in self.features.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        features = {
-            name: {"values": bins.values} if isinstance(bins, CategoryBins) else _number_dict(bins)
-            for name, bins in self.features.items()
-        }
         return {
             "contract": self.contract,
-            "features": features,
-            "score": _number_dict(self.score),
+            "output": self.output,
+            "features": {name: dataclasses.asdict(bins) for name, bins in self.features.items()},
+            "score": dataclasses.asdict(self.score),
             "reference": self.reference.to_dict(),
         }
 
@@ -291,12 +328,16 @@ class Profile:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Profile:
-        """Reads what `to_dict` wrote; raises ValueError where the document is something else."""
+        """Reads what `to_dict` wrote; raises ValueError where the document is something else.
+
+        A document without `output` is the profile of a purchase model, which were the only ones.
+        """
         try:
             features = {name: _bins(bins) for name, bins in document["features"].items()}
-            score = _number_bins(document["score"])
+            score = _bins(document["score"])
             reference = Counts.from_dict(document["reference"], features, score)
-            return cls(document["contract"], features, score, reference)
+            output = document.get("output", PURCHASE_MODEL.score)
+            return cls(document["contract"], output, features, score, reference)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a reference profile: {error}") from error
 
@@ -319,28 +360,40 @@ class Profile:
 
 
 def build(
-    columns: Mapping[str, np.ndarray], scores: np.ndarray, contract: Contract, features: Sequence[str]
+    columns: Mapping[str, np.ndarray],
+    scores: np.ndarray,
+    contract: Contract,
+    features: Sequence[str],
+    output: str,
+    values: Sequence[str] | None = None,
 ) -> Profile:
     """The profile of a split.
 
     Args:
       columns: the features and maybe others, each [rows]: float32 with NaN for a missing value, or text (str or bytes)
         with "" for it.
-      scores: of the rows, by the model [rows].
+      scores: the watched output of the model [rows]: float32 or text.
       contract: of the rows; it says which features are numbers and what marks a missing one.
       features: names of the columns to profile.
+      output: name of the watched output.
+      values: the texts that the output can be, in the order of the bins, so that a text without rows has a bin too;
+        None for those in `scores`, sorted.
     """
     bins: dict[str, Bins] = {}
     for name in features:
         if name in contract.numeric:
             bins[name] = NumberBins.fit(columns[name], contract.numeric[name].missing)
         else:
-            present = {value.decode() if isinstance(value, bytes) else value for value in set(columns[name].tolist())}
+            present = _texts(columns[name])
             bins[name] = CategoryBins(tuple(value for value in contract.categorical[name].values if value in present))
-    score = NumberBins.fit(scores)
+    score: Bins
+    if values is not None:
+        score = CategoryBins(tuple(values))
+    else:
+        score = CategoryBins.fit(scores) if scores.dtype.kind in "OSU" else NumberBins.fit(scores)
     reference = Counts(bins, score)
     reference.add(columns, scores)
-    return Profile(contract.name, bins, score, reference)
+    return Profile(contract.name, output, bins, score, reference)
 
 
 class RollingCounts:
@@ -382,15 +435,11 @@ class RollingCounts:
         return total
 
 
-def _number_dict(bins: NumberBins) -> dict[str, Any]:
-    return {"edges": bins.edges, "missing": bins.missing}
+def _texts(column: np.ndarray) -> set[str]:
+    return {value.decode() if isinstance(value, bytes) else value for value in set(column.tolist())}
 
 
 def _bins(document: Mapping[str, Any]) -> Bins:
     if "values" in document:
         return CategoryBins(tuple(document["values"]))
-    return _number_bins(document)
-
-
-def _number_bins(document: Mapping[str, Any]) -> NumberBins:
     return NumberBins(tuple(document["edges"]), document["missing"])

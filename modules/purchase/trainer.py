@@ -17,7 +17,7 @@ from tfx.v1.components import FnArgs
 from analysis import profile
 from data.contract import Contract
 from data.model_folder import CARD, CONTRACT, EXTRAS, GOLDEN_REQUEST, PROFILE, WARM_UP, GoldenRequest, PurchaseCard
-from data.model_spec import RAW_SIGNATURE
+from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from modules import artifacts
 from modules.purchase.config import TrainingConfig
 from modules.purchase.export import ServingModule
@@ -88,7 +88,8 @@ def _card(config: TrainingConfig, hyperparameters: Hyperparameters, fitted: Fitt
 
 def _profile(config: TrainingConfig, train: Split, fitted: FittedModel) -> profile.Profile:
     columns = {name: train.raw[name] for name in config.features}
-    return profile.build(columns, fitted.score(train.rows.features), config.contract, config.features)
+    scores = fitted.score(train.rows.features)
+    return profile.build(columns, scores, config.contract, config.features, PURCHASE_MODEL.score)
 
 
 def _first_rows(raw: Mapping[str, np.ndarray], features: tuple[str, ...], count: int) -> dict[str, tf.Tensor]:

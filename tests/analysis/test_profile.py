@@ -40,7 +40,23 @@ def scores():
 
 @pytest.fixture(scope="module")
 def bank(columns, scores):
-    return profile.build(columns, scores, CONTRACT, FEATURES)
+    return profile.build(columns, scores, CONTRACT, FEATURES, "probability")
+
+
+@pytest.fixture(scope="module")
+def names():
+    return np.random.default_rng(1).choice(np.array(["over 53", "students"], object), 6000, p=[0.7, 0.3])
+
+
+@pytest.fixture(scope="module")
+def segments(columns, names):
+    return profile.build(columns, names, CONTRACT, FEATURES, "name", values=("students", "over 53", "new"))
+
+
+@pytest.fixture(params=["numbers", "texts"])
+def watched(request, bank, scores, segments, names):
+    """A profile and the watched output of its rows."""
+    return (bank, scores) if request.param == "numbers" else (segments, names)
 
 
 def take(columns, rows):
@@ -92,6 +108,30 @@ def test_every_number_has_one_bin_alone_or_in_a_batch(training, values, missing)
     assert bins.shares(np.bincount(bins.index(training), minlength=bins.size))["out_of_range"] == 0
 
 
+@given(st.lists(st.text(max_size=3)), st.lists(st.text(max_size=3)))
+def test_every_text_has_one_bin_alone_or_in_a_batch(training, texts):
+    bins = CategoryBins.fit(np.array(training, object))
+    index = bins.index(np.array(texts, object))
+    assert index.tolist() == [bins.place(text) for text in texts] == [bins.place(text.encode()) for text in texts]
+    counts = np.bincount(bins.index(np.array(training, object)), minlength=bins.size)
+    assert bins.shares(counts)["unseen"] == 0
+    assert counts.sum() == len(training)
+    assert counts[:-2].all()
+
+
+@given(
+    arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(width=32, allow_infinity=False)),
+    arrays.arrays(np.float32, st.integers(0, 20), elements=st.floats(width=32)),
+    st.none() | st.integers(-2, 2).map(float),
+)
+def test_clipped_numbers_keep_their_rows_and_are_in_range(training, values, missing):
+    bins = NumberBins.fit(training, missing)
+    counts = np.bincount(bins.index(values), minlength=bins.size)
+    clipped = bins.clipped(counts)
+    assert clipped.sum() == len(values)
+    assert bins.shares(clipped) == {"missing": counts[-1] / max(len(values), 1), "out_of_range": 0}
+
+
 @given(
     arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(width=32, allow_infinity=False)),
     st.none() | st.integers(-2, 2).map(float),
@@ -121,11 +161,53 @@ def test_version_without_a_profile_is_not_ready(tmp_path):
         Profile.of_version(ModelFolder(tmp_path / "1"))
 
 
-def test_profile_survives_json_and_is_small(bank):
-    text = bank.to_json()
+def test_profile_survives_json_and_is_small(watched):
+    built, _ = watched
+    text = built.to_json()
     assert len(text) < 100_000
     assert Profile.from_json(text).to_json() == text
-    assert bank.reference.rows == 6000
+    assert built.reference.rows == 6000
+
+
+def test_a_segment_without_customers_has_a_bin(segments, names):
+    assert segments.output == "name"
+    assert segments.score == CategoryBins(("students", "over 53", "new"))
+    students = int((names == "students").sum())
+    assert segments.reference.score.tolist() == [students, 6000 - students, 0, 0, 0]
+    assert segments.reference.mean_score is None
+
+
+def test_texts_of_an_output_are_sorted_where_no_order_is_given(columns, names):
+    built = profile.build(columns, np.array([name.encode() for name in names], object), CONTRACT, FEATURES, "name")
+    assert built.score == CategoryBins(("over 53", "students"))
+
+
+def test_profile_from_before_there_were_segments_is_of_the_purchase_model(bank):
+    document = json.loads(bank.to_json())
+    del document["output"]
+    assert Profile.from_dict(document).to_json() == bank.to_json()
+
+
+def test_profile_of_a_sample_is_counted_again_over_all_rows(watched, columns):
+    built, outputs = watched
+    batches = [
+        (take(columns, slice(start, start + 700)), outputs[start : start + 700]) for start in range(0, 6000, 700)
+    ]
+    again = built.recounted(iter(batches)).to_dict()
+    assert again["reference"].pop("score_sum") == pytest.approx(built.reference.score_sum)
+    assert again["reference"].items() <= built.reference.to_dict().items()
+
+
+def test_counted_again_no_row_is_out_of_range(columns, scores):
+    young, low = columns["age"] < 30, np.minimum(scores, np.float32(0.1))
+    sample_profile = profile.build(take(columns, young), low[young], CONTRACT, FEATURES, "probability")
+    whole = sample_profile.recounted([(columns, scores)])
+    assert (whole.features, whole.score) == (sample_profile.features, sample_profile.score)
+    assert whole.reference.rows == 6000
+    assert whole.features["age"].shares(whole.reference.feature("age"))["out_of_range"] == 0
+    assert whole.reference.feature("age")[-3] >= 3000
+    assert whole.score.shares(whole.reference.score)["out_of_range"] == 0
+    assert whole.reference.mean_score == pytest.approx(scores.mean(), rel=1e-4)
 
 
 def test_profile_of_bytes_is_that_of_text(bank, columns, scores):
@@ -133,7 +215,7 @@ def test_profile_of_bytes_is_that_of_text(bank, columns, scores):
         name: np.array([value.encode() for value in column], object) if column.dtype == object else column
         for name, column in columns.items()
     }
-    assert profile.build(encoded, scores, CONTRACT, FEATURES).to_json() == bank.to_json()
+    assert profile.build(encoded, scores, CONTRACT, FEATURES, "probability").to_json() == bank.to_json()
 
 
 @pytest.mark.parametrize("damage", ["features", "score", "reference", "contract"])
@@ -151,7 +233,8 @@ def test_counts_of_other_bins_are_refused(bank):
         profile.Counts.from_dict(document, bank.features, bank.score)
 
 
-def test_one_by_one_in_batches_and_merged_give_the_same_counts(bank, columns, scores):
+def test_one_by_one_in_batches_and_merged_give_the_same_counts(watched, columns):
+    bank, scores = watched
     together, single, first, second = (bank.counts() for _ in range(4))
     together.add(take(columns, slice(0, 60)), scores[:60])
     for row in range(60):
@@ -162,8 +245,15 @@ def test_one_by_one_in_batches_and_merged_give_the_same_counts(bank, columns, sc
     for counts in (single, first):
         assert counts.score_sum == pytest.approx(together.score_sum)
         assert {**counts.to_dict(), "score_sum": 0} == {**together.to_dict(), "score_sum": 0}
-    assert together.mean_score == pytest.approx(scores[:60].mean())
     assert together.feature("job").sum() == 60
+    assert together.score.sum() == 60
+
+
+def test_mean_score(bank, columns, scores):
+    counts = bank.counts()
+    assert counts.mean_score is None
+    counts.add(take(columns, slice(0, 60)), scores[:60])
+    assert counts.mean_score == pytest.approx(scores[:60].mean())
 
 
 def test_window_forgets_the_oldest_rows(bank, columns, scores):

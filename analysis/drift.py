@@ -11,7 +11,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from analysis.profile import Bins, Counts, Profile
+from analysis.bins import Bins
+from analysis.profile import Counts, Profile
 
 RULE_OF_THUMB = 0.1
 """PSI above this is commonly called a shift; 0.25 a large one."""

@@ -13,6 +13,7 @@ from tfx.v1.components import FnArgs
 from analysis import profile
 from data.contract import Contract
 from data.model_folder import PurchaseCard
+from data.model_spec import PURCHASE_MODEL
 from modules import artifacts, model_extras
 from modules.purchase.config import TrainingConfig
 from modules.purchase.export import PurchaseModule
@@ -82,4 +83,5 @@ def _card(config: TrainingConfig, hyperparameters: Hyperparameters, fitted: Fitt
 
 def _profile(config: TrainingConfig, train: Split, fitted: FittedModel) -> profile.Profile:
     columns = {name: train.raw[name] for name in config.features}
-    return profile.build(columns, fitted.score(train.rows.features), config.contract, config.features)
+    scores = fitted.score(train.rows.features)
+    return profile.build(columns, scores, config.contract, config.features, PURCHASE_MODEL.score)

@@ -210,8 +210,9 @@ def _drift(model: str, examples: str, splits: list[str]) -> dict[str, Drift]:
     """The raw rows of some splits against the reference profile of train, bin by bin."""
     import tensorflow as tf
 
+    from analysis.bins import NumberBins
     from analysis.drift import measure
-    from analysis.profile import NumberBins, Profile
+    from analysis.profile import Profile
     from data.model_folder import EXTRAS, PROFILE
     from modules.artifacts import join, read_bytes, saved_model
     from modules.examples import serialized

@@ -16,6 +16,7 @@ from runs.summary import (
     PurchaseRunSettings,
     PurchaseSummary,
     PushedVersion,
+    RunSummary,
     Split,
     Stage,
     TrainedModel,
@@ -102,7 +103,7 @@ def compared(key: str, name: str, **changes: Any) -> ComparedModel:
     return ComparedModel(key, name, metrics(**changes), threshold=0.25, train_seconds=12.3, score_microseconds=4.0)
 
 
-def write(run_folder: Path, summary: PurchaseSummary) -> Path:
+def write(run_folder: Path, summary: RunSummary) -> Path:
     """Writes a summary into a run's folder and returns the file."""
     run_folder.mkdir(parents=True, exist_ok=True)
     file = run_folder / SUMMARY

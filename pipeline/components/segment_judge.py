@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY as MODEL_ID
+from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 from tfx.v1.types.standard_artifacts import Examples, Model, ModelBlessing, ModelRun, TransformGraph
@@ -20,7 +21,6 @@ from modules.segments.reading import Split
 from modules.segments.trainer import AGREEMENT, TRAINED
 from pipeline.components.scorer import Scores
 from pipeline.components.segment_search import SEARCH, SegmentSearchResult
-from tfx.types.artifact import Artifact
 
 SEGMENTATION = "segmentation.json"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
@@ -67,9 +67,7 @@ def SegmentJudge(  # noqa: N802
     _, view = parsed.view(card.view)
     graph = tft.TFTransformOutput(transform_graph.uri)
     predict = tf.saved_model.load(artifacts.saved_model(model.uri)).signatures[EXAMPLE_SIGNATURE]
-    splits = {
-        name: Split([f"{get_split_uri([examples], name)}/*"], parsed, view, graph) for name in SPLITS
-    }
+    splits = {name: Split([f"{get_split_uri([examples], name)}/*"], parsed, view, graph) for name in SPLITS}
     assigned = {name: _assign(predict, split) for name, split in splits.items()}
     for name, outputs in assigned.items():
         columns = {SEGMENT_MODEL.decision: outputs.segment, "distance": outputs.distance}
@@ -88,7 +86,9 @@ def SegmentJudge(  # noqa: N802
         seed=seed,
     )
     artifacts.write_text(result.to_json(), segmentation.uri, SEGMENTATION)
-    blessed = all(check.passed for check in gate.checks(SearchResult.from_dict(artifacts.read_json(search.uri, SEARCH)), result))
+    blessed = all(
+        check.passed for check in gate.checks(SearchResult.from_dict(artifacts.read_json(search.uri, SEARCH)), result)
+    )
     blessing.set_int_custom_property("blessed", int(blessed))
     blessing.set_int_custom_property(MODEL_ID, model.id)
     artifacts.write_text("", blessing.uri, BLESSED if blessed else NOT_BLESSED)

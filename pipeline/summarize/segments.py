@@ -27,9 +27,7 @@ def summarize(
       seconds: wall time of the whole run.
     """
     search = SearchResult.from_dict(artifacts.read_json(outputs.uri(of_run.SEARCH), segment_search.SEARCH))
-    found = Segmentation.from_dict(
-        artifacts.read_json(outputs.uri(of_run.SEGMENTATION), segment_judge.SEGMENTATION)
-    )
+    found = Segmentation.from_dict(artifacts.read_json(outputs.uri(of_run.SEGMENTATION), segment_judge.SEGMENTATION))
     spec = settings.spec
     return SegmentSummary(
         **shared.common(settings, outputs, stages, seconds),

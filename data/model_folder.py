@@ -58,7 +58,8 @@ class ModelCard:
         try:
             document = json.loads(text)
             values: dict[str, Any] = {field.name: document[field.name] for field in dataclasses.fields(cls)}
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+            typed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**typed)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a model card: {error}") from error
 

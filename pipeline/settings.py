@@ -36,6 +36,7 @@ class TrainingData:
     synthetic: bool = False
     split: Literal["random", "time"] = "random"
     quarantine: bool = False
+    last_row: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ class SegmentSettings(ModelSettings):
         return self.view
 
 
-Spec = TypeVar("Spec", bound=ModelSettings, covariant=True)
+Spec = TypeVar("Spec", bound=ModelSettings)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ import itertools
 import json
 
 import tensorflow_transform as tft
-from modules.segments.search import SAMPLE_ROWS
-from modules.segments.search import search as try_all
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
@@ -16,6 +14,8 @@ from analysis.segmentation import METHODS, REPRESENTATIONS, Candidate
 from modules import artifacts
 from modules.segments import reading
 from modules.segments.config import SegmentConfig
+from modules.segments.search import SAMPLE_ROWS
+from modules.segments.search import search as try_all
 from modules.segments.transform import exact
 
 SEARCH = "search.json"

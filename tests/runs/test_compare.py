@@ -261,7 +261,8 @@ def test_what_differs_between_segment_runs(capsys, tmp_path):
     other = summaries.figures(candidate=Candidate("kmeans", "pca", 4), stability=0.85)
     segments = (SegmentShare("under 35", {"test": 0.4}), SegmentShare("over 60", {"test": 0.6}))
     write_segments(tmp_path, "20270102-000000", chosen=other, segments=segments, agreement=0.7)
-    names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
+    (runs_folder(tmp_path, SEGMENTS) / "latest").symlink_to("20270102-000000")
+    names = ("20270101-000000", "latest", "--model", SEGMENTS)
     found = json.loads(shown(capsys, tmp_path, *names, "--json"))
     assert found["differences"] == {"chosen.candidate.clusters": [3, 4]}
     assert found["measurements"]["chosen.stability"] == [0.9312, 0.85]

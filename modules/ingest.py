@@ -23,7 +23,7 @@ from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from data import reader
-from data.contract import MISSING_TEXT, Contract
+from data.contract import MISSING_TEXT, Categorical, Contract, Numeric
 from data.errors import UserError
 from modules.artifacts import join, read_arrays, write_json
 from modules.examples import SPLITS
@@ -184,7 +184,7 @@ class _SplitFiles:
         self.writers = [stack.enter_context(tf.io.TFRecordWriter(shard.examples(split), options)) for split in SPLITS]
         self.rows = [0] * len(SPLITS)
         self.positives = [0] * len(SPLITS)
-        rules = {**contract.numeric, **contract.categorical}
+        rules: dict[str, Numeric | Categorical] = {**contract.numeric, **contract.categorical}
         self.blank = [name for name in contract.features() if rules[name].blank]
 
     def write(self, batch: pa.RecordBatch) -> None:

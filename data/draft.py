@@ -225,8 +225,9 @@ def _view(contract: Contract) -> str:
         return ""
     lines = _dump({"views": {"all": {"columns": columns, "describe": []}}}).splitlines()
     return (
-        "\n# All of these columns form the segments. To choose some of them, remove the `# ` before the lines below, and\n"
-        "# move the columns that only describe a segment to `describe`.\n" + "".join(f"# {line}\n" for line in lines)
+        "\n# All of these columns form the segments. To choose some of them, remove the `# ` before the lines below,\n"
+        "# and move the columns that only describe a segment to `describe`.\n"
+        + "".join(f"# {line}\n" for line in lines)
     )
 
 

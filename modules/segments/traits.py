@@ -18,8 +18,11 @@ COMMON = 0.3
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 _VAGUE = frozenset({"unknown", "other", "others", "none", "nonexistent", "failure", "success", "missing", "n/a"})
 """Values that say nothing without the name of their column."""
-RANGE, VAGUE, CHARACTER = 0.04, 0.08, 0.002
-"""Costs: of a range; of what is not known, not so, or neither high nor low; of each character."""
+RANGE, VAGUE, CHARACTER, LONG = 0.04, 0.08, 0.002, 0.2
+"""Costs: of a range; of what is not known, not so, or neither high nor low; of each character; and of a text so long
+that it leaves no room for another part."""
+MOST_CHARACTERS = 34
+"""A longer text is long."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def _categories(values: Values, known: int, contract: Contract) -> Iterator[Trai
 
 def _trait(text: str, values: Values, codes: range | list[int], cost: float = 0.0) -> Trait:
     text = " ".join(_THOUSANDS.sub("", text).replace(",", " ").split())
-    return Trait(text, values.column, tuple(codes), cost + CHARACTER * len(text))
+    return Trait(text, values.column, tuple(codes), cost + CHARACTER * len(text) + LONG * (len(text) > MOST_CHARACTERS))
 
 
 def _category(values: Values, code: int, contract: Contract) -> str:

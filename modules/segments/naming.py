@@ -118,18 +118,17 @@ def final(
       names: generated, [k].
       matched: for each segment the earlier one that it continues; see `match`.
       earlier_names: of the earlier segments.
-      overrides: new names by the generated or kept names that they replace.
+      overrides: new names by the names that they replace. A continued segment is found by the name that it keeps, and
+        also by the generated one, unless another segment keeps that: so the new name in a file may be changed later.
 
     Returns:
       Different names, [k]. Where two would be equal, a continued segment goes before a renamed one, and a renamed one
       before others; the other one gets a number.
     """
     kept = [text if place is None else earlier_names[place] for text, place in zip(names, matched, strict=True)]
-    rank = [
-        0 if place is not None else 1 if text in overrides else 2 for text, place in zip(kept, matched, strict=True)
-    ]
-    order = sorted(range(len(kept)), key=lambda segment: (rank[segment], segment))
-    return _unique([overrides.get(text, text) for text in kept], order)
+    old = [text if text in overrides or new in kept else new for text, new in zip(kept, names, strict=True)]
+    order = sorted(range(len(kept)), key=lambda j: (matched[j] is None, old[j] not in overrides, j))
+    return _unique([overrides.get(before, text) for before, text in zip(old, kept, strict=True)], order)
 
 
 def read_overrides(path: str | Path) -> dict[str, str]:

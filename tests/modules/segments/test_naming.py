@@ -107,6 +107,14 @@ def test_names_are_kept_then_overridden_and_stay_different():
     assert naming.final(["a", "b"], [None, 0], ["Pensioners"], {"a": "Pensioners"}) == ("Pensioners (2)", "Pensioners")
 
 
+def test_a_new_name_in_the_file_may_be_changed_after_the_segment_has_taken_the_first_one():
+    overrides = {"over 60 years": "Seniors"}
+    assert naming.final(["over 60 years"], [0], ["Pensioners"], overrides) == ("Seniors",)
+    assert naming.final(["with loan"], [0], ["over 60 years"], overrides) == ("Seniors",)
+    kept = naming.final(["over 60 years", "with loan"], [0, 1], ["Pensioners", "over 60 years"], overrides)
+    assert kept == ("Pensioners", "Seniors")
+
+
 @RELAXED
 @given(st.lists(st.sampled_from(["a", "a (2)", "b"]), min_size=3, max_size=3), st.booleans())
 def test_final_names_are_always_different(names, renamed):

@@ -79,7 +79,8 @@ def bad_news(tmp_path_factory) -> Path:
     quarantine.write_text("file,line,column,value,reason\na.csv,2,age,x,not a number\n")
     anomalies = ["train: column 'job': unexpected values"]
     file = folder / "report.html"
-    file.write_text(render(replace(report, quarantine=quarantine, anomalies=anomalies), 10, 100), encoding="utf-8")
+    report = changed(report, records__quarantine=quarantine, records__anomalies=anomalies)
+    file.write_text(render(report, 10, 100), encoding="utf-8")
     return file
 
 

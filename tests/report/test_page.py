@@ -15,9 +15,11 @@ import pytest
 
 import report
 from analysis.metrics import gain
-from report.purchase.gather import ReportData
+from report.gather import Records
+from report.purchase.gather import PurchaseReport
 from runs.backtest_result import MODELS
 from tests.report.report_run import ATTACK, metrics, not_blessed, whole, with_words
+from tests.support import summaries
 from tests.support.summaries import changed
 
 VOID = {"meta", "link", "br", "img", "path", "circle", "rect", "line"}
@@ -25,7 +27,7 @@ PARTS = ("table", "figure", "command", "paragraph", "tile", "overview", "notice"
 
 
 @pytest.fixture
-def data() -> ReportData:
+def data() -> PurchaseReport:
     return whole()
 
 
@@ -121,8 +123,9 @@ class Page(HTMLParser):
 def build(tmp_path, monkeypatch):
     """Builds the page of some data."""
 
-    def build(data: ReportData, **money: float) -> Page:
-        monkeypatch.setattr("report.purchase.gather.gather", lambda run_folder: data)
+    def build(data: PurchaseReport, **money: float) -> Page:
+        summaries.write(tmp_path, data.summary)
+        monkeypatch.setattr("report.purchase.gather.gather", lambda *_: data)
         path = report.build(tmp_path, **money)
         assert path == tmp_path / "report.html"
         return Page(path.read_text(encoding="utf-8"))
@@ -324,15 +327,14 @@ def test_a_run_without_the_optional_parts_says_so(build, data):
     bare = replace(
         data,
         summary=replace(data.summary, comparison=None),
+        records=Records(),
         previous=None,
         history=None,
         best_epoch=None,
         trials=[],
         importance=None,
         slices=[],
-        drift={},
         backtest=None,
-        artifacts=[],
         model_run=None,
     )
     page = build(bare)
@@ -360,14 +362,14 @@ def test_the_command_for_a_backtest_is_one_that_works(build, data):
 def test_quarantined_rows_are_listed_with_their_reasons(build, data, tmp_path):
     file = tmp_path / "quarantine.csv"
     file.write_text("file,line,reason\n" + "".join(f"a.csv,{n},<b>bad</b>\n" for n in range(2, 40)))
-    rows = build(replace(data, quarantine=file)).rows("quarantine")
+    rows = build(changed(data, records__quarantine=file)).rows("quarantine")
     assert len(rows) == 20
     assert rows[0] == ["a.csv", "2", "<b>bad</b>"]
 
 
 def test_anomalies_are_listed(build, data):
     assert build(data).has("paragraph", "no-anomalies")
-    page = build(replace(data, anomalies=["train: column 'job': <i>odd</i>"]))
+    page = build(changed(data, records__anomalies=["train: column 'job': <i>odd</i>"]))
     assert not page.has("paragraph", "no-anomalies")
     assert page.part("paragraph", "anomaly") == "train: column 'job': <i>odd</i>"
 

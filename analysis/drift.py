@@ -11,7 +11,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from analysis.profile import Bins, Counts, Profile
+from analysis.bins import Bins
+from analysis.profile import Counts, Profile
 
 RULE_OF_THUMB = 0.1
 """PSI above this is commonly called a shift; 0.25 a large one."""
@@ -52,15 +53,15 @@ class Drift:
       rows: number of recent rows.
       features: by name.
       score: None where the rows have no scores.
-      mean_score: NaN where the rows have no scores.
-      reference_mean_score: of the training split.
+      mean_score: None where the rows have no scores and where scores are texts.
+      reference_mean_score: of the training split; None where scores are texts.
     """
 
     rows: int
     features: dict[str, Shift]
     score: Shift | None
-    mean_score: float
-    reference_mean_score: float
+    mean_score: float | None
+    reference_mean_score: float | None
 
 
 def measure(profile: Profile, recent: Counts) -> Drift:

@@ -183,6 +183,19 @@ def versions(base_path: Path, missing_ok: bool = True) -> list[ModelFolder]:
     return [folders[number] for number in sorted(folders)]
 
 
+def models(folder: Path) -> list[str]:
+    """The names of the models in a folder that have a version, sorted; none where the folder is missing.
+
+    Raises:
+      OSError: a folder cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return [path.name for path in paths if path.is_dir() and versions(path)]
+
+
 def newest(base_path: Path) -> ModelFolder | None:
     """The version with the highest number."""
     return next(reversed(versions(base_path)), None)

@@ -18,8 +18,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from analysis import drift
+from analysis.bins import NumberBins
 from analysis.figures import Metrics
-from analysis.profile import Counts, NumberBins, Profile
+from analysis.profile import Counts, Profile
 from data.errors import ServiceError
 from data.model_folder import ModelFolder, newest
 from data.paths import runs_folder, serving_folder

@@ -223,9 +223,9 @@ class RunSummary:
         document = json.loads(text)
         if not isinstance(document, dict) or "run_id" not in document:
             raise ValueError("not the summary of a run")
-        if document.get("schema", SCHEMA) > SCHEMA:
-            raise ValueError(f"schema {document['schema']} is newer than this program, which knows {SCHEMA}")
         try:
+            if document.get("schema", SCHEMA) > SCHEMA:
+                raise ValueError(f"schema {document['schema']} is newer than this program, which knows {SCHEMA}")
             common = {
                 **document,
                 "dataset": _dataset(document["dataset"]),

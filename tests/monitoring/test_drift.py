@@ -69,7 +69,7 @@ def test_columns_known_only_after_the_call_are_read_for_a_model_that_takes_them(
     (rows,) = sample.draw(rows=3000)
     features = CONTRACT.features(with_after_call=True)
     columns = {n: rows[n].astype(np.float32 if n in CONTRACT.numeric else object) for n in features}
-    reference = profile.build(columns, np.full(3000, 0.1, np.float32), CONTRACT, features)
+    reference = profile.build(columns, np.full(3000, 0.1, np.float32), CONTRACT, features, "probability")
     stand_in.write_extras(tmp_path / "1", reference, GOLDEN)
     assert drift.of_list(listed, ModelFolder(tmp_path / "1")).features["duration"].alarm is False
 
@@ -173,7 +173,7 @@ def test_names_give_way_to_figures_on_a_narrow_screen(tmp_path, columns):
         }
     )
     training = {names[0]: np.arange(100, dtype=np.float32), names[1]: np.array(["short"] * 100, object)}
-    reference = profile.build(training, np.linspace(0, 1, 100, dtype=np.float32), contract, names)
+    reference = profile.build(training, np.linspace(0, 1, 100, dtype=np.float32), contract, names, "probability")
     folder = ModelFolder(serving_folder(tmp_path, "visits") / "1")
     stand_in.write_extras(folder.path, reference, GOLDEN)
     folder.extra(CONTRACT_FILE).write_text(contract.model_dump_json())

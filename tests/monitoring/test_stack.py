@@ -127,7 +127,7 @@ def test_other_models_get_rows_without_drift_of_a_feature():
         "browser": generator.choice(np.array(["a", "b", "c", ""], object), 5000, p=[0.6, 0.2, 0.1, 0.1]),
     }
     columns["seconds"][:500] = np.nan
-    reference = profile.build(columns, generator.random(5000, np.float32), contract, contract.features())
+    reference = profile.build(columns, generator.random(5000, np.float32), contract, contract.features(), "probability")
     customers = demonstration_customers(reference, 3000, 1)
     assert len({json.dumps(customer) for customer in customers}) > 2000
     counts = reference.counts()

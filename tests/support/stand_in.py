@@ -35,7 +35,8 @@ def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
     tensors = {name: tf.constant(column) for name, column in columns.items()}
     answers = {name: tensor.numpy() for name, tensor in model.serve(tensors).items()}
     answer = {name: column[0].item() for name, column in answers.items()}
-    reference = profile.build(columns, answers[PURCHASE_MODEL.score], customers.CONTRACT, customers.FEATURES)
+    scores = answers[PURCHASE_MODEL.score]
+    reference = profile.build(columns, scores, customers.CONTRACT, customers.FEATURES, PURCHASE_MODEL.score)
     write_extras(partial, reference, GoldenRequest(instances(columns, np.arange(1)), [answer]))
     partial.rename(models / str(version))  # a server sees the version only when it is complete
     write_summary(artifacts, version)

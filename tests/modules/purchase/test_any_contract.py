@@ -22,7 +22,7 @@ from data import contract as contracts
 from data.contract import Contract
 from data.errors import BadContractError
 from data.model_folder import ModelFolder
-from modules import schema, tf_serving_probe
+from modules import encoding, schema, tf_serving_probe
 from modules.purchase import estimator, transform
 from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters
@@ -201,7 +201,7 @@ def test_features_are_finite_and_as_many_for_a_row_as_for_a_list(document, filli
     if contract is None:
         return
     rows = rows_of(contract, filling, labels, seed, TRAIN)
-    grid = transform.exact_quantiles(rows, contract, with_after_call)
+    grid = encoding.exact_quantiles(rows, transform.numbers(contract, with_after_call))
     assert np.isfinite(grid).all()
     for columns in (rows, strange(rows, contract)):
         features = estimator.encode(columns, grid, contract, with_after_call)

@@ -1,0 +1,156 @@
+"""The search: fits and measures every candidate on a sample, and chooses one by the rule."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis import segmentation
+from analysis.clusters import agreement, knee, mean_agreement
+from analysis.segmentation import AutoencoderFit, Candidate, CandidateFigures, Knee, Method, SearchResult
+from data.contract_columns import Published
+from data.errors import BadFileError
+from modules.segments import rule
+from modules.segments.measure import Measured, cluster, measure, space
+from modules.segments.methods import euclidean
+from modules.segments.published import repeat
+from modules.segments.reference import Reference, reference
+from modules.segments.representation import Representation
+from modules.segments.rows import Rows
+
+SAMPLE_ROWS = 8_000
+"""Rows that the search wants: principal components and autoencoders are fitted on all of them."""
+MEASURED_ROWS = 3_000
+"""Rows of the sample on which candidates are fitted and measured; half-samples have half as many."""
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What the search found.
+
+    Attributes:
+      result: what was tried and chosen.
+      representations: fitted on the sample, by name; at least those of the candidates.
+    """
+
+    result: SearchResult
+    representations: Mapping[segmentation.Representation, Representation]
+
+
+def search(
+    view: str,
+    sample: Rows,
+    candidates: Sequence[Candidate],
+    seed: int,
+    published: Sequence[tuple[Published, Rows]],
+    say: Callable[[str], None],
+) -> SearchOutcome:
+    """Fits and measures every candidate on a sample, and chooses one.
+
+    Args:
+      view: name of the contract's view, for messages.
+      sample: training customers, best `SAMPLE_ROWS` of them, drawn at random.
+      candidates: what to try, at least one. Those with more segments than different customers are left out.
+      seed: of everything that is drawn.
+      published: published segmentations, each with the customers of `sample`, in the same order, as encoded by its own
+        columns and scaling.
+      say: takes lines about the progress.
+
+    Returns:
+      The figures of all candidates, the chosen one, and the fitted representations.
+
+    Raises:
+      BadFileError: The customers differ too little for any candidate.
+    """
+    measured_rows = np.sort(np.random.default_rng(seed).permutation(len(sample))[:MEASURED_ROWS])
+    candidates = _possible(view, sample.take(measured_rows), candidates)
+    say("fits representations of the sample and of its shuffled columns")
+    beside = reference(sample, measured_rows, {candidate.representation for candidate in candidates}, seed)
+    full_distances = euclidean(beside.rows.features, beside.rows.features)
+    measured = _measure(beside, full_distances, candidates, seed, say)
+    figures = [dataclasses.replace(m.figures, refusals=rule.refusals(m.figures)) for m in measured]
+    chosen = rule.choose(figures)
+    matrix = next(m.agreement for m in measured if m.figures.candidate == chosen.candidate)
+    clusters = sorted({candidate.clusters for candidate in candidates})
+    repeated = []
+    for publication, rows in published:
+        say(f"repeats {publication.title}")
+        repeated += repeat(publication, rows, measured_rows, full_distances, clusters, seed)
+    result = SearchResult(
+        view=view,
+        rows=len(beside.rows),
+        figures=tuple(figures),
+        chosen=chosen.candidate,
+        reason=rule.reason(chosen, figures),
+        knees=_knees(figures),
+        explained_variance=beside.components.explained_variance if beside.components else (),
+        components=beside.components.kept if beside.components else 0,
+        autoencoder=_autoencoder_fit(beside, sample, figures, seed) if beside.autoencoders else None,
+        stability_matrix=tuple(tuple(line) for line in matrix.tolist()),
+        published=tuple(repeated),
+    )
+    return SearchOutcome(result, beside.representations)
+
+
+def _possible(view: str, rows: Rows, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates with at most as many segments as different customers, in both encodings."""
+    different = min(len(np.unique(encoding, axis=0)) for encoding in (rows.features, rows.gower))
+    possible = [candidate for candidate in candidates if candidate.clusters <= different]
+    if not possible:
+        smallest = min(candidate.clusters for candidate in candidates)
+        raise BadFileError(
+            f"view {view}: {smallest} segments need at least {smallest} different customers; "
+            f"by {', '.join(rows.columns)} only {different} of {len(rows)} customers differ"
+        )
+    return possible
+
+
+def _measure(
+    beside: Reference,
+    full_distances: np.ndarray,
+    candidates: Sequence[Candidate],
+    seed: int,
+    say: Callable[[str], None],
+) -> list[Measured]:
+    """In the order of the candidates; each space is built once."""
+    spaces: dict[tuple[Method, segmentation.Representation], list[Candidate]] = {}
+    for candidate in candidates:
+        spaces.setdefault((candidate.method, candidate.representation), []).append(candidate)
+    measured: dict[Candidate, Measured] = {}
+    for (method, representation), group in spaces.items():
+        say(f"tries {rule.METHOD_NAMES[method]} on {rule.REPRESENTATION_NAMES[representation]}")
+        own, nulls = beside.spaces(method, representation)
+        measured |= {candidate: measure(candidate, own, nulls, full_distances, seed) for candidate in group}
+    return [measured[candidate] for candidate in candidates]
+
+
+def _knees(figures: Sequence[CandidateFigures]) -> tuple[Knee, ...]:
+    spaces: dict[tuple[Method, segmentation.Representation], dict[int, float]] = {}
+    for each in figures:
+        candidate = each.candidate
+        spaces.setdefault((candidate.method, candidate.representation), {})[candidate.clusters] = each.loss
+    return tuple(
+        Knee(method, representation, knee(sorted(losses), [losses[clusters] for clusters in sorted(losses)]))
+        for (method, representation), losses in spaces.items()
+    )
+
+
+def _autoencoder_fit(beside: Reference, sample: Rows, figures: Sequence[CandidateFigures], seed: int) -> AutoencoderFit:
+    """The first autoencoder, and how far the best segmentation on its code agrees with those on other codes."""
+    of_code = [each for each in figures if each.candidate.representation == "autoencoder"]
+    best = rule.choose(of_code).candidate
+    labelings = [
+        cluster(best.method, space(best.method, each.representation, beside.rows), best.clusters, seed).labels
+        for each in beside.autoencoders
+    ]
+    first = beside.autoencoders[0]
+    return AutoencoderFit(
+        code=first.code,
+        loss=first.loss,
+        held_out_loss=first.held_out_loss,
+        errors=first.errors(sample.features[first.held_out], sample.owners, sample.columns),
+        seed_agreement=mean_agreement(agreement(labelings)),
+    )

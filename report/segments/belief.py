@@ -7,15 +7,15 @@ from itertools import combinations
 import numpy as np
 
 from analysis.segmentation import CandidateFigures
+from modules.segments.rule import STABLE
 from pages.blocks import Block, Figure, Lines, Paragraph, Section, Table
 from pages.charts import Axis, Band, bands
 from pages.formatting import number, percent
 from report.segments import words
 from report.segments.gather import SegmentReport
 
-GOAL, STEADY, FEWEST, SMALLEST = 0.7, 0.8, 3, 0.05
-"""The silhouette that the first source system aimed at, and what makes it honest: stability, segments, and the share of
-the smallest one."""
+GOAL, FEWEST, SMALLEST = 0.7, 3, 0.05
+"""The silhouette that the first source system aimed at; how many segments of which share it needs to be shown."""
 
 
 def belief(report: SegmentReport) -> Section:
@@ -27,11 +27,12 @@ def belief(report: SegmentReport) -> Section:
         "others, 0 is between two segments, below 0 is nearer to another one. Kaufman and Rousseeuw (1990) call an "
         "average above 0.5 a reasonable structure, 0.25 to 0.5 a weak one."
     )
+    macro = f"macro {number(found.macro_silhouette, 3)}, standard error {number(found.macro_error, 3)}"
+    null = f"{number(best.null_silhouette, 3)} ± {number(best.null_deviation, 3)}"
     measured = (
-        f"On the test customers the silhouette is {number(found.silhouette, 3)} in {where} (macro "
-        f"{number(found.macro_silhouette, 3)}, standard error {number(found.macro_error, 3)}), "
-        f"and {number(found.full_silhouette, 3)} in {words.FULL}. Shuffled columns, which have no relation to each other, reach a macro silhouette of "
-        f"{number(best.null_silhouette, 3)} ± {number(best.null_deviation, 3)} in {where}."
+        f"On the test customers the silhouette is {number(found.silhouette, 3)} in {where} ({macro}), and "
+        f"{number(found.full_silhouette, 3)} in {words.FULL}. Shuffled columns, which have no relation to each other, "
+        f"reach a macro silhouette of {null} in {where}."
     )
     served = (
         "The served model gives every customer the segment of training."
@@ -66,7 +67,7 @@ def goal(report: SegmentReport) -> str:
             f"largest segment is {percent(reached.largest)} of the customers."
         )
     return (
-        f"{aimed} No segmentation reaches it with a stability of at least {STEADY:g} and {words.counted(FEWEST)} or "
+        f"{aimed} No segmentation reaches it with a stability of at least {STABLE:g} and {words.counted(FEWEST)} or "
         f"more segments of at least {percent(SMALLEST)}: the highest is {says}, and {words.listed(short)}."
     )
 
@@ -76,7 +77,7 @@ def _short_of_goal(figures: CandidateFigures) -> list[str]:
     reasons = []
     if figures.silhouette <= GOAL:
         reasons.append("it is below the goal")
-    if figures.stability < STEADY:
+    if figures.stability < STABLE:
         reasons.append(f"its stability is only {number(figures.stability, 2)}")
     if figures.candidate.clusters < FEWEST:
         reasons.append(f"it has only {words.counted(figures.candidate.clusters)} segments")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.segmentation import Median, Segment, ValueShare
+from modules.segments.words import YES
 from pages.blocks import Card, Fact, Facts, Paragraph, Section
-from pages.formatting import number, percent, percents, readable, times
+from pages.formatting import number, percent, percents, times
 from pages.marks import badge, bar, group_style, position
 from report.segments import words
 from report.segments.gather import SegmentReport
@@ -33,7 +34,7 @@ def card_name(segment: Segment) -> str:
 
 def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
     """What the segment has more often than all customers, by lift: describing flags whose interval is above average."""
-    return [value for value in _frequent(segment.described) if value.column in flags and value.value == "1"]
+    return [value for value in _frequent(segment.described) if value.column in flags and value.value in YES]
 
 
 def typical_of(segment: Segment) -> str:
@@ -89,7 +90,7 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
         Fact(
             words.column(entry.column),
             words.median(entry),
-            f"average customer {readable(entry.overall)}",
+            f"all customers {words.quantity(entry.overall, entry.unit)}",
             position(entry.position, style),
         )
         for entry in medians

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.segmentation import Candidate, CandidateFigures, PublishedResult, SearchResult
+from modules.segments.rule import best_by_space
 from pages.blocks import Block, Figure, Lines, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
 from pages.formatting import UNKNOWN, number, percent
@@ -31,6 +32,11 @@ CRITERIA = (
 )
 """Columns of the table of numbers of clusters."""
 
+IN_SPACE = {
+    "columns": "of its columns",
+    "pca": "of their principal components",
+    "autoencoder": "of the autoencoder's code",
+}
 Combination = tuple[str, str]
 """Method and representation."""
 
@@ -58,7 +64,7 @@ def methods(report: SegmentReport) -> Section:
     if len(combinations) == 1:
         text = f"Only {words.way(search.chosen)} was tried."
         return Section("methods", "Methods and representations", [Paragraph("one-method", text)])
-    best = sorted((_best(search, combination) for combination in combinations), key=lambda f: -f.macro_silhouette)
+    best = sorted((_best(search, combination) for combination in combinations), key=lambda f: -f.full_macro_silhouette)
     text = (
         "A silhouette is higher in a space of fewer dimensions, whatever the segments. Compare methods by the "
         "silhouette of their segments in the same, full space, by the distance to the null reference, and by stability."
@@ -98,7 +104,9 @@ def _best(search: SearchResult, combination: Combination) -> CandidateFigures:
     """The acceptable candidate with the best macro silhouette, or the best one of all."""
     if combination == _combination(search.chosen):
         return search.best
-    return max(_of(search, combination), key=lambda figures: (figures.acceptable, figures.macro_silhouette))
+    tried = _of(search, combination)
+    (best,) = best_by_space([figures for figures in tried if figures.acceptable] or tried)
+    return best
 
 
 def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
@@ -219,7 +227,7 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
 def _published_table(results: Sequence[PublishedResult]) -> Table:
     cells = [
         (
-            result.title,
+            f"{result.title}, {IN_SPACE[result.representation]}",
             str(result.clusters),
             number(result.published_silhouette, 2),
             number(result.silhouette, 2),
@@ -247,11 +255,6 @@ def _published_table(results: Sequence[PublishedResult]) -> Table:
 
 def _what_it_is(result: PublishedResult) -> str:
     """One sentence on what a published result shows."""
-    space_ = {
-        "columns": "of these columns",
-        "pca": "of their principal components",
-        "autoencoder": "of their autoencoder's code",
-    }[result.representation]
     on = (
         words.listed(map(words.column, result.columns))
         if len(result.columns) <= 3
@@ -269,9 +272,10 @@ def _what_it_is(result: PublishedResult) -> str:
         structure = (
             f"{number(gain, 2)} above shuffled columns, which is the part that the relation between columns adds"
         )
+    where = IN_SPACE[result.representation]
     return (
         f"{result.title}: K-Means on {on}, {result.clusters} segments. Measured here: silhouette "
-        f"{number(result.silhouette, 2)} in the space {space_}; {told}. Its macro silhouette is {structure}, and in "
+        f"{number(result.silhouette, 2)} in the space {where}; {told}. Its macro silhouette is {structure}, and in "
         f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}."
     )
 

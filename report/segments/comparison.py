@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from analysis.segmentation import Median, Segment, ValueShare
+from modules.segments.words import YES
 from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Row, around, rows
-from pages.formatting import UNKNOWN, number, percent, percents, readable, signed, times
+from pages.formatting import UNKNOWN, number, percent, percents, signed, times
 from report.changes import settings_that_differ
 from report.segments import words
 from report.segments.cards import ALSO, SETS_APART, overall_rate
@@ -64,9 +65,9 @@ def _heat(report: SegmentReport) -> Table:
 def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Median]]) -> list[Line]:
     lines = []
     for entries in zip(*(medians(segment) for segment in found), strict=True):
-        header = f"{words.column(entries[0].column)}, {entries[0].unit}"
+        header = f"{words.column(entries[0].column)}, median"
         shades = [None if math.isnan(e.median) else 2 * e.position - 1 for e in entries]
-        lines.append((header, [readable(entry.median) for entry in entries], shades))
+        lines.append((header, [words.median(entry) for entry in entries], shades))
     return lines
 
 
@@ -86,7 +87,7 @@ def _values(
 
 def _described(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
     """By lift; of a flag only `yes`."""
-    return [value for value in segment.described if value.column not in flags or value.value == "1"]
+    return [value for value in segment.described if value.column not in flags or value.value in YES]
 
 
 def _of_index(index: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.segmentation import Segment
+from modules.segments.rule import NOT_CLEARER, UNSTABLE
 from pages.formatting import UNKNOWN, number, percent, times
 from pages.marks import badge, bar, group_style
 from report.overview import Caution, Kind, Overview, Tile, verdict
@@ -12,10 +13,8 @@ from report.segments import words
 from report.segments.cards import card_name, offers, overall_rate, typical_of
 from report.segments.gather import SegmentReport
 
-IDENTICAL, ALIKE = 0.9, 0.8
-"""Adjusted Rand index from which on fits are called almost the same, and much alike."""
-CLEAR = 2.0
-"""Standard deviations above the null reference from which on segments are called clearer than chance."""
+ALMOST_THE_SAME = 0.9
+"""Adjusted Rand index from which on segments are called so."""
 
 
 def overview(report: SegmentReport) -> Overview:
@@ -52,15 +51,15 @@ def _headline(report: SegmentReport) -> str:
 
 def _how_far_to_believe(report: SegmentReport) -> str:
     best = report.search.best
-    if best.stability >= IDENTICAL:
+    if best.stability >= ALMOST_THE_SAME:
         alike = "almost the same segments"
     else:
-        alike = "similar segments" if best.stability >= ALIKE else "different segments"
-    clear = best.macro_silhouette > best.null_silhouette + CLEAR * best.null_deviation
+        alike = "different segments" if UNSTABLE in best.refusals else "similar segments"
+    clear = "no clearer" if NOT_CLEARER in best.refusals else "clearer"
     return (
         f"Different halves of the customers give {alike} (stability {number(best.stability, 2)}; 1 is identical, 0 is "
-        f"chance), and the segments are {'clearer' if clear else 'no clearer'} than those of shuffled columns (macro "
-        f"silhouette {number(best.macro_silhouette, 2)} against {number(best.null_silhouette, 2)}, in "
+        f"chance), and the segments are {clear} than those of shuffled columns (macro silhouette "
+        f"{number(best.macro_silhouette, 2)} against {number(best.null_silhouette, 2)}, in "
         f"{words.space(best.candidate, report.search)})."
     )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from analysis.segmentation import Candidate, Median, SearchResult, Segmentation, ValueShare
+from modules.segments.rule import METHOD_NAMES, REPRESENTATION_NAMES
+from modules.segments.words import NO, YES
 from pages.formatting import percent, percents, readable, times
 
-METHODS = {"kmeans": "K-Means", "kmedoids": "K-Medoids"}
-REPRESENTATIONS = {"columns": "columns", "pca": "principal components", "autoencoder": "autoencoder"}
+SHARE = "share"
+"""The first word of the units of shares."""
 FULL = "the space of all transformed columns"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-FLAG = {"0": "no", "1": "yes"}
 
 
 def counted(number: int) -> str:
@@ -29,17 +30,17 @@ def space(candidate: Candidate, search: SearchResult) -> str:
 
 
 def way(candidate: Candidate) -> str:
-    """`K-Means on principal components`."""
-    return f"{METHODS[candidate.method]} on {REPRESENTATIONS[candidate.representation]}"
+    """`K-Means on the principal components`."""
+    return f"{METHOD_NAMES[candidate.method]} on {REPRESENTATION_NAMES[candidate.representation]}"
 
 
 def flags(segmentation: Segmentation) -> frozenset[str]:
-    """The columns that have no values but 0 and 1, such as whether a customer owns a product."""
+    """The columns that have no values but yes and no, such as whether a customer owns a product."""
     values: dict[str, set[str]] = {}
     for segment in segmentation.segments:
         for value in (*segment.described, *segment.over_represented):
             values.setdefault(value.column, set()).add(value.value)
-    return frozenset(name for name, found in values.items() if found <= FLAG.keys())
+    return frozenset(name for name, found in values.items() if found <= YES | NO)
 
 
 def column(name: str) -> str:
@@ -48,10 +49,9 @@ def column(name: str) -> str:
 
 
 def value(share: ValueShare, flags: frozenset[str]) -> str:
-    """`Usia over 53`, or for a flag `Produk Deposito: yes`."""
-    if share.column in flags:
-        return f"{column(share.column)}: {FLAG[share.value]}"
-    return f"{column(share.column)}: {share.value}"
+    """`Usia: over 53 years`, or for a flag `Produk Deposito: yes`."""
+    told = share.value if share.column not in flags else "yes" if share.value in YES else "no"
+    return f"{column(share.column)}: {told}"
 
 
 def compared(share: ValueShare) -> str:
@@ -61,8 +61,15 @@ def compared(share: ValueShare) -> str:
 
 
 def median(entry: Median) -> str:
-    """A median with its unit."""
-    return f"{readable(entry.median)} {entry.unit}"
+    """A median with its unit: `58 years`."""
+    return quantity(entry.median, entry.unit)
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number with its unit; of a unit such as `share of months` a percentage: `58 % of months`."""
+    if unit.split(" ")[0] == SHARE:
+        return f"{percent(value)} {unit.removeprefix(SHARE).strip()}".strip()
+    return f"{readable(value)} {unit}"
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -74,7 +74,7 @@ def figures(candidate: Candidate, **changes: Any) -> CandidateFigures:
     smallest = 0.42 / k
     refusals = []
     if stability < 0.8:
-        refusals.append(f"stability {stability:.2f} is below 0.8")
+        refusals.append("segments change from sample to sample")
     usual = CandidateFigures(
         candidate=candidate,
         loss=14.0 / k**0.6 + 0.6 * max(0, 5 - k),
@@ -114,8 +114,8 @@ def search(
         rows=10_000,
         figures=tuple(figures(Candidate(m, r, k)) for m, r in combinations for k in clusters),
         chosen=chosen,
-        reason="5 segments have the best macro silhouette, 0.34, among the 21 candidates that beat the null reference "
-        "and are stable.",
+        reason="K-Means on the transformed columns, 5 segments: the best of 21 acceptable candidates among 54; macro "
+        "silhouette 0.340 against 0.120 in shuffled data, stability 0.91.",
         knees=tuple(Knee(m, r, 5 if r == "columns" else None) for m, r in combinations),
         explained_variance=(0.21, 0.16, 0.12, 0.1, 0.09, 0.07, 0.06, 0.05),
         components=6,
@@ -274,7 +274,7 @@ def summary(
             blessed=True,
             checks=(
                 Check("stability", tried.best.stability, 0.8, True),
-                Check("above_null_reference", True, True, True),
+                Check("silhouette_above_chance", 0.22, 0.012, True),
                 Check("smallest_segment", min(s.shares["test"] for s in found.segments), 0.02, True),
                 Check("served_as_trained", True, True, True),
             ),

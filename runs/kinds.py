@@ -123,8 +123,17 @@ def space(candidate: Candidate) -> str:
     return {"pca": "principal components", "autoencoder": "autoencoder code"}[candidate.representation]
 
 
-_COMPARABLE = ("macro_silhouette", "macro_error", "null_silhouette", "null_deviation", "stability", "seed_stability")
-"""Figures of the chosen candidate that say something in other spaces too; a loss or a gap does not."""
+_COMPARABLE = (
+    "macro_silhouette",
+    "macro_error",
+    "full_silhouette",
+    "full_macro_silhouette",
+    "null_silhouette",
+    "null_deviation",
+    "stability",
+    "seed_stability",
+)
+"""Figures of the chosen candidate that say something beside those of another run; a loss or a gap does not."""
 
 
 def _segment_results(run: SegmentSummary) -> Part:

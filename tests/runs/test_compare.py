@@ -289,7 +289,7 @@ def test_silhouettes_of_other_spaces_are_not_passed_off_as_comparable(capsys, tm
     write_segments(tmp_path, "20270102-000000", **changes)
     names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
     assert not json.loads(shown(capsys, tmp_path, *names, "--json"))["same_space"]
-    assert "silhouettes are not comparable" in shown(capsys, tmp_path, *names)
+    assert "silhouettes of different spaces are not comparable" in shown(capsys, tmp_path, *names)
 
 
 def test_gower_and_euclidean_distances_are_different_spaces(capsys, tmp_path):

@@ -14,7 +14,7 @@ import yaml
 from analysis.figures import Metrics
 from analysis.segmentation import Candidate, CandidateFigures
 from data import command
-from data.contract import Categorical, Contract, Label, Modelling, Numeric, Source
+from data.contract import Categorical, Contract, Label, Modelling, Numeric, Published, Source, View
 from runs.summary import Check, PurchaseSummary, SegmentSummary
 from serving.flags import Flags
 from tests.conftest import ROOT
@@ -94,7 +94,8 @@ def test_every_check_of_the_gate_is_described():
 
 
 def test_every_key_of_a_contract_is_described():
-    keys = {key for model in (Contract, Source, Numeric, Categorical, Label, Modelling) for key in model.model_fields}
+    models = (Contract, Source, Numeric, Categorical, Label, View, Published, Modelling)
+    keys = {key for model in models for key in model.model_fields}
     assert keys - code("data/README.md") == set()
 
 

@@ -77,11 +77,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Points, or the values of many rows, that belong together.
+    """Points that belong together.
 
     Attributes:
       name: as in the legend.
-      number: from 0, which gives the colour and the mark, and stands beside the group from 1 on.
+      number: from 0; gives the colour and the mark, and stands at the mean of the points.
       xs, ys: coordinates of points.
     """
 
@@ -97,7 +97,7 @@ class Band:
 
     Attributes:
       name: of the group.
-      number: from 0, which gives the colour, and stands beside the band from 1 on.
+      number: from 0; gives the colour, and stands beside the band.
       quantiles: evenly spaced, rising.
       share: of all rows, which gives the height.
     """

@@ -32,9 +32,9 @@ class Key:
 
     @classmethod
     def mark(cls, name: str, number: int) -> Key:
-        """The number of a group from 1 on, and its mark."""
+        """The number of a group, and its mark."""
         glyph = Markup('<path class="points {}" d="{}"/>').format(group_style(number), glyphs(number, [(5, 5)]))
-        return cls(name, glyph + Markup('<text class="count" x="12" y="9">{}</text>').format(number + 1))
+        return cls(name, glyph + Markup('<text class="count" x="12" y="9">{}</text>').format(number))
 
 
 def group_style(number: int) -> str:
@@ -49,11 +49,11 @@ def glyphs(number: int, places: Sequence[tuple[float, float]]) -> str:
 
 
 def chip(number: int, x: float, y: float) -> Markup:
-    """A group's number, from 1 on, in a ring of its colour, within a larger picture."""
+    """A group's number in a ring of its colour, within a larger picture."""
     return Markup(
         '<circle class="chip {}" cx="{:.1f}" cy="{:.1f}" r="9"/>'
         '<text class="on-chip" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>'
-    ).format(group_style(number), x, y, x, y + 4.3, number + 1)
+    ).format(group_style(number), x, y, x, y + 4.3, number)
 
 
 def badge(number: int) -> Markup:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,15 +11,14 @@ from analysis.economics import auc_interval, profit
 from analysis.figures import Metrics
 from analysis.metrics import gains
 from pages.blocks import Block, Paragraph, Section, Table
-from pages.formatting import UNKNOWN, any_value, euro, interval, number, percent, plain_euro, signed
+from pages.formatting import UNKNOWN, euro, interval, number, percent, plain_euro, signed
+from report.changes import settings_that_differ
 from report.overview import Caution, Overview, Tile, verdict
 from report.purchase.gather import PurchaseReport
-from runs.compare import differences, same_test_rows
+from runs.compare import same_test_rows
 
 HEADLINE_SHARE = 0.2
 """Share of customers called in the headline."""
-DIGEST = 12
-"""Characters of a digest that are shown."""
 FIGURES: dict[str, Callable[[Metrics], float | None]] = {
     "AUC": lambda metrics: metrics.auc,
     "PR-AUC": lambda metrics: metrics.pr_auc,
@@ -81,16 +78,7 @@ def changes(report: PurchaseReport) -> Section:
     if not same_test_rows((before, now)):
         text = "The two runs may have different test customers, so their figures may not be comparable."
         blocks.insert(0, Paragraph("other-test-rows", text))
-    differing = [(_setting(key), *map(_short, values)) for key, values in differences((before, now)).items()]
-    if differing:
-        words = frozenset({0, 1, 2})
-        blocks.append(
-            Table(
-                "changed-settings", "Settings and data that differ", ("Setting", *head), differing, words, narrow=True
-            )
-        )
-    else:
-        blocks.append(Paragraph("same-settings", "Settings and data are the same."))
+    blocks.append(settings_that_differ(before, now))
     return Section("changes", title, blocks)
 
 
@@ -161,14 +149,3 @@ def _accuracy_tile(report: PurchaseReport) -> Tile:
         "accuracy at 0.5",
         f"{percent(test.majority_accuracy, 1)} when always predicting the majority class",
     )
-
-
-def _setting(key: str) -> str:
-    """`model.hyperparameters.weight_decay` -> `weight decay`."""
-    return key.rsplit(".", 1)[-1].replace("_", " ")
-
-
-def _short(value: Any) -> str:
-    """The beginning of a digest; other values as they are."""
-    text = any_value(value)
-    return f"{text[:DIGEST]}…" if re.fullmatch(r"[0-9a-f]{40,64}[+]?", text) else text

@@ -1,0 +1,155 @@
+"""For planning an offer: each segment as a card, and how the segments differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.segmentation import Median, Segment, ValueShare
+from modules.segments.words import YES
+from pages.blocks import Card, Fact, Facts, Paragraph, Section
+from pages.formatting import number, percent, percents, times
+from pages.marks import badge, bar, group_style, position
+from report.segments import words
+from report.segments.gather import SegmentReport
+
+SETS_APART, OFFERS, ALSO = 3, 4, 3
+"""Values of each kind that a card shows."""
+
+
+def segments(report: SegmentReport) -> Section:
+    """A card for each segment, the largest first."""
+    text = (
+        "Each card is one kind of customers. An index compares a share with that of all customers: 2.0 × is twice as "
+        "frequent as on average. The dashed line in a bar is the average of all customers, and the thin line the 95 % "
+        "interval. The number of a segment is the model's output “segment”. Values are those of the training customers."
+    )
+    cards = [_card(report, segment) for segment in report.by_share]
+    return Section("segments", "The kinds of customers", [Paragraph("how-to-read", text), *cards])
+
+
+def card_name(segment: Segment) -> str:
+    """The card's place in links."""
+    return f"segment-{segment.number}"
+
+
+def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
+    """What the segment has more often than all customers, by lift: describing flags whose interval is above average."""
+    return [value for value in _frequent(segment.described) if value.column in flags and value.value in YES]
+
+
+def typical_of(segment: Segment) -> str:
+    """Its first medians in a few words."""
+    return ", ".join(f"{words.column(entry.column)} {words.median(entry)}" for entry in segment.medians[:2])
+
+
+def overall_rate(report: SegmentReport) -> float | None:
+    """Share of positive rows in train; None without a label."""
+    return report.summary.splits["train"].label_rate
+
+
+def _card(report: SegmentReport, segment: Segment) -> Card:
+    style = group_style(segment.number)
+    parts = [
+        _set_apart(segment, report.flags, style),
+        _middle(segment.medians, "medians", "In the middle", style),
+        _typical(segment),
+        _offers(segment, report.flags, style),
+        _also(segment, report.flags, style),
+        _middle(segment.described_medians, "described-medians", "What they have, in the middle", style),
+        _rate(report, segment, style),
+        _distinct(report, segment, style),
+    ]
+    return Card(
+        card_name(segment),
+        badge(segment.number),
+        segment.name,
+        percent(segment.shares["train"]),
+        f"of customers, {number(segment.rows)} in training",
+        [_continues(report, segment)],
+        [part for part in parts if part.facts],
+    )
+
+
+def _continues(report: SegmentReport, segment: Segment) -> str:
+    if report.segmentation.agreement is None:
+        return "There is no earlier blessed model whose segment it could continue."
+    if segment.continues is None:
+        return "New: it continues no segment of the last blessed model."
+    if segment.continues == segment.name:
+        return "It continues the segment of the same name of the last blessed model."
+    return f"It continues “{segment.continues}” of the last blessed model."
+
+
+def _set_apart(segment: Segment, flags: frozenset[str], style: str) -> Facts:
+    facts = [_share(value, words.value(value, flags), style) for value in segment.over_represented[:SETS_APART]]
+    return Facts("set-apart", "What sets them apart", facts)
+
+
+def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Facts:
+    facts = [
+        Fact(
+            words.column(entry.column),
+            words.median(entry),
+            f"all customers {words.quantity(entry.overall, entry.unit)}",
+            position(entry.position, style),
+        )
+        for entry in medians
+    ]
+    return Facts(name, title, facts)
+
+
+def _typical(segment: Segment) -> Facts:
+    facts = [Fact(words.column(name), value) for name, value in segment.typical.items()]
+    return Facts("typical", "A typical customer, who is real", facts)
+
+
+def _offers(segment: Segment, flags: frozenset[str], style: str) -> Facts:
+    found = offers(segment, flags)[:OFFERS]
+    facts = [_share(value, words.column(value.column), style) for value in found]
+    note = "By lift: what these customers have more often than others. Offer it to those who do not have it yet."
+    return Facts("offers", "What to offer", facts, note)
+
+
+def _also(segment: Segment, flags: frozenset[str], style: str) -> Facts:
+    """The values of describing columns that are no flags, by lift."""
+    found = [value for value in _frequent(segment.described) if value.column not in flags][:ALSO]
+    return Facts("also", "More frequent than average", [_share(v, words.value(v, flags), style) for v in found])
+
+
+def _rate(report: SegmentReport, segment: Segment, style: str) -> Facts:
+    many, average = report.summary.dataset.words.many, overall_rate(report)
+    if segment.label_rate is None or segment.label_low is None or segment.label_high is None:
+        return Facts("rate", "", [])
+    limits = (segment.label_low, segment.label_high)
+    index = f", {times(segment.label_rate / average)}" if average else ""
+    fact = Fact(
+        many.capitalize(),
+        percent(segment.label_rate, 1),
+        f"{percents(*limits, 1)}; average {percent(average, 1)}{index}",
+        bar(segment.label_rate, style, limits, average),
+    )
+    return Facts("rate", f"How many are {many}", [fact])
+
+
+def _distinct(report: SegmentReport, segment: Segment, style: str) -> Facts:
+    where = words.space(report.search.chosen, report.search)
+    facts = [
+        Fact(
+            "Silhouette",
+            number(segment.silhouette, 2),
+            f"in {where}; {number(report.segmentation.silhouette, 2)} over all customers, 1 at most",
+            bar(segment.silhouette, style, average=report.segmentation.silhouette),
+        ),
+        Fact("Unusual customers", percent(segment.outliers, 1), "farther from the centre than 99 % in training"),
+    ]
+    return Facts("distinct", "How distinct they are", facts)
+
+
+def _share(value: ValueShare, what: str, style: str) -> Fact:
+    limits = (value.low, value.high)
+    return Fact(what, percent(value.share), words.compared(value), bar(value.share, style, limits, value.overall))
+
+
+def _frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
+    """The values that are more frequent than average beyond chance, by lift."""
+    return sorted((value for value in values if value.low > value.overall), key=lambda value: -value.index)

@@ -1,0 +1,78 @@
+"""How the page speaks of segments, of their values, and of the ways to find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analysis.segmentation import Candidate, Median, SearchResult, Segmentation, ValueShare
+from modules.segments.rule import METHOD_NAMES, REPRESENTATION_NAMES
+from modules.segments.words import NO, YES
+from pages.formatting import percent, percents, readable, times
+
+SHARE = "share"
+"""The first word of the units of shares."""
+FULL = "the space of all transformed columns"
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def counted(number: int) -> str:
+    """`3` -> `three`; numbers above ten in digits."""
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def space(candidate: Candidate, search: SearchResult) -> str:
+    """The space in which a candidate's own silhouette is measured."""
+    if candidate.representation == "pca":
+        return f"the space of {search.components} principal components"
+    if candidate.representation == "autoencoder" and search.autoencoder:
+        return f"the space of the autoencoder's {search.autoencoder.code} code units"
+    return "the space of Gower distances" if candidate.method == "kmedoids" else FULL
+
+
+def way(candidate: Candidate) -> str:
+    """`K-Means on the principal components`."""
+    return f"{METHOD_NAMES[candidate.method]} on {REPRESENTATION_NAMES[candidate.representation]}"
+
+
+def flags(segmentation: Segmentation) -> frozenset[str]:
+    """The columns that have no values but yes and no, such as whether a customer owns a product."""
+    values: dict[str, set[str]] = {}
+    for segment in segmentation.segments:
+        for value in (*segment.described, *segment.over_represented):
+            values.setdefault(value.column, set()).add(value.value)
+    return frozenset(name for name, found in values.items() if found <= YES | NO)
+
+
+def column(name: str) -> str:
+    """`Produk_Kredit_Rumah` -> `Produk Kredit Rumah`."""
+    return name.replace("_", " ")
+
+
+def value(share: ValueShare, flags: frozenset[str]) -> str:
+    """`Usia: over 53 years`, or for a flag `Produk Deposito: yes`."""
+    told = share.value if share.column not in flags else "yes" if share.value in YES else "no"
+    return f"{column(share.column)}: {told}"
+
+
+def compared(share: ValueShare) -> str:
+    """How frequent a value is, its interval, and the index against the average."""
+    limits = percents(share.low, share.high)
+    return f"{limits}; average {percent(share.overall)}, {times(share.index)}"
+
+
+def median(entry: Median) -> str:
+    """A median with its unit: `58 years`."""
+    return quantity(entry.median, entry.unit)
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number with its unit; of a unit such as `share of months` a percentage: `58 % of months`."""
+    if unit.split(" ")[0] == SHARE:
+        return f"{percent(value)} {unit.removeprefix(SHARE).strip()}".strip()
+    return f"{readable(value)} {unit}"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *first, last = texts
+    return f"{', '.join(first)} and {last}" if first else last

@@ -106,7 +106,7 @@ def stat(
 
 
 GOOD_IS_ONE = thresholds((None, "red"), (1, "green"))
-YES_OR_NO = {
+YES_OR_NO: dict[str, Any] = {
     "defaults": {
         "mappings": [{"type": "value", "options": {"0": {"text": "no"}, "1": {"text": "yes"}}}],
         "min": 0,

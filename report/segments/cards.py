@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from analysis.segmentation import Median, Segment, ValueShare
@@ -12,8 +13,10 @@ from pages.marks import badge, bar, group_style, position
 from report.segments import words
 from report.segments.gather import SegmentReport
 
-SETS_APART, OFFERS, ALSO = 3, 4, 3
+SETS_APART, OFFERS, ALSO, MEDIANS = 3, 4, 3, 4
 """Values of each kind that a card shows."""
+LEAST_INDEX = 1.1
+"""From this index on a value is called more frequent than average."""
 
 
 def segments(report: SegmentReport) -> Section:
@@ -39,7 +42,8 @@ def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
 
 def typical_of(segment: Segment) -> str:
     """Its first medians in a few words."""
-    return ", ".join(f"{words.column(entry.column)} {words.median(entry)}" for entry in segment.medians[:2])
+    known = [entry for entry in segment.medians if not math.isnan(entry.median)]
+    return ", ".join(f"{words.column(entry.column)} {words.median(entry)}" for entry in known[:2])
 
 
 def overall_rate(report: SegmentReport) -> float | None:
@@ -51,11 +55,11 @@ def _card(report: SegmentReport, segment: Segment) -> Card:
     style = group_style(segment.number)
     parts = [
         _set_apart(segment, report.flags, style),
-        _middle(segment.medians, "medians", "In the middle", style),
+        _middle(segment.medians, "medians", "Medians that differ most", style),
         _typical(segment),
         _offers(segment, report.flags, style),
         _also(segment, report.flags, style),
-        _middle(segment.described_medians, "described-medians", "What they have, in the middle", style),
+        _middle(segment.described_medians, "described-medians", "What they have: medians", style),
         _rate(report, segment, style),
         _distinct(report, segment, style),
     ]
@@ -91,11 +95,16 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
             words.column(entry.column),
             words.median(entry),
             f"all customers {words.quantity(entry.overall, entry.unit)}",
-            position(entry.position, style),
+            None if math.isnan(entry.position) else position(entry.position, style),
         )
-        for entry in medians
+        for entry in sorted(medians, key=_remarkable)[:MEDIANS]
     ]
     return Facts(name, title, facts)
+
+
+def _remarkable(entry: Median) -> float:
+    """Sorts medians by their distance from the middle of all customers, unknown ones last."""
+    return 1.0 if math.isnan(entry.median) else -abs(entry.position - 0.5)
 
 
 def _typical(segment: Segment) -> Facts:
@@ -137,8 +146,10 @@ def _distinct(report: SegmentReport, segment: Segment, style: str) -> Facts:
         Fact(
             "Silhouette",
             number(segment.silhouette, 2),
-            f"in {where}; {number(report.segmentation.silhouette, 2)} over all customers, 1 at most",
-            bar(segment.silhouette, style, average=report.segmentation.silhouette),
+            f"in {where}; {number(report.segmentation.silhouette, 2)} over all segments",
+            None
+            if math.isnan(segment.silhouette)
+            else bar(segment.silhouette, style, average=report.segmentation.silhouette),
         ),
         Fact("Unusual customers", percent(segment.outliers, 1), "farther from the centre than 99 % in training"),
     ]
@@ -151,5 +162,6 @@ def _share(value: ValueShare, what: str, style: str) -> Fact:
 
 
 def _frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
-    """The values that are more frequent than average beyond chance, by lift."""
-    return sorted((value for value in values if value.low > value.overall), key=lambda value: -value.index)
+    """The values that are more frequent than average, and not by chance, by lift."""
+    found = [value for value in values if value.low > value.overall and value.index >= LEAST_INDEX]
+    return sorted(found, key=lambda value: -value.index)

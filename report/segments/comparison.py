@@ -26,7 +26,8 @@ def side_by_side(report: SegmentReport) -> Section:
     """A shaded table of all segments, their shares by split, and the rates of positive rows."""
     text = (
         "Orange is above the average of all customers, blue below it; the darker, the farther. A median is shaded by "
-        "its position among all customers, an index by its size."
+        "its position among all customers, an index by its size. A dash stands where a value is not "
+        "among those that set a segment apart."
     )
     blocks: list[Block] = [Paragraph("shades", text), _heat(report), _shares(report)]
     if any(segment.label_rate is not None for segment in report.by_share):
@@ -65,9 +66,9 @@ def _heat(report: SegmentReport) -> Table:
 def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Median]]) -> list[Line]:
     lines = []
     for entries in zip(*(medians(segment) for segment in found), strict=True):
-        header = f"{words.column(entries[0].column)}, median"
+        header = f"{words.column(entries[0].column)}, {words.plain_unit(entries[0].unit)}"
         shades = [None if math.isnan(e.median) else 2 * e.position - 1 for e in entries]
-        lines.append((header, [words.median(entry) for entry in entries], shades))
+        lines.append((header, [words.bare(entry.median, entry.unit) for entry in entries], shades))
     return lines
 
 
@@ -77,7 +78,8 @@ def _values(
     """The index of each value that is among the first of some segment; a segment may not list it."""
     wanted = {(v.column, v.value): v for segment in found for v in values(segment)[:most]}
     lines = []
-    for key, example in sorted(wanted.items()):
+    columns = list(dict.fromkeys(column for column, _ in wanted))
+    for key, example in sorted(wanted.items(), key=lambda item: (columns.index(item[0][0]), item[0][1])):
         indices = [next((v.index for v in values(segment) if (v.column, v.value) == key), None) for segment in found]
         header = words.column(example.column) if example.column in flags else words.value(example, flags)
         shades = [None if index is None else _of_index(index) for index in indices]
@@ -100,7 +102,10 @@ def _of_index(index: float) -> float | None:
 def _shares(report: SegmentReport) -> Figure:
     found, splits = report.by_share, list(report.summary.splits)
     largest = max((abs(s.shares[split] - s.shares["train"]), split, s.name) for s in found for split in splits)
-    says = f"No share differs between the splits by more than {percent(largest[0], 1)} points ({largest[2]})."
+    says = (
+        f"No share differs between the splits by more than {number(100 * largest[0], 1)} percentage points "
+        f"({largest[2]})."
+    )
     chart = rows(
         "shares",
         "Share of each segment among the training customers",

@@ -24,7 +24,7 @@ def overview(report: SegmentReport) -> Overview:
     return Overview(
         headline=_headline(report),
         blessed=report.summary.gate.blessed,
-        verdict=f"{verdict(report.summary)} {report.search.reason}",
+        verdict=verdict(report.summary),
         synthetic=data.synthetic,
         caution=Caution(_how_far_to_believe(report), "belief", "How far to believe it"),
         facts=[
@@ -78,8 +78,8 @@ def _tiles(report: SegmentReport) -> list[Tile]:
             "silhouette",
             number(found.macro_silhouette, 2),
             f"macro silhouette on test, in {words.space(best.candidate, report.search)}",
-            f"{number(best.null_silhouette, 2)} for shuffled columns; over all rows {number(found.full_silhouette, 2)} "
-            f"in {words.FULL}",
+            f"{number(best.null_silhouette, 2)} for shuffled columns"
+            + words.in_full_space("; over all rows {}", found.full_silhouette, best.candidate, report.search),
         ),
         Tile(
             "rules",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from analysis.segmentation import Candidate, Median, SearchResult, Segmentation, ValueShare
 from modules.segments.rule import METHOD_NAMES, REPRESENTATION_NAMES
 from modules.segments.words import NO, YES
-from pages.formatting import percent, percents, readable, times
+from pages.formatting import number, percent, percents, readable, times
 
 SHARE = "share"
 """The first word of the units of shares."""
@@ -29,9 +29,20 @@ def space(candidate: Candidate, search: SearchResult) -> str:
     return "the space of Gower distances" if candidate.method == "kmedoids" else FULL
 
 
+def in_full_space(text: str, silhouette: float, candidate: Candidate, search: SearchResult) -> str:
+    """A text with the silhouette of the same segments in the full space; empty where that is the candidate's own."""
+    return "" if space(candidate, search) == FULL else f"{text.format(number(silhouette, 2))} in {FULL}"
+
+
 def way(candidate: Candidate) -> str:
     """`K-Means on the principal components`."""
     return f"{METHOD_NAMES[candidate.method]} on {REPRESENTATION_NAMES[candidate.representation]}"
+
+
+def short_way(candidate: Candidate) -> str:
+    """The same for a chart, which has little room: `K-Means, PCA`."""
+    name = {"columns": "columns", "pca": "PCA", "autoencoder": "encoder"}[candidate.representation]
+    return f"{METHOD_NAMES[candidate.method]}, {name}"
 
 
 def flags(segmentation: Segmentation) -> frozenset[str]:
@@ -67,9 +78,17 @@ def median(entry: Median) -> str:
 
 def quantity(value: float, unit: str) -> str:
     """A number with its unit; of a unit such as `share of months` a percentage: `58 % of months`."""
-    if unit.split(" ")[0] == SHARE:
-        return f"{percent(value)} {unit.removeprefix(SHARE).strip()}".strip()
-    return f"{readable(value)} {unit}"
+    return f"{bare(value, unit)} {plain_unit(unit)}".rstrip()
+
+
+def bare(value: float, unit: str) -> str:
+    """The number without the unit, but with the sign of a percentage."""
+    return percent(value) if unit.split(" ")[0] == SHARE else readable(value)
+
+
+def plain_unit(unit: str) -> str:
+    """`share of months` -> `of months`; other units as they are."""
+    return unit.removeprefix(SHARE).strip() if unit.split(" ")[0] == SHARE else unit
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -57,8 +57,11 @@ class ModelCard:
         """
         try:
             document = json.loads(text)
-            values: dict[str, Any] = {field.name: document[field.name] for field in dataclasses.fields(cls)}
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+            values: dict[str, Any] = {}
+            for field in dataclasses.fields(cls):
+                value = document[field.name]
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+            return cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a model card: {error}") from error
 

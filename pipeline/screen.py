@@ -155,7 +155,8 @@ def _purchase_results(summary: PurchaseSummary) -> Iterator[Table | str]:
 def _segment_results(summary: SegmentSummary) -> Iterator[Table | str]:
     chosen, candidate = summary.chosen, summary.chosen.candidate
     own = space(candidate)
-    yield f"view {escape(summary.settings.view)}: {len(summary.segments)} segments by {_METHODS[candidate.method]} on {own}"
+    way = f"{_METHODS[candidate.method]} on {own}"
+    yield f"view {escape(summary.settings.view)}: {len(summary.segments)} segments by {way}"
     shares = _table("segment", *summary.splits)
     for segment in summary.segments:
         shares.add_row(escape(segment.name), *(_share(segment.shares.get(split)) for split in summary.splits))

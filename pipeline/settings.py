@@ -29,6 +29,7 @@ class TrainingData:
       synthetic: whether the rows are the synthetic sample; every screen and summary then says so.
       split: 70/15/15 at random by a hash of the row, or by file order with the newest rows as test.
       quarantine: whether bad rows are set aside while they are below 1 %.
+      last_row: whether of rows with the same identifiers only the last one counts.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class TrainingData:
     synthetic: bool = False
     split: Literal["random", "time"] = "random"
     quarantine: bool = False
+    last_row: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,7 @@ class SegmentSettings(ModelSettings):
         return self.view
 
 
-Spec = TypeVar("Spec", bound=ModelSettings, covariant=True)
+Spec = TypeVar("Spec", bound=ModelSettings)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from rich.table import Table
 from data.command import DONE, guarded
 from data.errors import NotReadyError
 from runs.folder import add_options, run_folder, run_folders
-from runs.kinds import KINDS, kind_of, kind_of_model
+from runs.kinds import KINDS, commands, kind_of
 from runs.summary import RunSummary
 from runs.summary import read as read_summary
 
@@ -58,10 +58,7 @@ def newest(artifacts: Path, model: str, last: int | None = None) -> list[Run]:
     """
     folders = run_folders(artifacts, model)
     if not folders:
-        raise NotReadyError(
-            f"there are no runs of {model} in {artifacts}; start one with: "
-            f".venv/bin/python -m {kind_of_model(model).command}"
-        )
+        raise NotReadyError(f"there are no runs of {model} in {artifacts}; start one with: {commands(model)}")
     return [read(folder) for folder in folders[:last]]
 
 
@@ -122,7 +119,10 @@ def measurements(summaries: Sequence[RunSummary]) -> dict[str, list[Any]]:
 
 def same_test_rows(summaries: Sequence[RunSummary]) -> bool:
     """Whether the test split is known to hold the same customers in all runs."""
-    rows = [(s.dataset.contract, s.dataset.split, s.settings.data_sha256, s.settings.quarantine) for s in summaries]
+    rows = [
+        (s.dataset.contract, s.dataset.rows, s.dataset.split, s.settings.data_sha256, s.settings.quarantine)
+        for s in summaries
+    ]
     return None not in rows[0] and all(other == rows[0] for other in rows)
 
 

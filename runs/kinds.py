@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from analysis.segmentation import Candidate
-from data.model_spec import SEGMENT_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
 
 Summary = TypeVar("Summary", bound=RunSummary, contravariant=True)
@@ -35,6 +35,7 @@ class Kind(Generic[Summary]):
 
     Attributes:
       summary: the class of their summaries.
+      model_name: of the model, unless the user names it.
       command: the module that starts one.
       titles: of the list's columns, by dotted field of `summary.json`, with `differs` for the traits.
       traits: that the list names.
@@ -48,6 +49,7 @@ class Kind(Generic[Summary]):
     """
 
     summary: type[RunSummary]
+    model_name: str
     command: str
     titles: Mapping[str, str]
     traits: tuple[Trait[Summary], ...]
@@ -84,6 +86,7 @@ def _purchase_metrics(run: PurchaseSummary) -> dict[str, float | None]:
 
 PURCHASE = Kind[PurchaseSummary](
     summary=PurchaseSummary,
+    model_name=PURCHASE_MODEL.name,
     command="pipeline.run",
     titles={
         "run_id": "run",
@@ -153,6 +156,7 @@ def _segment_metrics(run: SegmentSummary) -> dict[str, float | None]:
 
 SEGMENTS = Kind[SegmentSummary](
     summary=SegmentSummary,
+    model_name=SEGMENT_MODEL.name,
     command="pipeline.segment",
     titles={
         "run_id": "run",
@@ -198,6 +202,7 @@ def kind_of(summary: RunSummary) -> Kind[Any]:
     return next(kind for kind in KINDS if isinstance(summary, kind.summary))
 
 
-def kind_of_model(name: str) -> Kind[Any]:
-    """The kind of a model by its name; a purchase model may have any name that is not the segment model's."""
-    return SEGMENTS if name == SEGMENT_MODEL.name else PURCHASE
+def commands(model: str) -> str:
+    """What starts a run of a model; models of either kind may have names of their own."""
+    named = [kind.command for kind in KINDS if kind.model_name == model]
+    return " or ".join(f".venv/bin/python -m {command}" for command in named or [kind.command for kind in KINDS])

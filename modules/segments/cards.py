@@ -15,6 +15,8 @@ from modules.segments.values import Values, divide, numbers
 MOST_OVER_REPRESENTED = 3
 LEAST_SHARE = 0.05
 """A value that fewer customers of a segment have does not set it apart."""
+LEAST_INDEX = 1.1
+"""Neither does a value that is hardly more frequent than among all customers."""
 QUANTILES = 50
 """Of the silhouettes of a segment, for the plot."""
 MOST_POINTS = 1500
@@ -149,7 +151,11 @@ def _over_represented(columns: Sequence[Values], inside: np.ndarray) -> tuple[Va
     """
     best = []
     for values in columns:
-        found = [s for s in _shares(values, inside) if s.share >= LEAST_SHARE and s.low > s.overall]
+        found = [
+            s
+            for s in _shares(values, inside)
+            if s.share >= LEAST_SHARE and s.index >= LEAST_INDEX and s.low > s.overall
+        ]
         best += sorted(found, key=lambda s: -_divergence(s))[:1]
     return tuple(sorted(best, key=lambda s: -_divergence(s))[:MOST_OVER_REPRESENTED])
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from analysis.segmentation import SearchResult, Segmentation
-from modules.segments.rule import DEVIATIONS, MIN_GAIN, MIN_SHARE, MIN_STABILITY
+from modules.segments.rule import DEVIATIONS, MARGIN, NOT_CLEARER, SMALLEST, STABLE, UNSTABLE
 from runs.summary import Check
 
 
 def checks(search: SearchResult, segmentation: Segmentation) -> tuple[Check, ...]:
-    """Every bound, kept or not.
+    """Every bound, kept or not: those of the rule that chose, see `modules.segments.rule`, and those of the model.
 
     Args:
       search: measured on a sample of the training split, before the model was exported.
       segmentation: measured with the exported model on every row.
     """
     best = search.best
-    gain = max(MIN_GAIN, DEVIATIONS * best.null_deviation)
+    above, bound = best.macro_silhouette - best.null_silhouette, max(MARGIN, DEVIATIONS * best.null_deviation)
     smallest = min(segment.shares["train"] for segment in segmentation.segments)
-    different = segmentation.different
+    same = segmentation.different == 0
     return (
-        _at_least("silhouette_above_chance", best.macro_silhouette - best.null_silhouette, gain),
-        _at_least("stability", best.stability, MIN_STABILITY),
-        _at_least("smallest_segment", smallest, MIN_SHARE),
-        Check("served_as_trained", different == 0, True, different == 0),
+        Check("silhouette_above_shuffled", _known(above), bound, NOT_CLEARER not in best.refusals),
+        Check("stability", _known(best.stability), STABLE, UNSTABLE not in best.refusals),
+        Check("smallest_segment", smallest, SMALLEST, smallest >= SMALLEST),
+        Check("served_as_trained", same, True, same),
     )
 
 
-def _at_least(name: str, value: float, bound: float) -> Check:
-    return Check(name, value if value == value else None, bound, value >= bound)
+def _known(value: float) -> float | None:
+    return None if value != value else value

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from analysis.clusters import silhouette, silhouettes, stratified
 
+from analysis.clusters import silhouette, silhouettes, stratified
 from analysis.segmentation import Segmentation
 from data.contract import Contract
 from data.model_folder import SegmentCard

@@ -39,6 +39,12 @@ NOBODY, EVERYBODY, AVERAGE = "no customers", "all customers", "average customers
 
 
 @dataclass(frozen=True)
+class _Column:
+    values: Values
+    traits: tuple[Trait, ...]
+
+
+@dataclass(frozen=True)
 class _Part:
     trait: Trait
     score: float
@@ -63,17 +69,17 @@ def name(
     Returns:
       Different names, [clusters]; a part has no comma, and a comma stands between parts.
     """
-    columns = [divide(raw, column, contract, PARTS) for column in sorted(view.columns)]
-    every = np.ones(len(segments), bool)
-    parts = [_parts(columns, segments == segment, every, contract) for segment in range(clusters)]
-    texts = [{trait.text for trait in traits} for traits in parts]
+    divided = [divide(raw, column, contract, PARTS) for column in sorted(view.columns)]
+    columns = [_Column(values, tuple(traits.of(values, contract))) for values in divided]
+    parts = [_parts(columns, segments == segment) for segment in range(clusters)]
+    texts = [{trait.text for trait in own} for own in parts]
     names = []
-    for segment in range(clusters):
+    for segment, own in enumerate(parts):
         alike = [other for other in range(clusters) if texts[segment] <= texts[other]]
-        told = parts[segment]
-        if len(alike) > 1 and (segments == segment).any():
-            told = _told_apart(columns, segments == segment, np.isin(segments, alike), told, contract)
-        names.append(", ".join(trait.text for trait in told))
+        if len(alike) > 1 and texts[segment] != {NOBODY}:
+            fewest = 0 if any(texts[segment] == texts[other] for other in alike if other != segment) else len(own)
+            own = _told_apart(columns, segments == segment, np.isin(segments, alike), own, fewest)
+        names.append(", ".join(trait.text for trait in own))
     return _unique(names, range(clusters))
 
 
@@ -112,18 +118,17 @@ def final(
       names: generated, [k].
       matched: for each segment the earlier one that it continues; see `match`.
       earlier_names: of the earlier segments.
-      overrides: new names by the generated or kept names that they replace.
+      overrides: new names by the names that they replace. A continued segment is found by the name that it keeps, and
+        also by the generated one, unless another segment keeps that: so the new name in a file may be changed later.
 
     Returns:
       Different names, [k]. Where two would be equal, a continued segment goes before a renamed one, and a renamed one
       before others; the other one gets a number.
     """
     kept = [text if place is None else earlier_names[place] for text, place in zip(names, matched, strict=True)]
-    rank = [
-        0 if place is not None else 1 if text in overrides else 2 for text, place in zip(kept, matched, strict=True)
-    ]
-    order = sorted(range(len(kept)), key=lambda segment: (rank[segment], segment))
-    return _unique([overrides.get(text, text) for text in kept], order)
+    old = [text if text in overrides or new in kept else new for text, new in zip(kept, names, strict=True)]
+    order = sorted(range(len(kept)), key=lambda j: (matched[j] is None, old[j] not in overrides, j))
+    return _unique([overrides.get(before, text) for before, text in zip(old, kept, strict=True)], order)
 
 
 def read_overrides(path: str | Path) -> dict[str, str]:
@@ -167,78 +172,78 @@ def _problem(text: str) -> str:
     return ""
 
 
-def _parts(columns: Sequence[Values], inside: np.ndarray, among: np.ndarray, contract: Contract) -> list[Trait]:
+def _parts(columns: Sequence[_Column], inside: np.ndarray) -> list[Trait]:
     """The parts of one segment's name, the most telling first.
 
     Args:
-      columns: divided by values.
+      columns: that the parts may be of.
       inside: which customers belong to the segment, bool [rows].
-      among: which customers to tell them apart from, the segment's own included, bool [rows].
-      contract: for the words.
     """
     if not inside.any():
         return [Trait(NOBODY)]
-    if (inside == among).all():
+    if inside.all():
         return [Trait(EVERYBODY)]
     parts: list[Trait] = []
-    rest, true, score = list(columns), among, _f1(inside.sum(), among.sum(), inside.sum())
+    true, score = np.ones(len(inside), bool), _f1(inside.sum(), len(inside), inside.sum())
     while len(parts) < MOST_PARTS:
-        best = _best(rest, inside, true, contract, _room(parts))
+        best = _best(columns, inside, true, parts)
         if best is None or best.score < score + LEAST_GAIN:
             break
         parts.append(best.trait)
-        rest = [values for values in rest if values.column != best.trait.column]
         true, score = best.true, best.score
     return parts or [Trait(AVERAGE)]
 
 
 def _told_apart(
-    columns: Sequence[Values], inside: np.ndarray, group: np.ndarray, parts: list[Trait], contract: Contract
+    columns: Sequence[_Column], inside: np.ndarray, group: np.ndarray, parts: list[Trait], fewest: int
 ) -> list[Trait]:
-    """The parts of a name, of which the last one tells the segment apart from segments that have the same parts."""
-    least = _f1(inside.sum(), group.sum(), inside.sum())
-    for number in range(min(len(parts), MOST_PARTS - 1), 0, -1):
-        kept = parts[:number]
-        rest = [values for values in columns if values.column not in [trait.column for trait in kept]]
-        best = _best(rest, inside, group, contract, _room(kept))
-        if best is not None and best.score > least:
-            return [*kept, best.trait]
-    return parts
-
-
-def _room(parts: Sequence[Trait]) -> int:
-    """How long a further part may be."""
-    return LONGEST - sum(len(trait.text) + len(", ") for trait in parts)
-
-
-def _best(
-    columns: Sequence[Values], inside: np.ndarray, true: np.ndarray, contract: Contract, room: int
-) -> _Part | None:
-    """The part that separates the segment best, together with the parts before it.
+    """The parts of a name, of which the last one tells the segment apart from others that have all these parts.
 
     Args:
       columns: that the part may be of.
       inside: which customers belong to the segment, bool [rows].
-      true: of which customers the parts before are true, bool [rows].
-      contract: for the words.
-      room: for the part, in characters.
+      group: which customers belong to it or to one of the others, bool [rows].
+      parts: of the name so far.
+      fewest: so many of the parts stay in any case; they all do where there is room.
+    """
+    least = _f1(inside.sum(), group.sum(), inside.sum())
+    own = [trait for trait in parts if trait.text != AVERAGE]
+    for number in range(min(len(own), MOST_PARTS - 1), min(fewest, len(own)) - 1, -1):
+        best = _best(columns, inside, group, own[:number])
+        if best is not None and best.score > least:
+            return [*own[:number], best.trait]
+    return parts
+
+
+def _best(columns: Sequence[_Column], inside: np.ndarray, true: np.ndarray, before: Sequence[Trait]) -> _Part | None:
+    """The part that separates a segment best from some other customers, as long as it fits into the name.
+
+    Args:
+      columns: that the part may be of, unless a part before it is of the same column.
+      inside: which customers belong to the segment, bool [rows].
+      true: among which customers to separate them, bool [rows].
+      before: the parts before it.
     """
     size, found = int(inside.sum()), []
-    for values in columns:
-        own, every, all_own = values.counts(inside & true), values.counts(true), values.counts(inside)
-        for trait in traits.of(values, contract):
+    room = LONGEST - sum(len(trait.text) + len(", ") for trait in before)
+    used = {trait.column for trait in before}
+    for column in columns:
+        if column.values.column in used:
+            continue
+        own, every, members = (column.values.counts(rows) for rows in (inside & true, true, inside))
+        for trait in column.traits:
             if len(trait.text) > room:
                 continue
             chosen = list(trait.codes)
             score = _f1(own[chosen].sum(), every[chosen].sum(), size)
-            rare = bool(all_own[chosen].sum() < TYPICAL * size)
+            rare = bool(members[chosen].sum() < TYPICAL * size)
             # Two decimals, so that of traits that separate about equally well the shorter one is taken.
             merit = round(score - trait.cost, 2)
-            found.append((rare, -merit, len(trait.text), trait.text, trait.column, trait, score, values))
+            found.append((rare, -merit, len(trait.text), trait.text, trait.column, trait, score, column.values.codes))
     if not found:
         return None
-    *_, trait, score, values = min(found, key=lambda entry: entry[:5])
-    return _Part(trait, score, true & np.isin(values.codes, trait.codes))
+    *_, trait, score, codes = min(found, key=lambda entry: entry[:5])
+    return _Part(trait, score, true & np.isin(codes, trait.codes))
 
 
 def _f1(own: int, every: int, size: int) -> float:

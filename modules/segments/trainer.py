@@ -11,17 +11,21 @@ import tensorflow_transform as tft
 from sklearn.metrics import adjusted_rand_score
 from tfx.v1.components import FnArgs
 
-from analysis import profile
+from analysis import profile, segmentation
 from analysis.profile import Profile
 from analysis.segmentation import Candidate
 from data.model_folder import CARD, EXTRAS, SegmentCard
 from data.model_spec import RAW_SIGNATURE, SEGMENT_MODEL
 from modules import artifacts, model_extras
-from modules.segments import fitted, naming, reading, search
+from modules.segments import fitted, naming, reading
+from modules.segments.autoencoder import autoencoders
 from modules.segments.config import SegmentConfig
 from modules.segments.export import SegmentModule
 from modules.segments.methods import Segmenter, fit
 from modules.segments.reading import Sample, Split
+from modules.segments.representation import COLUMNS, Representation, pca
+from modules.segments.rows import Rows
+from modules.segments.search import SAMPLE_ROWS
 
 AGREEMENT = "agreement.json"
 """In the ModelRun: `agreement`, the adjusted Rand index with the last blessed model on the eval split, or null."""
@@ -73,10 +77,19 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def _fit(candidate: Candidate, train: Split, sample: Sample, seed: int) -> Segmenter:
     """The segments of a candidate; its representation is fitted on the rows that the search has seen."""
-    searched = sample.batch.rows.take(slice(search.SAMPLE_ROWS))
-    representation = search.representation(candidate.representation, searched, seed)
+    searched = sample.batch.rows.take(slice(SAMPLE_ROWS))
+    representation = _representation(candidate.representation, searched, seed)
     batches = None if sample.complete else train.encoded
     return fit(candidate, representation, sample.batch.rows, batches, seed)
+
+
+def _representation(name: segmentation.Representation, rows: Rows, seed: int) -> Representation:
+    if name == "pca":
+        return pca(rows.features).representation
+    if name == "autoencoder":
+        (autoencoder,) = autoencoders([(rows.features, seed)])
+        return autoencoder.representation
+    return COLUMNS
 
 
 def _card(
@@ -103,7 +116,7 @@ def _card(
         names=naming.final(names, matched, earlier_names, json.loads(config.names or "{}")),
         continues=tuple(None if match is None else earlier_names[match] for match in matched),
         means=tuple(means.tolist()),
-        temperature=max(float(np.mean(nearest.astype(np.float64) ** 2)), np.finfo(np.float32).tiny),
+        temperature=max(float(np.mean(nearest.astype(np.float64) ** 2)), float(np.finfo(np.float32).tiny)),
         outlier_distance=float(np.quantile(nearest, OUTLIER_QUANTILE)),
     )
 

@@ -8,8 +8,8 @@ The columns are those of a view of the contract. A row becomes
     gower      for each raw column one number: the rank of a number from 0 to 1, the position of an ordered category
                from 0 to 1, or the index of another category, -1 where unknown; NaN where missing
 
-Ranks take the place of values in Gower's distance, as Podani (1999, Taxon 48) does for ordered columns: with values, the
-range of a column with a long tail would hide all differences between ordinary customers.
+Ranks take the place of values in Gower's distance, as Podani (1999, Taxon 48) does for ordered columns: with values,
+the range of a column with a long tail would hide all differences between ordinary customers.
 """
 
 from __future__ import annotations

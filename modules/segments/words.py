@@ -22,10 +22,11 @@ def number(value: float, digits: int = 3) -> str:
         if abs(value) >= size:
             return f"{number(value / size, digits)} {word.strip()}"
     if float(value).is_integer() or abs(value) >= 1000:
-        return f"{value:,.0f}"
+        return f"{value + 0.0:,.0f}"  # + 0.0 makes a negative zero positive
     decimals = min(6, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def amount(value: float, column: Numeric) -> str:

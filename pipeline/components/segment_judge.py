@@ -86,9 +86,8 @@ def SegmentJudge(  # noqa: N802
         seed=seed,
     )
     artifacts.write_text(result.to_json(), segmentation.uri, SEGMENTATION)
-    blessed = all(
-        check.passed for check in gate.checks(SearchResult.from_dict(artifacts.read_json(search.uri, SEARCH)), result)
-    )
+    tried = SearchResult.from_dict(artifacts.read_json(search.uri, SEARCH))
+    blessed = all(check.passed for check in gate.checks(tried, result))
     blessing.set_int_custom_property("blessed", int(blessed))
     blessing.set_int_custom_property(MODEL_ID, model.id)
     artifacts.write_text("", blessing.uri, BLESSED if blessed else NOT_BLESSED)

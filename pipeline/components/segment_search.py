@@ -1,12 +1,9 @@
 """Tries segmentations on a sample of the training rows, and chooses one."""
 
 import dataclasses
-import itertools
 import json
 
 import tensorflow_transform as tft
-from modules.segments.search import SAMPLE_ROWS
-from modules.segments.search import search as try_all
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
@@ -16,6 +13,8 @@ from analysis.segmentation import METHODS, REPRESENTATIONS, Candidate
 from modules import artifacts
 from modules.segments import reading
 from modules.segments.config import SegmentConfig
+from modules.segments.search import SAMPLE_ROWS
+from modules.segments.search import search as try_all
 from modules.segments.transform import exact
 
 SEARCH = "search.json"
@@ -55,9 +54,13 @@ def SegmentSearch(  # noqa: N802
         (entry, exact(batch.raw, settings.contract, entry.columns or view.columns, entry.scaling))
         for entry in view.published
     ]
-    methods = METHODS if settings.method == "auto" else (settings.method,)
-    numbers = range(settings.fewest, settings.most + 1)
-    candidates = [Candidate(*parts) for parts in itertools.product(methods, REPRESENTATIONS, numbers)]
+    candidates = [
+        Candidate(method, representation, clusters)
+        for method in METHODS
+        if settings.method in ("auto", method)
+        for representation in REPRESENTATIONS
+        for clusters in range(settings.fewest, settings.most + 1)
+    ]
     outcome = try_all(settings.view_name, batch.rows, candidates, settings.seed, published, print)
     artifacts.write_text(outcome.result.to_json(), search.uri, SEARCH)
     artifacts.write_json(dataclasses.asdict(outcome.result.chosen), best_hyperparameters.uri, BEST)

@@ -9,15 +9,13 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from modules import artifacts
 from pipeline.components import example_gen, pusher, serving_probe
-from pipeline.settings import ModelSettings, Settings
+from pipeline.settings import Settings, Spec
 from runs import outputs as of_run
 from runs.outputs import RunOutputs
 from runs.summary import Check, Dataset, GateResult, LabelWords, PushedVersion, Split, Stage
 
 
-def common(
-    settings: Settings[ModelSettings], outputs: RunOutputs, stages: Sequence[Stage], seconds: float
-) -> dict[str, Any]:
+def common(settings: Settings[Spec], outputs: RunOutputs, stages: Sequence[Stage], seconds: float) -> dict[str, Any]:
     """The fields of `RunSummary` but for the gate and the settings.
 
     Args:
@@ -43,7 +41,7 @@ def common(
     }
 
 
-def common_settings(settings: Settings[ModelSettings], outputs: RunOutputs) -> dict[str, Any]:
+def common_settings(settings: Settings[Spec], outputs: RunOutputs) -> dict[str, Any]:
     """The fields of `RunSettings`."""
     return {
         "quarantine": settings.data.quarantine,
@@ -75,7 +73,7 @@ def blessed(blessing: Artifact) -> bool:
     return blessing.custom_properties["blessed"].int_value == 1
 
 
-def _dataset(settings: Settings[ModelSettings], ingest: Mapping[str, Any]) -> Dataset:
+def _dataset(settings: Settings[Spec], ingest: Mapping[str, Any]) -> Dataset:
     contract, data = settings.data.contract, settings.data
     positives = sum(split["positives"] for split in ingest["splits"].values())
     return Dataset(

@@ -140,6 +140,7 @@ def test_what_differs_is_shown_and_what_is_equal_is_not(capsys, artifacts):
         {"settings__data_sha256": None},
         {"settings__quarantine": True},
         {"dataset__split": "time"},
+        {"dataset__rows": 45_000},
         {"dataset__contract": "bank-additional"},
     ],
 )
@@ -261,7 +262,8 @@ def test_what_differs_between_segment_runs(capsys, tmp_path):
     other = summaries.figures(candidate=Candidate("kmeans", "pca", 4), stability=0.85)
     segments = (SegmentShare("under 35", {"test": 0.4}), SegmentShare("over 60", {"test": 0.6}))
     write_segments(tmp_path, "20270102-000000", chosen=other, segments=segments, agreement=0.7)
-    names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
+    (runs_folder(tmp_path, SEGMENTS) / "latest").symlink_to("20270102-000000")
+    names = ("20270101-000000", "latest", "--model", SEGMENTS)
     found = json.loads(shown(capsys, tmp_path, *names, "--json"))
     assert found["differences"] == {"chosen.candidate.clusters": [3, 4]}
     assert found["measurements"]["chosen.stability"] == [0.9312, 0.85]
@@ -298,6 +300,11 @@ def test_gower_and_euclidean_distances_are_different_spaces(capsys, tmp_path):
     assert not json.loads(shown(capsys, tmp_path, *names, "--json"))["same_space"]
 
 
+def test_a_segment_model_of_another_name_is_listed_as_one(capsys, tmp_path):
+    summaries.write(runs_folder(tmp_path, "products") / "20270101-000000", summaries.segment_summary())
+    assert "macro silhouette" in shown(capsys, tmp_path, "--model", "products")
+
+
 def test_each_model_has_runs_of_its_own(capsys, artifacts):
     write_segments(artifacts, "20270103-000000")
     assert "20270103" not in shown(capsys, artifacts)
@@ -307,13 +314,17 @@ def test_each_model_has_runs_of_its_own(capsys, artifacts):
 
 @pytest.mark.parametrize("name", [".", "runs"])
 @pytest.mark.parametrize(
-    ("model", "command"),
-    [(MODEL, "pipeline.run"), ("spring-campaign", "pipeline.run"), (SEGMENTS, "pipeline.segment")],
+    ("model", "commands"),
+    [
+        (MODEL, ".venv/bin/python -m pipeline.run"),
+        (SEGMENTS, ".venv/bin/python -m pipeline.segment"),
+        ("mine", ".venv/bin/python -m pipeline.run or .venv/bin/python -m pipeline.segment"),
+    ],
 )
-def test_no_runs_yet(capsys, tmp_path, name, model, command):
+def test_no_runs_yet(capsys, tmp_path, name, model, commands):
     (tmp_path / name).mkdir(exist_ok=True)
     assert runs.main(["--artifacts", str(tmp_path), "--model", model]) == BAD_INPUT
-    assert capsys.readouterr().err.rstrip().endswith(f"python -m {command}")
+    assert capsys.readouterr().err.rstrip().endswith(f": {commands}")
 
 
 def test_a_run_that_is_not_there(artifacts):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 NUMBERS = ("age", "balance", "day", "campaign", "pdays", "previous")
@@ -169,6 +170,24 @@ def segment_model(path: Path) -> None:
         }
 
     save(path, {"serving_default": (assign, [_vector("age"), _vector("housing", tf.string)])}, centres=centres)
+
+
+def segments_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `segment_model` answers, computed without TensorFlow."""
+    age = np.array([row["age"] for row in rows], np.float32)
+    distances = np.abs(np.nan_to_num(age, nan=45.0)[:, None] - np.float32(_CENTRES)) / np.float32(10)
+    weights = np.exp(-np.square(distances))
+    nearest = distances.argmin(axis=1)
+    return [
+        {
+            "segment": int(segment),
+            "name": SEGMENT_NAMES[segment],
+            "distance": float(own[segment]),
+            "membership": (weight / weight.sum()).tolist(),
+            "outlier": bool(own[segment] > 2),
+        }
+        for segment, own, weight in zip(nearest, distances, weights, strict=True)
+    ]
 
 
 def purchase_model(path: Path, seed: int = 0, constant: float | None = None) -> None:

@@ -289,7 +289,8 @@ def _what_it_is(result: PublishedResult) -> str:
         structure = "no clearer than segments of shuffled columns, so it shows no relation between the columns"
     else:
         structure = (
-            f"{number(gain, 2)} above shuffled columns, which is the part that the relation between columns adds"
+            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is the part that "
+            "the relation between columns adds"
         )
     where = IN_SPACE[result.representation]
     return (

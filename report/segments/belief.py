@@ -9,7 +9,7 @@ import numpy as np
 from analysis.segmentation import CandidateFigures
 from modules.segments.rule import STABLE
 from pages.blocks import Block, Figure, Lines, Paragraph, Section, Table
-from pages.charts import Axis, Band, bands
+from pages.charts import Band, around, bands
 from pages.formatting import number, percent
 from report.segments import words
 from report.segments.gather import SegmentReport
@@ -17,6 +17,8 @@ from report.segments.gather import SegmentReport
 GOAL, FEWEST, SMALLEST = 0.7, 3, 0.05
 """The silhouette that the first source system aimed at; how many segments of which share it needs to be shown."""
 
+REASONABLE, WEAK = 0.5, 0.25
+"""Average silhouettes above which Kaufman and Rousseeuw (1990, Finding Groups in Data) call a structure so."""
 SHADED = 0.4
 """Difference from the bound of the stability that has the strongest shade."""
 
@@ -28,7 +30,7 @@ def belief(report: SegmentReport) -> Section:
     text = (
         "A silhouette compares a customer's distance to the own segment with that to the next one: 1 is far from all "
         "others, 0 is between two segments, below 0 is nearer to another one. Kaufman and Rousseeuw (1990) call an "
-        "average above 0.5 a reasonable structure, 0.25 to 0.5 a weak one."
+        f"average above {REASONABLE:g} a reasonable structure, {WEAK:g} to {REASONABLE:g} a weak one, and less none."
     )
     macro = f"macro {number(found.macro_silhouette, 3)}, standard error {number(found.macro_error, 3)}"
     null = f"{number(best.null_silhouette, 3)} ± {number(best.null_deviation, 3)}"
@@ -88,6 +90,7 @@ def _plot(report: SegmentReport) -> Block:
     if not measured:
         return Paragraph("no-silhouettes", "The silhouettes of the customers were not measured.")
     lowest = min(segment.silhouettes[0] for segment in measured)
+    highest = max(segment.silhouettes[-1] for segment in measured)
     weak = min(measured, key=lambda segment: segment.silhouette)
     says = (
         f"Each line is a group of customers, and the height of a block the share of its segment. The least distinct "
@@ -97,7 +100,7 @@ def _plot(report: SegmentReport) -> Block:
         "silhouettes",
         "Silhouette of the customers of each segment",
         says,
-        Axis("silhouette in the model's own space", min(0.0, np.floor(lowest * 5) / 5), 1.0, lambda v: f"{v:.1f}"),
+        around("silhouette in the model's own space", [lowest, highest, 0.0], lambda v: f"{v:.2g}"),
         [Band(s.name, s.number, s.silhouettes, s.shares["train"]) for s in measured],
         report.segmentation.silhouette,
     )

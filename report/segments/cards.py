@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.segmentation import Median, Segment, ValueShare
-from modules.segments.words import YES
+from modules.segments.words import YES, quantity
 from pages.blocks import Card, Fact, Facts, Paragraph, Section
 from pages.formatting import number, percent, percents, times
 from pages.marks import badge, bar, group_style, position
@@ -40,10 +40,9 @@ def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
     return [value for value in _frequent(segment.described) if value.column in flags and value.value in YES]
 
 
-def typical_of(segment: Segment) -> str:
-    """Its first medians in a few words."""
-    known = [entry for entry in segment.medians if not math.isnan(entry.median)]
-    return ", ".join(f"{words.column(entry.column)} {words.median(entry)}" for entry in known[:2])
+def in_a_few_words(segment: Segment, flags: frozenset[str]) -> str:
+    """What sets the segment apart: `98 % Jumlah Anak: 0 children, 69 % Usia: 45 to 59 years`."""
+    return ", ".join(f"{percent(value.share)} {words.value(value, flags)}" for value in segment.over_represented[:2])
 
 
 def overall_rate(report: SegmentReport) -> float | None:
@@ -56,7 +55,7 @@ def _card(report: SegmentReport, segment: Segment) -> Card:
     parts = [
         _set_apart(segment, report.flags, style),
         _middle(segment.medians, "medians", "Medians that differ most", style),
-        _typical(segment),
+        _typical(segment, report.flags),
         _offers(segment, report.flags, style),
         _also(segment, report.flags, style),
         _middle(segment.described_medians, "described-medians", "What they have: medians", style),
@@ -93,8 +92,8 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
     facts = [
         Fact(
             words.column(entry.column),
-            words.median(entry),
-            f"all customers {words.quantity(entry.overall, entry.unit)}",
+            quantity(entry.median, entry.unit),
+            f"all customers {quantity(entry.overall, entry.unit)}",
             None if math.isnan(entry.position) else position(entry.position, style),
         )
         for entry in sorted(medians, key=_remarkable)[:MEDIANS]
@@ -107,8 +106,11 @@ def _remarkable(entry: Median) -> float:
     return 1.0 if math.isnan(entry.median) else -abs(entry.position - 0.5)
 
 
-def _typical(segment: Segment) -> Facts:
-    facts = [Fact(words.column(name), value) for name, value in segment.typical.items()]
+def _typical(segment: Segment, flags: frozenset[str]) -> Facts:
+    told = {name: value for name, value in segment.typical.items() if name not in flags}
+    owned = [words.column(name) for name in flags if segment.typical.get(name) in YES]
+    facts = [Fact(words.column(name), value) for name, value in told.items()]
+    facts += [Fact("yes for", ", ".join(sorted(owned)))] if owned else []
     return Facts("typical", "A typical customer, who is real", facts)
 
 

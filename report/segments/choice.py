@@ -32,10 +32,10 @@ CRITERIA = (
 )
 """Columns of the table of numbers of clusters."""
 
-IN_SPACE = {
-    "columns": "of its columns",
-    "pca": "of their principal components",
-    "autoencoder": "of the autoencoder's code",
+ON = {
+    "columns": "on its columns",
+    "pca": "on principal components",
+    "autoencoder": "on the autoencoder's code",
 }
 Combination = tuple[str, str]
 """Method and representation."""
@@ -163,7 +163,7 @@ def _silhouettes(search: SearchResult, tried: Sequence[CandidateFigures], table:
         around("macro silhouette", [*own, *full, *(end for pair in limits for end in pair), 0.0], lambda v: f"{v:.2g}"),
         [
             Series("shuffled columns, ± 2 standard deviations", clusters, null, style=3, dashed=True, bars=limits),
-            Series("full space", clusters, full, style=2, dashed=True),
+            *([] if where == words.FULL else [Series("full space", clusters, full, style=2, dashed=True)]),
             Series("own space", clusters, own),
             Series("best", [best.candidate.clusters], [best.macro_silhouette], style=1, points=True),
         ],
@@ -209,7 +209,7 @@ def _figures(figures: CandidateFigures) -> tuple[str, ...]:
         number(figures.seed_stability, 2),
         percent(figures.smallest, 1),
         percent(figures.largest, 1),
-        "; ".join(figures.refusals) or "acceptable",
+        words.verdict(figures),
     )
 
 
@@ -246,7 +246,7 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
 def _published_table(results: Sequence[PublishedResult]) -> Table:
     cells = [
         (
-            f"{result.title}, {IN_SPACE[result.representation]}",
+            f"{result.title}, {ON[result.representation]}",
             str(result.clusters),
             number(result.published_silhouette, 2),
             number(result.silhouette, 2),
@@ -274,7 +274,7 @@ def _published_table(results: Sequence[PublishedResult]) -> Table:
 
 def _what_it_is(result: PublishedResult) -> str:
     """One sentence on what a published result shows."""
-    on = (
+    of = (
         words.listed(map(words.column, result.columns))
         if len(result.columns) <= 3
         else f"{len(result.columns)} columns"
@@ -289,13 +289,12 @@ def _what_it_is(result: PublishedResult) -> str:
         structure = "no clearer than segments of shuffled columns, so it shows no relation between the columns"
     else:
         structure = (
-            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is the part that "
-            "the relation between columns adds"
+            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what "
+            "the relation between the columns adds"
         )
-    where = IN_SPACE[result.representation]
     return (
-        f"{result.title}: K-Means on {on}, {result.clusters} segments. Measured here: silhouette "
-        f"{number(result.silhouette, 2)} in the space {where}; {told}. Its macro silhouette is {structure}, and in "
+        f"{result.title}: K-Means {ON[result.representation]} ({of}), {result.clusters} segments. Measured here: "
+        f"silhouette {number(result.silhouette, 2)} in that space; {told}. Its macro silhouette is {structure}, and in "
         f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}."
     )
 

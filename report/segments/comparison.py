@@ -66,9 +66,9 @@ def _heat(report: SegmentReport) -> Table:
 def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Median]]) -> list[Line]:
     lines = []
     for entries in zip(*(medians(segment) for segment in found), strict=True):
-        header = f"{words.column(entries[0].column)}, {words.plain_unit(entries[0].unit)}"
+        header = f"{words.column(entries[0].column)}, {words.of_unit(entries[0].unit)}"
         shades = [None if math.isnan(e.median) else 2 * e.position - 1 for e in entries]
-        lines.append((header, [words.bare(entry.median, entry.unit) for entry in entries], shades))
+        lines.append((header, [words.bare(entry) for entry in entries], shades))
     return lines
 
 

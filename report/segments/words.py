@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from analysis.segmentation import Candidate, Median, SearchResult, Segmentation, ValueShare
-from modules.segments.rule import METHOD_NAMES, REPRESENTATION_NAMES
+from analysis.segmentation import Candidate, CandidateFigures, Median, SearchResult, Segmentation, ValueShare
+from modules.segments.rule import METHOD_NAMES, NOT_CLEARER, REPRESENTATION_NAMES, TOO_SMALL, UNSTABLE
 from modules.segments.words import NO, YES
-from pages.formatting import number, percent, percents, readable, times
+from modules.segments.words import number as number_in_words
+from pages.formatting import UNKNOWN, number, percent, percents, times
 
+VERDICTS = {NOT_CLEARER: "like shuffled columns", UNSTABLE: "unstable", TOO_SMALL: "segment too small"}
+"""Refusals for a table, which has little room."""
 SHARE = "share"
 """The first word of the units of shares."""
 FULL = "the space of all transformed columns"
@@ -71,24 +75,21 @@ def compared(share: ValueShare) -> str:
     return f"{limits}; average {percent(share.overall)}, {times(share.index)}"
 
 
-def median(entry: Median) -> str:
-    """A median with its unit: `58 years`."""
-    return quantity(entry.median, entry.unit)
+def bare(entry: Median) -> str:
+    """A median without its unit, but with the sign of a percentage; for a table that has the unit in its header."""
+    if math.isnan(entry.median):
+        return UNKNOWN
+    return percent(entry.median) if entry.unit.split(" ")[0] == SHARE else number_in_words(entry.median)
 
 
-def quantity(value: float, unit: str) -> str:
-    """A number with its unit; of a unit such as `share of months` a percentage: `58 % of months`."""
-    return f"{bare(value, unit)} {plain_unit(unit)}".rstrip()
-
-
-def bare(value: float, unit: str) -> str:
-    """The number without the unit, but with the sign of a percentage."""
-    return percent(value) if unit.split(" ")[0] == SHARE else readable(value)
-
-
-def plain_unit(unit: str) -> str:
-    """`share of months` -> `of months`; other units as they are."""
+def of_unit(unit: str) -> str:
+    """The header to `bare`: `share of months` -> `of months`; other units as they are."""
     return unit.removeprefix(SHARE).strip() if unit.split(" ")[0] == SHARE else unit
+
+
+def verdict(figures: CandidateFigures) -> str:
+    """Whether a candidate is acceptable, in a word or two."""
+    return ", ".join(VERDICTS.get(refusal, refusal) for refusal in figures.refusals) or "acceptable"
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -274,7 +274,7 @@ def summary(
             blessed=True,
             checks=(
                 Check("stability", tried.best.stability, 0.8, True),
-                Check("silhouette_above_chance", 0.22, 0.012, True),
+                Check("silhouette_above_shuffled", 0.22, 0.012, True),
                 Check("smallest_segment", min(s.shares["test"] for s in found.segments), 0.02, True),
                 Check("served_as_trained", True, True, True),
             ),

@@ -13,7 +13,7 @@ from pages.marks import badge, bar, group_style, position
 from report.segments import words
 from report.segments.gather import SegmentReport
 
-SETS_APART, OFFERS, ALSO, MEDIANS = 3, 4, 3, 4
+SETS_APART, OFFERS, MOST_FLAGS, ALSO, MEDIANS = 3, 3, 8, 3, 4
 """Values of each kind that a card shows."""
 LEAST_INDEX = 1.1
 """From this index on a value is called more frequent than average."""
@@ -115,16 +115,27 @@ def _typical(segment: Segment, flags: frozenset[str]) -> Facts:
 
 
 def _offers(segment: Segment, flags: frozenset[str], style: str) -> Facts:
-    found = offers(segment, flags)[:OFFERS]
-    facts = [_share(value, words.column(value.column), style) for value in found]
-    note = "By lift: what these customers have more often than others. Offer it to those who do not have it yet."
-    return Facts("offers", "What to offer", facts, note)
+    """What its customers have, by lift, and which of it to offer first."""
+    had = sorted((v for v in segment.described if v.column in flags and v.value in YES), key=lambda v: -v.index)
+    facts = [_share(value, words.column(value.column), style) for value in had[:MOST_FLAGS]]
+    first = [words.column(value.column) for value in offers(segment, flags)[:OFFERS]]
+    note = (
+        f"Offer first: {words.listed(first)}, to those who do not have it yet. Customers like them have it more often."
+        if first
+        else "They have none of it clearly more often than others, so no offer comes first."
+    )
+    return Facts("offers", "What they have, and what to offer", facts, note)
 
 
 def _also(segment: Segment, flags: frozenset[str], style: str) -> Facts:
-    """The values of describing columns that are no flags, by lift."""
-    found = [value for value in _frequent(segment.described) if value.column not in flags][:ALSO]
-    return Facts("also", "More frequent than average", [_share(v, words.value(v, flags), style) for v in found])
+    """One value of each describing column that is neither a flag nor a number, by lift."""
+    numbers = {entry.column for entry in segment.described_medians}
+    found: dict[str, ValueShare] = {}
+    for value in _frequent(segment.described):
+        if value.column not in flags | numbers:
+            found.setdefault(value.column, value)
+    facts = [_share(value, words.value(value, flags), style) for value in list(found.values())[:ALSO]]
+    return Facts("also", "More frequent than average", facts)
 
 
 def _rate(report: SegmentReport, segment: Segment, style: str) -> Facts:

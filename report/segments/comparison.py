@@ -49,9 +49,11 @@ def _heat(report: SegmentReport) -> Table:
             )
         )
     lines += _medians(found, lambda segment: segment.medians)
-    lines += _values(found, report.flags, lambda segment: segment.over_represented, SETS_APART)
+    lines += _values(found, report.flags, _set_apart, _set_apart)
     lines += _medians(found, lambda segment: segment.described_medians)
-    lines += _values(found, report.flags, lambda segment: _described(segment, report.flags), ALSO)
+    lines += _values(
+        found, report.flags, lambda segment: _described(segment, report.flags), lambda segment: segment.described
+    )
     head = ("", *(f"{segment.number}: {segment.name}" for segment in found))
     caption = "Medians with their units, and the index of values against the average"
     return Table(
@@ -73,23 +75,33 @@ def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Med
 
 
 def _values(
-    found: Sequence[Segment], flags: frozenset[str], values: Callable[[Segment], Sequence[ValueShare]], most: int
+    found: Sequence[Segment],
+    flags: frozenset[str],
+    told: Callable[[Segment], Sequence[ValueShare]],
+    known: Callable[[Segment], Sequence[ValueShare]],
 ) -> list[Line]:
-    """The index of each value that is among the first of some segment; a segment may not list it."""
-    wanted = {(v.column, v.value): v for segment in found for v in values(segment)[:most]}
-    lines = []
+    """The index of each value that is told of some segment, in all segments where it is known."""
+    wanted = {(value.column, value.value): value for segment in found for value in told(segment)}
     columns = list(dict.fromkeys(column for column, _ in wanted))
+    lines = []
     for key, example in sorted(wanted.items(), key=lambda item: (columns.index(item[0][0]), item[0][1])):
-        indices = [next((v.index for v in values(segment) if (v.column, v.value) == key), None) for segment in found]
+        indices = [next((v.index for v in known(segment) if (v.column, v.value) == key), None) for segment in found]
         header = words.column(example.column) if example.column in flags else words.value(example, flags)
         shades = [None if index is None else _of_index(index) for index in indices]
         lines.append((header, [times(index) for index in indices], shades))
     return lines
 
 
+def _set_apart(segment: Segment) -> Sequence[ValueShare]:
+    return segment.over_represented[:SETS_APART]
+
+
 def _described(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
-    """By lift; of a flag only `yes`."""
-    return [value for value in segment.described if value.column not in flags or value.value in YES]
+    """All flags, and the first other values by lift but ranges of numbers, whose medians are told."""
+    numbers = {entry.column for entry in segment.described_medians}
+    owned = [value for value in segment.described if value.column in flags and value.value in YES]
+    others = [value for value in segment.described if value.column not in flags | numbers]
+    return owned + others[:ALSO]
 
 
 def _of_index(index: float) -> float | None:

@@ -118,11 +118,13 @@ def test_offers_are_what_is_owned_more_often_than_average_beyond_chance(data):
         segmentations.frequency("Region", "north", 0.6, 0.2),
     )
     page = page_of(with_segment(data, 0, described=(*offers, *others)))
-    parts = page.parts["part"]["offers"][0].split()
-    text = " ".join(parts)
-    assert text.index("Produk B") < text.index("Produk A")
-    assert not any(name in text for name in ("Produk C", "Produk D", "north"))
+    first = " ".join(page.parts["part"]["offers"][0].split())
+    assert "Offer first: Produk B and Produk A," in first
+    assert "Produk C" in first, "what they have is told, whether or not it is an offer"
+    assert "north" not in first
     assert "north" in page.parts["part"]["also"][0]
+    none = page_of(with_segment(data, 0, described=others))
+    assert "Offer first" not in none.parts["part"]["offers"][0]
 
 
 def test_positive_rows_are_told_where_there_is_a_label(data):

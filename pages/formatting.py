@@ -22,15 +22,6 @@ def signed(value: float | None, digits: int = 4) -> str:
     return UNKNOWN if _unknown(value) else f"{value:+,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def readable(value: float | None) -> str:
-    """A quantity of any size, with three digits: `1234567` -> `1,230,000`, `0.08333` -> `0.0833`."""
-    if value is None or math.isnan(value) or math.isinf(value):
-        return UNKNOWN
-    if abs(value) >= 100:
-        return number(round(value, 2 - math.floor(math.log10(abs(value)))))
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if "e" not in f"{value:.3g}" else number(value, 4)
-
-
 def times(value: float | None) -> str:
     """How many times as much: `1.84` -> `1.8 ×`."""
     return UNKNOWN if _unknown(value) else f"{number(value, 1)}\N{NO-BREAK SPACE}×"

@@ -33,8 +33,9 @@ class Key:
     @classmethod
     def mark(cls, name: str, number: int) -> Key:
         """The number of a group, and its mark."""
-        glyph = Markup('<path class="points {}" d="{}"/>').format(group_style(number), glyphs(number, [(5, 5)]))
-        return cls(name, glyph + Markup('<text class="count" x="12" y="9">{}</text>').format(number))
+        glyph = Markup('<path class="points {}" transform="translate(5 5) scale(1.8)" d="{}"/>')
+        count = Markup('<text class="count" x="13" y="9">{}</text>').format(number)
+        return cls(name, glyph.format(group_style(number), glyphs(number, [(0, 0)])) + count)
 
 
 def group_style(number: int) -> str:

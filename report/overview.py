@@ -18,7 +18,7 @@ CHECKS = {
     "accuracy_against_last_blessed": "Accuracy against the last blessed model",
     "auc_against_last_blessed": "AUC against the last blessed model",
     "served_as_evaluated": "Served as evaluated",
-    "silhouette_above_chance": "Macro silhouette above that of shuffled columns",
+    "silhouette_above_shuffled": "Macro silhouette above that of shuffled columns",
     "smallest_segment": "Share of the smallest segment",
     "same_inputs_as_serving": "Same inputs as the version in service",
 }

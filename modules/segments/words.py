@@ -36,9 +36,12 @@ def amount(value: float, column: Numeric) -> str:
       value: NaN is "missing".
       column: gives the unit.
     """
-    if not math.isfinite(value):
-        return MISSING
-    return _with_unit(number(_scaled(value, column)), column)
+    return quantity(value, column.unit)
+
+
+def quantity(value: float, unit: str) -> str:
+    """The same, given the unit."""
+    return _with_unit(number(_scaled(value, unit)), unit) if math.isfinite(value) else MISSING
 
 
 def between(low: float, high: float, column: Numeric) -> str:
@@ -58,7 +61,7 @@ def between(low: float, high: float, column: Numeric) -> str:
         low = math.floor(low) + 1
         if low >= math.floor(high):
             return amount(high, column)
-    return f"{number(_scaled(low, column))} to {amount(high, column)}"
+    return f"{number(_scaled(low, column.unit))} to {amount(high, column)}"
 
 
 def plain(column: str, contract: Contract) -> str:
@@ -96,12 +99,12 @@ def counts(name: str, contract: Contract) -> bool:
 _SINGULAR = {"children": "child", "people": "person"}
 
 
-def _scaled(value: float, column: Numeric) -> float:
-    return value * 100 if column.unit.split(" ")[0] == _SHARE else value
+def _scaled(value: float, unit: str) -> float:
+    return value * 100 if unit.split(" ")[0] == _SHARE else value
 
 
-def _with_unit(text: str, column: Numeric) -> str:
-    first, *rest = column.unit.split(" ")
+def _with_unit(text: str, unit: str) -> str:
+    first, *rest = unit.split(" ")
     if first == _SHARE:
         first = "%"
     elif text == "1":

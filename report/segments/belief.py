@@ -9,13 +9,18 @@ import numpy as np
 from analysis.segmentation import CandidateFigures
 from modules.segments.rule import STABLE
 from pages.blocks import Block, Figure, Lines, Paragraph, Section, Table
-from pages.charts import Axis, Band, bands
+from pages.charts import Band, around, bands
 from pages.formatting import number, percent
 from report.segments import words
 from report.segments.gather import SegmentReport
 
 GOAL, FEWEST, SMALLEST = 0.7, 3, 0.05
 """The silhouette that the first source system aimed at; how many segments of which share it needs to be shown."""
+
+REASONABLE, WEAK = 0.5, 0.25
+"""Average silhouettes above which Kaufman and Rousseeuw (1990, Finding Groups in Data) call a structure so."""
+SHADED = 0.4
+"""Difference from the bound of the stability that has the strongest shade."""
 
 
 def belief(report: SegmentReport) -> Section:
@@ -25,14 +30,14 @@ def belief(report: SegmentReport) -> Section:
     text = (
         "A silhouette compares a customer's distance to the own segment with that to the next one: 1 is far from all "
         "others, 0 is between two segments, below 0 is nearer to another one. Kaufman and Rousseeuw (1990) call an "
-        "average above 0.5 a reasonable structure, 0.25 to 0.5 a weak one."
+        f"average above {REASONABLE:g} a reasonable structure, {WEAK:g} to {REASONABLE:g} a weak one, and less none."
     )
     macro = f"macro {number(found.macro_silhouette, 3)}, standard error {number(found.macro_error, 3)}"
     null = f"{number(best.null_silhouette, 3)} ± {number(best.null_deviation, 3)}"
     measured = (
-        f"On the test customers the silhouette is {number(found.silhouette, 3)} in {where} ({macro}), and "
-        f"{number(found.full_silhouette, 3)} in {words.FULL}. Shuffled columns, which have no relation to each other, "
-        f"reach a macro silhouette of {null} in {where}."
+        f"On the test customers the silhouette is {number(found.silhouette, 3)} in {where} ({macro})"
+        f"{words.in_full_space(', and {}', found.full_silhouette, best.candidate, report.search)}. Shuffled columns, "
+        f"which have no relation to each other, reach a macro silhouette of {null} in {where}."
     )
     served = (
         "The served model gives every customer the segment of training."
@@ -54,42 +59,39 @@ def goal(report: SegmentReport) -> str:
     """Whether some candidate reaches the silhouette that the first source system aimed at, and else why not."""
     search = report.search
     aimed = f"The first source system aimed at a silhouette above {GOAL:g}."
-    reached = max(search.figures, key=lambda figures: (not _short_of_goal(figures), figures.silhouette))
-    short = _short_of_goal(reached)
-    says = (
-        f"{number(reached.silhouette, 2)} in {words.space(reached.candidate, search)} ({words.way(reached.candidate)}, "
-        f"{reached.candidate.clusters} segments); the same segments have {number(reached.full_silhouette, 2)} in "
-        f"{words.FULL}, and shuffled columns reach {number(reached.null_silhouette, 2)}"
+    best = max(search.figures, key=lambda figures: (_reaches_goal(figures), figures.silhouette))
+    figures = (
+        f"{number(best.silhouette, 2)} in {words.space(best.candidate, search)} ({words.way(best.candidate)}, "
+        f"{best.candidate.clusters} segments, the smallest {percent(best.smallest)} and the largest "
+        f"{percent(best.largest)} of the customers, stability {number(best.stability, 2)})"
+        f"{words.in_full_space('; the same segments have {}', best.full_silhouette, best.candidate, search)}; shuffled "
+        f"columns reach {number(best.null_silhouette, 2)} (macro)"
     )
-    if not short:
-        return (
-            f"{aimed} One segmentation reaches it: {says}. Its stability is {number(reached.stability, 2)}, and its "
-            f"largest segment is {percent(reached.largest)} of the customers."
-        )
+    if _reaches_goal(best):
+        return f"{aimed} It is reached: {figures}."
     return (
         f"{aimed} No segmentation reaches it with a stability of at least {STABLE:g} and {words.counted(FEWEST)} or "
-        f"more segments of at least {percent(SMALLEST)}: the highest is {says}, and {words.listed(short)}."
+        f"more segments of at least {percent(SMALLEST)}: the highest silhouette is {figures}."
     )
 
 
-def _short_of_goal(figures: CandidateFigures) -> list[str]:
-    """Why a candidate does not reach the goal; empty where it does."""
-    reasons = []
-    if figures.silhouette <= GOAL:
-        reasons.append("it is below the goal")
-    if figures.stability < STABLE:
-        reasons.append(f"its stability is only {number(figures.stability, 2)}")
-    if figures.candidate.clusters < FEWEST:
-        reasons.append(f"it has only {words.counted(figures.candidate.clusters)} segments")
-    if figures.smallest < SMALLEST:
-        reasons.append(f"its smallest segment is {percent(figures.smallest, 1)} of the customers")
-    return reasons
+def _reaches_goal(figures: CandidateFigures) -> bool:
+    return (
+        figures.silhouette > GOAL
+        and figures.stability >= STABLE
+        and figures.candidate.clusters >= FEWEST
+        and figures.smallest >= SMALLEST
+    )
 
 
-def _plot(report: SegmentReport) -> Figure:
-    found, where = report.by_share, words.space(report.search.chosen, report.search)
-    lowest = min(value for segment in found for value in segment.silhouettes)
-    weak = min(found, key=lambda segment: segment.silhouette)
+def _plot(report: SegmentReport) -> Block:
+    where = words.space(report.search.chosen, report.search)
+    measured = [segment for segment in report.by_share if segment.silhouettes]
+    if not measured:
+        return Paragraph("no-silhouettes", "The silhouettes of the customers were not measured.")
+    lowest = min(segment.silhouettes[0] for segment in measured)
+    highest = max(segment.silhouettes[-1] for segment in measured)
+    weak = min(measured, key=lambda segment: segment.silhouette)
     says = (
         f"Each line is a group of customers, and the height of a block the share of its segment. The least distinct "
         f"segment is {weak.name}, {number(weak.silhouette, 2)} on average. The dashed line is the average of all."
@@ -98,8 +100,8 @@ def _plot(report: SegmentReport) -> Figure:
         "silhouettes",
         "Silhouette of the customers of each segment",
         says,
-        Axis(f"silhouette in {where}", min(0.0, np.floor(lowest * 5) / 5), 1.0, lambda v: f"{v:.1f}"),
-        [Band(s.name, s.number, s.silhouettes, s.shares["train"]) for s in found],
+        around("silhouette in the model's own space", [lowest, highest, 0.0], lambda v: f"{v:.2g}"),
+        [Band(s.name, s.number, s.silhouettes, s.shares["train"]) for s in measured],
         report.segmentation.silhouette,
     )
     cells = [
@@ -109,7 +111,7 @@ def _plot(report: SegmentReport) -> Figure:
             *(number(float(np.quantile(s.silhouettes, level)), 3) for level in (0.05, 0.25, 0.5, 0.75, 0.95)),
             percent(float(np.mean(np.array(s.silhouettes) < 0))),
         )
-        for s in found
+        for s in measured
     ]
     head = ("Segment", "Mean", "5 %", "25 %", "Median", "75 %", "95 %", "Below 0")
     return Figure(chart, says, Table("silhouettes", f"Silhouettes in {where}", head, cells))
@@ -122,11 +124,17 @@ def _matrix(report: SegmentReport) -> Block:
     pairs = [matrix[i][j] for i, j in combinations(range(len(matrix)), 2)]
     caption = (
         f"Stability: adjusted Rand index between fits on {len(matrix)} half-samples, from {number(min(pairs), 2)} to "
-        f"{number(max(pairs), 2)}"
+        f"{number(max(pairs), 2)}; blue is above {STABLE:g}, orange below"
     )
     names = [f"Half {i}" for i in range(1, len(matrix) + 1)]
     cells = [(name, *(number(value, 2) for value in line)) for name, line in zip(names, matrix, strict=True)]
-    return Table("stability", caption, ("", *names), cells, heat=[[-value for value in line] for line in matrix])
+    return Table(
+        "stability",
+        caption,
+        ("", *names),
+        cells,
+        heat=[[(STABLE - value) / SHADED for value in line] for line in matrix],
+    )
 
 
 def rules(report: SegmentReport) -> Section:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from analysis.segmentation import Median, Segment, ValueShare
-from modules.segments.words import YES
+from modules.segments.words import YES, quantity
 from pages.blocks import Card, Fact, Facts, Paragraph, Section
 from pages.formatting import number, percent, percents, times
 from pages.marks import badge, bar, group_style, position
 from report.segments import words
 from report.segments.gather import SegmentReport
 
-SETS_APART, OFFERS, ALSO = 3, 4, 3
+SETS_APART, OFFERS, MOST_FLAGS, ALSO, MEDIANS = 3, 3, 8, 3, 4
 """Values of each kind that a card shows."""
+LEAST_INDEX = 1.1
+"""From this index on a value is called more frequent than average."""
 
 
 def segments(report: SegmentReport) -> Section:
@@ -37,9 +40,9 @@ def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
     return [value for value in _frequent(segment.described) if value.column in flags and value.value in YES]
 
 
-def typical_of(segment: Segment) -> str:
-    """Its first medians in a few words."""
-    return ", ".join(f"{words.column(entry.column)} {words.median(entry)}" for entry in segment.medians[:2])
+def in_a_few_words(segment: Segment, flags: frozenset[str]) -> str:
+    """What sets the segment apart: `98 % Jumlah Anak: 0 children, 69 % Usia: 45 to 59 years`."""
+    return ", ".join(f"{percent(value.share)} {words.value(value, flags)}" for value in segment.over_represented[:2])
 
 
 def overall_rate(report: SegmentReport) -> float | None:
@@ -51,11 +54,11 @@ def _card(report: SegmentReport, segment: Segment) -> Card:
     style = group_style(segment.number)
     parts = [
         _set_apart(segment, report.flags, style),
-        _middle(segment.medians, "medians", "In the middle", style),
-        _typical(segment),
+        _middle(segment.medians, "medians", "Medians that differ most", style),
+        _typical(segment, report.flags),
         _offers(segment, report.flags, style),
         _also(segment, report.flags, style),
-        _middle(segment.described_medians, "described-medians", "What they have, in the middle", style),
+        _middle(segment.described_medians, "described-medians", "What they have: medians", style),
         _rate(report, segment, style),
         _distinct(report, segment, style),
     ]
@@ -89,31 +92,50 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
     facts = [
         Fact(
             words.column(entry.column),
-            words.median(entry),
-            f"all customers {words.quantity(entry.overall, entry.unit)}",
-            position(entry.position, style),
+            quantity(entry.median, entry.unit),
+            f"all customers {quantity(entry.overall, entry.unit)}",
+            None if math.isnan(entry.position) else position(entry.position, style),
         )
-        for entry in medians
+        for entry in sorted(medians, key=_remarkable)[:MEDIANS]
     ]
     return Facts(name, title, facts)
 
 
-def _typical(segment: Segment) -> Facts:
-    facts = [Fact(words.column(name), value) for name, value in segment.typical.items()]
+def _remarkable(entry: Median) -> float:
+    """Sorts medians by their distance from the middle of all customers, unknown ones last."""
+    return 1.0 if math.isnan(entry.median) else -abs(entry.position - 0.5)
+
+
+def _typical(segment: Segment, flags: frozenset[str]) -> Facts:
+    told = {name: value for name, value in segment.typical.items() if name not in flags}
+    owned = [words.column(name) for name in flags if segment.typical.get(name) in YES]
+    facts = [Fact(words.column(name), value) for name, value in told.items()]
+    facts += [Fact("yes for", ", ".join(sorted(owned)))] if owned else []
     return Facts("typical", "A typical customer, who is real", facts)
 
 
 def _offers(segment: Segment, flags: frozenset[str], style: str) -> Facts:
-    found = offers(segment, flags)[:OFFERS]
-    facts = [_share(value, words.column(value.column), style) for value in found]
-    note = "By lift: what these customers have more often than others. Offer it to those who do not have it yet."
-    return Facts("offers", "What to offer", facts, note)
+    """What its customers have, by lift, and which of it to offer first."""
+    had = sorted((v for v in segment.described if v.column in flags and v.value in YES), key=lambda v: -v.index)
+    facts = [_share(value, words.column(value.column), style) for value in had[:MOST_FLAGS]]
+    first = [words.column(value.column) for value in offers(segment, flags)[:OFFERS]]
+    note = (
+        f"Offer first: {words.listed(first)}, to those who do not have it yet. Customers like them have it more often."
+        if first
+        else "They have none of it clearly more often than others, so no offer comes first."
+    )
+    return Facts("offers", "What they have, and what to offer", facts, note)
 
 
 def _also(segment: Segment, flags: frozenset[str], style: str) -> Facts:
-    """The values of describing columns that are no flags, by lift."""
-    found = [value for value in _frequent(segment.described) if value.column not in flags][:ALSO]
-    return Facts("also", "More frequent than average", [_share(v, words.value(v, flags), style) for v in found])
+    """One value of each describing column that is neither a flag nor a number, by lift."""
+    numbers = {entry.column for entry in segment.described_medians}
+    found: dict[str, ValueShare] = {}
+    for value in _frequent(segment.described):
+        if value.column not in flags | numbers:
+            found.setdefault(value.column, value)
+    facts = [_share(value, words.value(value, flags), style) for value in list(found.values())[:ALSO]]
+    return Facts("also", "More frequent than average", facts)
 
 
 def _rate(report: SegmentReport, segment: Segment, style: str) -> Facts:
@@ -137,8 +159,10 @@ def _distinct(report: SegmentReport, segment: Segment, style: str) -> Facts:
         Fact(
             "Silhouette",
             number(segment.silhouette, 2),
-            f"in {where}; {number(report.segmentation.silhouette, 2)} over all customers, 1 at most",
-            bar(segment.silhouette, style, average=report.segmentation.silhouette),
+            f"in {where}; {number(report.segmentation.silhouette, 2)} over all segments",
+            None
+            if math.isnan(segment.silhouette)
+            else bar(segment.silhouette, style, average=report.segmentation.silhouette),
         ),
         Fact("Unusual customers", percent(segment.outliers, 1), "farther from the centre than 99 % in training"),
     ]
@@ -151,5 +175,6 @@ def _share(value: ValueShare, what: str, style: str) -> Fact:
 
 
 def _frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
-    """The values that are more frequent than average beyond chance, by lift."""
-    return sorted((value for value in values if value.low > value.overall), key=lambda value: -value.index)
+    """The values that are more frequent than average, and not by chance, by lift."""
+    found = [value for value in values if value.low > value.overall and value.index >= LEAST_INDEX]
+    return sorted(found, key=lambda value: -value.index)

@@ -32,10 +32,10 @@ CRITERIA = (
 )
 """Columns of the table of numbers of clusters."""
 
-IN_SPACE = {
-    "columns": "of its columns",
-    "pca": "of their principal components",
-    "autoencoder": "of the autoencoder's code",
+ON = {
+    "columns": "on its columns",
+    "pca": "on principal components",
+    "autoencoder": "on the autoencoder's code",
 }
 Combination = tuple[str, str]
 """Method and representation."""
@@ -53,7 +53,8 @@ def choice(report: SegmentReport) -> Section:
     )
     marked = chosen.index(search.best)
     table = _criteria("clusters", search, chosen, marked)
-    blocks: list[Block] = [Paragraph("reason", text), _elbow(search, chosen), _silhouettes(search, chosen), table]
+    silhouettes = _silhouettes(search, chosen, _macro_silhouettes(chosen, marked))
+    blocks: list[Block] = [Paragraph("reason", text), _elbow(search, chosen), silhouettes, table]
     return Section("choice", "How the number of segments was chosen", blocks)
 
 
@@ -72,7 +73,10 @@ def methods(report: SegmentReport) -> Section:
     blocks: list[Block] = [Paragraph("compare", text), _side_by_side(search, best)]
     for combination in combinations:
         if combination != _combination(search.chosen):
-            blocks.append(_silhouettes(search, _of(search, combination)))
+            tried = _of(search, combination)
+            name = "-".join(("clusters", *combination))
+            table = _criteria(name, search, tried, tried.index(_best(search, combination)))
+            blocks.append(_silhouettes(search, tried, table))
     return Section("methods", "Methods and representations", blocks)
 
 
@@ -136,7 +140,7 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
     return Figure(chart, says, Table(chart.name, loss.capitalize(), ("k", "Loss", "Knee"), cells, frozenset({0, 2})))
 
 
-def _silhouettes(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
+def _silhouettes(search: SearchResult, tried: Sequence[CandidateFigures], table: Table) -> Figure:
     """Macro silhouettes in the own and in the full space and those of the null reference, by number of clusters."""
     best = _best(search, _combination(tried[0].candidate))
     method, representation = _combination(best.candidate)
@@ -147,9 +151,9 @@ def _silhouettes(search: SearchResult, tried: Sequence[CandidateFigures]) -> Fig
     limits = [(f.null_silhouette - 2 * f.null_deviation, f.null_silhouette + 2 * f.null_deviation) for f in tried]
     where = words.space(best.candidate, search)
     says = (
-        f"{best.candidate.clusters} segments: macro silhouette {number(best.macro_silhouette, 2)} in {where}, "
-        f"{number(best.full_macro_silhouette, 2)} in {words.FULL}, {number(best.null_silhouette, 2)} for shuffled "
-        f"columns; stability {number(best.stability, 2)}."
+        f"{best.candidate.clusters} segments: macro silhouette {number(best.macro_silhouette, 2)} in {where}"
+        f"{words.in_full_space(', {}', best.full_macro_silhouette, best.candidate, search)}, "
+        f"{number(best.null_silhouette, 2)} for shuffled columns; stability {number(best.stability, 2)}."
     )
     chart = curves(
         f"silhouette-{method}-{representation}",
@@ -159,12 +163,27 @@ def _silhouettes(search: SearchResult, tried: Sequence[CandidateFigures]) -> Fig
         around("macro silhouette", [*own, *full, *(end for pair in limits for end in pair), 0.0], lambda v: f"{v:.2g}"),
         [
             Series("shuffled columns, ± 2 standard deviations", clusters, null, style=3, dashed=True, bars=limits),
-            Series("full space", clusters, full, style=2, dashed=True),
+            *([] if where == words.FULL else [Series("full space", clusters, full, style=2, dashed=True)]),
             Series("own space", clusters, own),
             Series("best", [best.candidate.clusters], [best.macro_silhouette], style=1, points=True),
         ],
     )
-    return Figure(chart, says, _criteria(chart.name, search, tried, list(tried).index(best)))
+    return Figure(chart, says, table)
+
+
+def _macro_silhouettes(tried: Sequence[CandidateFigures], marked: int) -> Table:
+    cells = [
+        (
+            str(figures.candidate.clusters),
+            number(figures.macro_silhouette, 3),
+            number(figures.full_macro_silhouette, 3),
+            number(figures.null_silhouette, 3),
+            number(figures.null_deviation, 4),
+        )
+        for figures in tried
+    ]
+    head = ("k", "Own space", "Full space", "Null reference", "Deviation")
+    return Table("macro-silhouettes", "Macro silhouettes", head, cells, marked=marked)
 
 
 def _criteria(name: str, search: SearchResult, tried: Sequence[CandidateFigures], marked: int) -> Table:
@@ -190,14 +209,14 @@ def _figures(figures: CandidateFigures) -> tuple[str, ...]:
         number(figures.seed_stability, 2),
         percent(figures.smallest, 1),
         percent(figures.largest, 1),
-        "; ".join(figures.refusals) or "acceptable",
+        words.verdict(figures),
     )
 
 
 def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Figure:
     entries = [
         Row(
-            words.way(figures.candidate),
+            words.short_way(figures.candidate),
             figures.full_macro_silhouette,
             style=0 if figures.candidate == search.chosen else 3,
         )
@@ -207,7 +226,7 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
         f"{words.way(search.chosen)} with {search.chosen.clusters} segments was chosen. Its segments have a macro "
         f"silhouette of {number(search.best.full_macro_silhouette, 2)} in {words.FULL}."
     )
-    axis = around(f"macro silhouette in {words.FULL}", [e.value for e in entries], lambda v: f"{v:.2g}", zero=True)
+    axis = around("macro silhouette in the full space", [e.value for e in entries], lambda v: f"{v:.2g}", zero=True)
     chart = rows("methods", "The best segments of each method and representation", says, axis, entries, dots=True)
     cells = [
         (
@@ -227,7 +246,7 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
 def _published_table(results: Sequence[PublishedResult]) -> Table:
     cells = [
         (
-            f"{result.title}, {IN_SPACE[result.representation]}",
+            f"{result.title}, {ON[result.representation]}",
             str(result.clusters),
             number(result.published_silhouette, 2),
             number(result.silhouette, 2),
@@ -255,7 +274,7 @@ def _published_table(results: Sequence[PublishedResult]) -> Table:
 
 def _what_it_is(result: PublishedResult) -> str:
     """One sentence on what a published result shows."""
-    on = (
+    of = (
         words.listed(map(words.column, result.columns))
         if len(result.columns) <= 3
         else f"{len(result.columns)} columns"
@@ -270,12 +289,12 @@ def _what_it_is(result: PublishedResult) -> str:
         structure = "no clearer than segments of shuffled columns, so it shows no relation between the columns"
     else:
         structure = (
-            f"{number(gain, 2)} above shuffled columns, which is the part that the relation between columns adds"
+            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what "
+            "the relation between the columns adds"
         )
-    where = IN_SPACE[result.representation]
     return (
-        f"{result.title}: K-Means on {on}, {result.clusters} segments. Measured here: silhouette "
-        f"{number(result.silhouette, 2)} in the space {where}; {told}. Its macro silhouette is {structure}, and in "
+        f"{result.title}: K-Means {ON[result.representation]} ({of}), {result.clusters} segments. Measured here: "
+        f"silhouette {number(result.silhouette, 2)} in that space; {told}. Its macro silhouette is {structure}, and in "
         f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}."
     )
 

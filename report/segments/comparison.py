@@ -26,7 +26,8 @@ def side_by_side(report: SegmentReport) -> Section:
     """A shaded table of all segments, their shares by split, and the rates of positive rows."""
     text = (
         "Orange is above the average of all customers, blue below it; the darker, the farther. A median is shaded by "
-        "its position among all customers, an index by its size."
+        "its position among all customers, an index by its size. A dash stands where a value is not "
+        "among those that set a segment apart."
     )
     blocks: list[Block] = [Paragraph("shades", text), _heat(report), _shares(report)]
     if any(segment.label_rate is not None for segment in report.by_share):
@@ -48,9 +49,11 @@ def _heat(report: SegmentReport) -> Table:
             )
         )
     lines += _medians(found, lambda segment: segment.medians)
-    lines += _values(found, report.flags, lambda segment: segment.over_represented, SETS_APART)
+    lines += _values(found, report.flags, _set_apart, _set_apart)
     lines += _medians(found, lambda segment: segment.described_medians)
-    lines += _values(found, report.flags, lambda segment: _described(segment, report.flags), ALSO)
+    lines += _values(
+        found, report.flags, lambda segment: _described(segment, report.flags), lambda segment: segment.described
+    )
     head = ("", *(f"{segment.number}: {segment.name}" for segment in found))
     caption = "Medians with their units, and the index of values against the average"
     return Table(
@@ -65,29 +68,40 @@ def _heat(report: SegmentReport) -> Table:
 def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Median]]) -> list[Line]:
     lines = []
     for entries in zip(*(medians(segment) for segment in found), strict=True):
-        header = f"{words.column(entries[0].column)}, median"
+        header = f"{words.column(entries[0].column)}, {words.of_unit(entries[0].unit)}"
         shades = [None if math.isnan(e.median) else 2 * e.position - 1 for e in entries]
-        lines.append((header, [words.median(entry) for entry in entries], shades))
+        lines.append((header, [words.bare(entry) for entry in entries], shades))
     return lines
 
 
 def _values(
-    found: Sequence[Segment], flags: frozenset[str], values: Callable[[Segment], Sequence[ValueShare]], most: int
+    found: Sequence[Segment],
+    flags: frozenset[str],
+    told: Callable[[Segment], Sequence[ValueShare]],
+    known: Callable[[Segment], Sequence[ValueShare]],
 ) -> list[Line]:
-    """The index of each value that is among the first of some segment; a segment may not list it."""
-    wanted = {(v.column, v.value): v for segment in found for v in values(segment)[:most]}
+    """The index of each value that is told of some segment, in all segments where it is known."""
+    wanted = {(value.column, value.value): value for segment in found for value in told(segment)}
+    columns = list(dict.fromkeys(column for column, _ in wanted))
     lines = []
-    for key, example in sorted(wanted.items()):
-        indices = [next((v.index for v in values(segment) if (v.column, v.value) == key), None) for segment in found]
+    for key, example in sorted(wanted.items(), key=lambda item: (columns.index(item[0][0]), item[0][1])):
+        indices = [next((v.index for v in known(segment) if (v.column, v.value) == key), None) for segment in found]
         header = words.column(example.column) if example.column in flags else words.value(example, flags)
         shades = [None if index is None else _of_index(index) for index in indices]
         lines.append((header, [times(index) for index in indices], shades))
     return lines
 
 
+def _set_apart(segment: Segment) -> Sequence[ValueShare]:
+    return segment.over_represented[:SETS_APART]
+
+
 def _described(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
-    """By lift; of a flag only `yes`."""
-    return [value for value in segment.described if value.column not in flags or value.value in YES]
+    """All flags, and the first other values by lift but ranges of numbers, whose medians are told."""
+    numbers = {entry.column for entry in segment.described_medians}
+    owned = [value for value in segment.described if value.column in flags and value.value in YES]
+    others = [value for value in segment.described if value.column not in flags | numbers]
+    return owned + others[:ALSO]
 
 
 def _of_index(index: float) -> float | None:
@@ -100,7 +114,10 @@ def _of_index(index: float) -> float | None:
 def _shares(report: SegmentReport) -> Figure:
     found, splits = report.by_share, list(report.summary.splits)
     largest = max((abs(s.shares[split] - s.shares["train"]), split, s.name) for s in found for split in splits)
-    says = f"No share differs between the splits by more than {percent(largest[0], 1)} points ({largest[2]})."
+    says = (
+        f"No share differs between the splits by more than {number(100 * largest[0], 1)} percentage points "
+        f"({largest[2]})."
+    )
     chart = rows(
         "shares",
         "Share of each segment among the training customers",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.segmentation import Segment
+from analysis.segmentation import CandidateFigures, Segment
 from modules.segments.rule import NOT_CLEARER, UNSTABLE
 from pages.formatting import UNKNOWN, number, percent, times
 from pages.marks import badge, bar, group_style
 from report.overview import Caution, Kind, Overview, Tile, verdict
 from report.segments import words
-from report.segments.cards import card_name, offers, overall_rate, typical_of
+from report.segments.belief import REASONABLE, WEAK
+from report.segments.cards import card_name, in_a_few_words, offers, overall_rate
 from report.segments.gather import SegmentReport
 
 ALMOST_THE_SAME = 0.9
@@ -24,7 +25,7 @@ def overview(report: SegmentReport) -> Overview:
     return Overview(
         headline=_headline(report),
         blessed=report.summary.gate.blessed,
-        verdict=f"{verdict(report.summary)} {report.search.reason}",
+        verdict=verdict(report.summary),
         synthetic=data.synthetic,
         caution=Caution(_how_far_to_believe(report), "belief", "How far to believe it"),
         facts=[
@@ -60,8 +61,16 @@ def _how_far_to_believe(report: SegmentReport) -> str:
         f"Different halves of the customers give {alike} (stability {number(best.stability, 2)}; 1 is identical, 0 is "
         f"chance), and the segments are {clear} than those of shuffled columns (macro silhouette "
         f"{number(best.macro_silhouette, 2)} against {number(best.null_silhouette, 2)}, in "
-        f"{words.space(best.candidate, report.search)})."
+        f"{words.space(best.candidate, report.search)}){_overlap(best)}."
     )
+
+
+def _overlap(best: CandidateFigures) -> str:
+    """How far segments overlap by their macro silhouette, with the bounds of Kaufman and Rousseeuw (1990)."""
+    if best.macro_silhouette > REASONABLE:
+        return ""
+    many = "some" if best.macro_silhouette > WEAK else "many"
+    return f"; they overlap, and {many} customers are between two of them"
 
 
 def _tiles(report: SegmentReport) -> list[Tile]:
@@ -78,8 +87,8 @@ def _tiles(report: SegmentReport) -> list[Tile]:
             "silhouette",
             number(found.macro_silhouette, 2),
             f"macro silhouette on test, in {words.space(best.candidate, report.search)}",
-            f"{number(best.null_silhouette, 2)} for shuffled columns; over all rows {number(found.full_silhouette, 2)} "
-            f"in {words.FULL}",
+            f"{number(best.null_silhouette, 2)} for shuffled columns"
+            + words.in_full_space("; over all rows {}", found.full_silhouette, best.candidate, report.search),
         ),
         Tile(
             "rules",
@@ -136,7 +145,7 @@ def _kind(report: SegmentReport, segment: Segment) -> Kind:
 
 def _in_a_line(report: SegmentReport, segment: Segment) -> str:
     """What the customers are like, what to offer them, and how many are positive."""
-    parts = [typical_of(segment) or UNKNOWN]
+    parts = [in_a_few_words(segment, report.flags) or UNKNOWN]
     best = next(iter(offers(segment, report.flags)), None)
     if best:
         parts.append(f"Offer first: {words.column(best.column)}, {times(best.index)} the average")

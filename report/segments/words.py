@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from analysis.segmentation import Candidate, Median, SearchResult, Segmentation, ValueShare
-from modules.segments.rule import METHOD_NAMES, REPRESENTATION_NAMES
+from analysis.segmentation import Candidate, CandidateFigures, Median, SearchResult, Segmentation, ValueShare
+from modules.segments.rule import METHOD_NAMES, NOT_CLEARER, REPRESENTATION_NAMES, TOO_SMALL, UNSTABLE
 from modules.segments.words import NO, YES
-from pages.formatting import percent, percents, readable, times
+from modules.segments.words import number as number_in_words
+from pages.formatting import UNKNOWN, number, percent, percents, times
 
+VERDICTS = {NOT_CLEARER: "like shuffled columns", UNSTABLE: "unstable", TOO_SMALL: "segment too small"}
+"""Refusals for a table, which has little room."""
 SHARE = "share"
 """The first word of the units of shares."""
 FULL = "the space of all transformed columns"
@@ -29,9 +33,20 @@ def space(candidate: Candidate, search: SearchResult) -> str:
     return "the space of Gower distances" if candidate.method == "kmedoids" else FULL
 
 
+def in_full_space(text: str, silhouette: float, candidate: Candidate, search: SearchResult) -> str:
+    """A text with the silhouette of the same segments in the full space; empty where that is the candidate's own."""
+    return "" if space(candidate, search) == FULL else f"{text.format(number(silhouette, 2))} in {FULL}"
+
+
 def way(candidate: Candidate) -> str:
     """`K-Means on the principal components`."""
     return f"{METHOD_NAMES[candidate.method]} on {REPRESENTATION_NAMES[candidate.representation]}"
+
+
+def short_way(candidate: Candidate) -> str:
+    """The same for a chart, which has little room: `K-Means, PCA`."""
+    name = {"columns": "columns", "pca": "PCA", "autoencoder": "encoder"}[candidate.representation]
+    return f"{METHOD_NAMES[candidate.method]}, {name}"
 
 
 def flags(segmentation: Segmentation) -> frozenset[str]:
@@ -60,16 +75,21 @@ def compared(share: ValueShare) -> str:
     return f"{limits}; average {percent(share.overall)}, {times(share.index)}"
 
 
-def median(entry: Median) -> str:
-    """A median with its unit: `58 years`."""
-    return quantity(entry.median, entry.unit)
+def bare(entry: Median) -> str:
+    """A median without its unit, but with the sign of a percentage; for a table that has the unit in its header."""
+    if math.isnan(entry.median):
+        return UNKNOWN
+    return percent(entry.median) if entry.unit.split(" ")[0] == SHARE else number_in_words(entry.median)
 
 
-def quantity(value: float, unit: str) -> str:
-    """A number with its unit; of a unit such as `share of months` a percentage: `58 % of months`."""
-    if unit.split(" ")[0] == SHARE:
-        return f"{percent(value)} {unit.removeprefix(SHARE).strip()}".strip()
-    return f"{readable(value)} {unit}"
+def of_unit(unit: str) -> str:
+    """The header to `bare`: `share of months` -> `of months`; other units as they are."""
+    return unit.removeprefix(SHARE).strip() if unit.split(" ")[0] == SHARE else unit
+
+
+def verdict(figures: CandidateFigures) -> str:
+    """Whether a candidate is acceptable, in a word or two."""
+    return ", ".join(VERDICTS.get(refusal, refusal) for refusal in figures.refusals) or "acceptable"
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -31,5 +31,5 @@ def whole(found: Segmentation | None = None, tried: SearchResult | None = None, 
 
 def refused(report: SegmentReport) -> SegmentReport:
     """The same report of a model that failed the gate."""
-    checks = (Check("stability", 0.6123, 0.8, False), Check("silhouette_above_chance", 0.003, 0.012, False))
+    checks = (Check("stability", 0.6123, 0.8, False), Check("silhouette_above_shuffled", 0.003, 0.012, False))
     return replace(report, summary=replace(report.summary, pushed=None, gate=GateResult(False, checks, "-")))

@@ -166,10 +166,10 @@ def segment(number: int, share: float, name: str, label: bool) -> Segment:
         silhouette=float(spread.mean()),
         silhouettes=tuple(spread.tolist()),
         over_represented=(
-            _value("Usia", "over 53" if number % 2 else "up to 30", 0.78 - 0.1 * number, 0.31),
-            _value("Status_Perkawinan", "Belum Menikah" if number % 3 else "Menikah", 0.61, 0.34),
-            _value("Area", ("Jakarta", "Solo", "Bandung", "Bogor", "Surabaya")[number % 5], 0.29, 0.19),
-            _value("Pendidikan", "Doktor", 0.21, 0.17),
+            frequency("Usia", "over 53" if number % 2 else "up to 30", 0.78 - 0.1 * number, 0.31),
+            frequency("Status_Perkawinan", "Belum Menikah" if number % 3 else "Menikah", 0.61, 0.34),
+            frequency("Area", ("Jakarta", "Solo", "Bandung", "Bogor", "Surabaya")[number % 5], 0.29, 0.19),
+            frequency("Pendidikan", "Doktor", 0.21, 0.17),
         ),
         medians=(
             Median("Usia", "years", 25.0 + 8 * number, 41.0, min(0.95, 0.12 + 0.2 * number)),
@@ -186,7 +186,7 @@ def segment(number: int, share: float, name: str, label: bool) -> Segment:
         described=tuple(
             sorted(
                 (
-                    _value(
+                    frequency(
                         name, value, min(0.97, own if value == "1" else 1 - own), every if value == "1" else 1 - every
                     )
                     for i, (name, every) in enumerate(PRODUCTS)
@@ -274,7 +274,7 @@ def summary(
             blessed=True,
             checks=(
                 Check("stability", tried.best.stability, 0.8, True),
-                Check("silhouette_above_chance", 0.22, 0.012, True),
+                Check("silhouette_above_shuffled", 0.22, 0.012, True),
                 Check("smallest_segment", min(s.shares["test"] for s in found.segments), 0.02, True),
                 Check("served_as_trained", True, True, True),
             ),
@@ -293,5 +293,5 @@ def summary(
     return changed(usual, **changes)
 
 
-def _value(column: str, value: str, share: float, overall: float) -> ValueShare:
+def frequency(column: str, value: str, share: float, overall: float) -> ValueShare:
     return ValueShare(column, value, share, max(0.0, share - 0.012), min(1.0, share + 0.012), overall)

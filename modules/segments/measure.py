@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+from sklearn.metrics.pairwise import euclidean_distances
 
 from analysis.clusters import agreement, gap, mean_agreement, silhouette
 from analysis.segmentation import Candidate, CandidateFigures, Method
@@ -68,7 +69,12 @@ def space(method: Method, representation: Representation, rows: Rows) -> Space:
     points = representation.encode(rows.features)
     if method == "kmedoids" and representation.name == "columns":
         return Space(points, gower(rows.gower, rows.gower, rows.nominal), by_gower=True)
-    return Space(points, euclidean(points, points))
+    return Space(points, between(points))
+
+
+def between(points: np.ndarray) -> np.ndarray:
+    """Euclidean distances between all points float32 [n, d], by a matrix product; float32 [n, n]."""
+    return euclidean_distances(points)
 
 
 def cluster(method: Method, space: Space, clusters: int, seed: int, among: np.ndarray | None = None) -> Clustering:

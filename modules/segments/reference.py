@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,8 @@ def reference(
     """
     generator = np.random.default_rng(seed)
     replicas = [sample.shuffled(generator) for _ in range(REPLICAS)]
-    components, null_components = None, [None] * REPLICAS
+    components: Components | None = None
+    null_components: Sequence[Components | None] = [None] * REPLICAS
     if "pca" in names:
         components = pca(sample.features)
         null_components = [pca(replica.features, components.kept) for replica in replicas]
@@ -76,7 +77,7 @@ def reference(
     if "autoencoder" in names:
         seeds = [(sample.features, seed + i) for i in range(AUTOENCODERS)]
         trained = autoencoders([*seeds, *((replica.features, seed) for replica in replicas)])
-    null_autoencoders = trained[AUTOENCODERS:] or [None] * REPLICAS
+    null_autoencoders: Sequence[Autoencoder | None] = trained[AUTOENCODERS:] or [None] * REPLICAS
     return Reference(
         rows=sample.take(measured),
         nulls=[replica.take(measured) for replica in replicas],

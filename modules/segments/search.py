@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from analysis import segmentation
 from analysis.clusters import agreement, knee, mean_agreement
@@ -14,8 +18,7 @@ from analysis.segmentation import AutoencoderFit, Candidate, CandidateFigures, K
 from data.contract_columns import Published
 from data.errors import BadFileError
 from modules.segments import rule
-from modules.segments.measure import Measured, cluster, measure, space
-from modules.segments.methods import euclidean
+from modules.segments.measure import Measured, between, cluster, measure, space
 from modules.segments.published import repeat
 from modules.segments.reference import Reference, reference
 from modules.segments.representation import Representation
@@ -69,7 +72,7 @@ def search(
     candidates = _possible(view, sample.take(measured_rows), candidates)
     say("fits representations of the sample and of its shuffled columns")
     beside = reference(sample, measured_rows, {candidate.representation for candidate in candidates}, seed)
-    full_distances = euclidean(beside.rows.features, beside.rows.features)
+    full_distances = between(beside.rows.features)
     measured = _measure(beside, full_distances, candidates, seed, say)
     figures = [dataclasses.replace(m.figures, refusals=rule.refusals(m.figures)) for m in measured]
     chosen = rule.choose(figures)
@@ -115,15 +118,18 @@ def _measure(
     seed: int,
     say: Callable[[str], None],
 ) -> list[Measured]:
-    """In the order of the candidates; each space is built once."""
+    """In the order of the candidates. Each space is built once; its candidates share the processor's cores."""
     spaces: dict[tuple[Method, segmentation.Representation], list[Candidate]] = {}
     for candidate in candidates:
         spaces.setdefault((candidate.method, candidate.representation), []).append(candidate)
     measured: dict[Candidate, Measured] = {}
-    for (method, representation), group in spaces.items():
-        say(f"tries {rule.METHOD_NAMES[method]} on {rule.REPRESENTATION_NAMES[representation]}")
-        own, nulls = beside.spaces(method, representation)
-        measured |= {candidate: measure(candidate, own, nulls, full_distances, seed) for candidate in group}
+    # The products are small: one thread for each candidate gains more than several for each product.
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (method, representation), group in spaces.items():
+            say(f"tries {rule.METHOD_NAMES[method]} on {rule.REPRESENTATION_NAMES[representation]}")
+            own, nulls = beside.spaces(method, representation)
+            one = partial(measure, space=own, nulls=nulls, full_distances=full_distances, seed=seed)
+            measured.update(zip(group, pool.map(one, group), strict=True))
     return [measured[candidate] for candidate in candidates]
 
 

@@ -16,7 +16,7 @@ from modules.segments.representation import Activation, Layer, Representation
 
 HIDDEN = 32
 """Units of the layer before the code, and of the layer after it."""
-EPOCHS, BATCH, LEARNING_RATE = 30, 128, 3e-3
+EPOCHS, BATCH, LEARNING_RATE = 30, 256, 3e-3
 HELD_OUT = 0.2
 """Share of the rows that the autoencoder does not learn from."""
 

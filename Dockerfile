@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 #
 #   docker build -t purchase-model .                             TensorFlow Serving with a model trained in the build
-#   docker build -t purchase-model --build-arg MODEL=pushed .    the same with the model in artifacts/serving
+#   docker build -t purchase-model --build-arg MODEL=pushed .    the same with all models in artifacts/serving
 #   docker build -t purchase-model --target embedded .           the Python server instead of TensorFlow Serving
 #
 # The default is what Railway builds: the last stage, from nothing but what is in git.
@@ -15,7 +15,7 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 RUN pip install --no-cache-dir uv==0.13.8
 
-# --- the model -------------------------------------------------------------------------------------------------------
+# --- the models ------------------------------------------------------------------------------------------------------
 
 FROM python AS trained
 COPY requirements.txt ./
@@ -47,10 +47,12 @@ RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt
 COPY data ./data
 COPY analysis ./analysis
 COPY serving ./serving
-COPY --chmod=0755 serving/container/healthcheck.sh /usr/local/bin/
+COPY --chmod=0755 serving/container/healthcheck.sh serving/container/model_names.sh /usr/local/bin/
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
 USER 10001:10001
-ENV PORT=8501
+# The server looks into artifacts/serving by itself; the health check has to be told.
+ENV PORT=8501 \
+    MODEL_BASE_PATH=/app/artifacts/serving
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck.sh"]
 # The server handles SIGTERM itself and has no children, so it needs no init.
@@ -68,7 +70,7 @@ COPY data ./data
 COPY analysis ./analysis
 COPY runs ./runs
 COPY monitoring ./monitoring
-# The contract, the golden request, the reference profile and the summary of the run belong to the served model.
+# The contract, the golden request, the reference profile and the summary of the run belong to each served model.
 COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
 COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
 # The same user as the server's, whose open files it counts.
@@ -86,10 +88,12 @@ RUN apt-get update \
 
 FROM tensorflow/serving:2.19.1 AS serving
 COPY --from=init --chmod=0755 /usr/bin/tini-static /usr/local/bin/tini
-COPY --chmod=0755 serving/container/entrypoint.sh serving/container/healthcheck.sh /usr/local/bin/
+COPY --chmod=0755 serving/container/entrypoint.sh serving/container/healthcheck.sh serving/container/model_names.sh \
+    /usr/local/bin/
 COPY --chmod=0644 serving/container/monitoring.config /etc/tensorflow-serving/monitoring.config
 COPY --from=model --chmod=a+rX /app/artifacts/serving /models
-ENV MODEL_NAME=purchase-model \
+# The image of TensorFlow Serving sets MODEL_NAME=model. Empty, it lets every model below MODEL_BASE_PATH be served.
+ENV MODEL_NAME= \
     MODEL_BASE_PATH=/models
 USER 10001:10001
 EXPOSE 8501

@@ -11,7 +11,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from analysis.profile import Bins, Counts, Profile
+from analysis.bins import Bins, CategoryBins
+from analysis.profile import Counts, Profile
 
 RULE_OF_THUMB = 0.1
 """PSI above this is commonly called a shift; 0.25 a large one."""
@@ -45,6 +46,20 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class TextShare:
+    """How frequent one text of the watched output is, such as the name of a segment.
+
+    Attributes:
+      text: the value.
+      training, recent: its shares of the rows.
+    """
+
+    text: str
+    training: float
+    recent: float
+
+
+@dataclass(frozen=True)
 class Drift:
     """How recent rows differ from the training split.
 
@@ -52,15 +67,17 @@ class Drift:
       rows: number of recent rows.
       features: by name.
       score: None where the rows have no scores.
-      mean_score: NaN where the rows have no scores.
-      reference_mean_score: of the training split.
+      mean_score: None where the rows have no scores and where scores are texts.
+      reference_mean_score: of the training split; None where scores are texts.
+      texts: in the order of the bins; empty where the rows have no scores and where scores are numbers.
     """
 
     rows: int
     features: dict[str, Shift]
     score: Shift | None
-    mean_score: float
-    reference_mean_score: float
+    mean_score: float | None
+    reference_mean_score: float | None
+    texts: tuple[TextShare, ...] = ()
 
 
 def measure(profile: Profile, recent: Counts) -> Drift:
@@ -69,8 +86,12 @@ def measure(profile: Profile, recent: Counts) -> Drift:
     features = {
         name: _shift(bins, reference.feature(name), recent.feature(name)) for name, bins in profile.features.items()
     }
-    score = _shift(profile.score, reference.score, recent.score) if recent.score.any() else None
-    return Drift(recent.rows, features, score, recent.mean_score, reference.mean_score)
+    score: Shift | None = None
+    texts: tuple[TextShare, ...] = ()
+    if recent.score.any():
+        score = _shift(profile.score, reference.score, recent.score)
+        texts = _text_shares(profile.score, reference.score, recent.score)
+    return Drift(recent.rows, features, score, recent.mean_score, reference.mean_score, texts)
 
 
 def alarm_line(rows: int, reference_rows: int, bins: int) -> float:
@@ -113,6 +134,13 @@ def _shift(bins: Bins, reference: np.ndarray, recent: np.ndarray) -> Shift:
     psi = float(((q - p) * np.log(q / p)).sum())
     l_infinity = float(np.abs(_shares(now) - _shares(then)).max())
     return Shift(psi, line, l_infinity, bins.shares(recent), psi > line if rows >= MIN_ROWS else None)
+
+
+def _text_shares(bins: Bins, reference: np.ndarray, recent: np.ndarray) -> tuple[TextShare, ...]:
+    if not isinstance(bins, CategoryBins):
+        return ()
+    shares = zip(_shares(reference).tolist(), _shares(recent).tolist(), strict=True)
+    return tuple(TextShare(text, then, now) for text, (then, now) in zip(bins.values, shares, strict=False))
 
 
 def _shares(counts: np.ndarray, pseudo_count: float = 0.0) -> np.ndarray:

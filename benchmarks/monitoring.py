@@ -2,9 +2,9 @@
 
     python -m benchmarks.monitoring [--seconds=5] [--rounds=6]
 
-The model is the newest one in artifacts/serving. Server, exporter and load run on the same cores. Rounds with and
-without scrapes alternate. Single rounds differ by more than scrapes cost, so the cost of a scrape is also measured
-alone, as CPU time of the serving process.
+The models are the newest ones in artifacts/serving; the load is for the purchase model. Server, exporter and load run
+on the same cores. Rounds with and without scrapes alternate. Single rounds differ by more than scrapes cost, so the
+cost of a scrape is also measured alone, as CPU time of the serving process.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from data.model_spec import PURCHASE_MODEL
 from data.paths import ARTIFACTS, ROOT
 from monitoring.stack import Ports, Stack
 from tests.support.server import free_port
@@ -80,7 +81,7 @@ def throughput(stack: Stack, bodies: Path, seconds: float, scraped: bool) -> flo
     if scraped:
         scraper.start()
     command = [sys.executable, ROOT / "benchmarks" / "serving_load.py", str(stack.ports.server)]
-    command += [f"/v1/models/{stack.model}:predict", bodies, "16", str(seconds)]
+    command += [f"/v1/models/{PURCHASE_MODEL.name}:predict", bodies, "16", str(seconds)]
     figures = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     stop.set()
     if scraped:
@@ -99,7 +100,7 @@ def main() -> None:
         ports = Ports(free_port(), free_port(), free_port())
         with Unwatched(arguments.artifacts.resolve(), work / "stack", ports=ports) as stack:
             bodies = work / "bodies.json"
-            golden = stack.version().golden_request()
+            golden = stack.version(PURCHASE_MODEL.name).golden_request()
             bodies.write_text(json.dumps([json.dumps({"instances": golden.instances})]))
             rates: dict[bool, list[float]] = {False: [], True: []}
             throughput(stack, bodies, 2, scraped=False)

@@ -36,6 +36,7 @@ from data.contract_columns import (
     LARGEST_NUMBER,
     MISSING_NUMBER,
     MISSING_TEXT,
+    ONE_COLUMN,
     Categorical,
     Frozen,
     Label,
@@ -82,6 +83,8 @@ UNSERVABLE = (
 )
 MOST_CROSSED = 10_000
 """Features of one cross; with more, the training rows would not fit into memory."""
+Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
+"""Of a contract or a view; it becomes a part of file names."""
 TRIM_HINT = "trimming the blanks around it would make it fit (`source: {trim: true}` in the contract)"
 """Follows a message about a header or a row that only blanks keep from fitting."""
 
@@ -109,7 +112,7 @@ class Modelling(Frozen):
 class Contract(Frozen):
     """What a customer row is. Load one with :func:`load`, or let :func:`find` choose it by a file's header."""
 
-    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
+    name: Name
     title: str
     source: Source = Source()
     row_order: Literal["date", "none"] = "none"
@@ -119,7 +122,7 @@ class Contract(Frozen):
     categorical: dict[str, Categorical] = Field(default_factory=dict)
     label: Label | None = None
     after_call: tuple[str, ...] = ()
-    views: dict[str, View] = Field(default_factory=dict)
+    views: dict[Name, View] = Field(default_factory=dict)
     modelling: Modelling = Modelling()
 
     @model_validator(mode="before")
@@ -232,7 +235,7 @@ class Contract(Frozen):
         if not views:
             columns = self.features()
             if len(columns) < 2:
-                raise BadContractError(f"contract {self.name} has one column, which cannot form segments")
+                raise BadContractError(f"contract {self.name} has one column: {ONE_COLUMN}")
             views = {"all": View(columns=columns)}
         if name is None:
             name = next(iter(views))
@@ -270,7 +273,7 @@ class Contract(Frozen):
           BadContractError: the contract has no label.
         """
         if self.label is None:
-            raise BadContractError(f"contract {self.name} has no label, so no model can learn from its rows")
+            raise BadContractError(f"contract {self.name} has no label, so no purchases can be learned from its rows")
         return self.label
 
     def features(self, with_after_call: bool = False) -> tuple[str, ...]:
@@ -418,7 +421,7 @@ def _explain(problem: ErrorDetails) -> str:
             "categorical": Categorical,
             "label": Label,
             "modelling": Modelling,
-            "views": Published if "published" in place else View,
+            "views": View if len(place) == 3 else Published,
         }
         model = Contract if len(place) == 1 else models[place[0]]
         return f"{key}: unknown key{did_you_mean(str(place[-1]), model.model_fields)}"

@@ -15,6 +15,7 @@ MISSING_NUMBER = float("nan")
 """How a missing number travels in tf.Examples and requests."""
 MISSING_TEXT = ""
 """How a missing category travels in tf.Examples and requests."""
+ONE_COLUMN = "bands of one column are no segments; at least two columns are needed"
 
 
 class Frozen(BaseModel):
@@ -131,29 +132,39 @@ class Label(Frozen):
         return self
 
 
+Scaling = Literal["rank-normal", "yeo-johnson", "standard"]
+"""How numbers are brought to one scale: by rank to a normal distribution, by the power transformation of Yeo and
+Johnson (2000), or by mean and standard deviation only."""
+
+
 class Published(Frozen):
     """A published segmentation of these rows, which every run repeats with K-Means for comparison."""
 
     title: str
     columns: tuple[str, ...] = ()
     """The columns that formed its segments; empty for those of the view."""
-    scaling: Literal["rank-normal", "yeo-johnson", "standard"] = "standard"
+    scaling: Scaling = "standard"
     clusters: Annotated[int, Field(ge=2, le=50)]
-    silhouette: float | None = None
+    silhouette: Annotated[float, Field(ge=-1, le=1)] | None = None
     """As published; None where none was."""
 
 
 class View(Frozen):
     """A way to segment customers: by which columns, and which other columns describe the segments."""
 
-    columns: Annotated[tuple[str, ...], Field(min_length=2)]
+    columns: tuple[str, ...]
     """The columns that form the segments; they are the inputs of the model."""
     describe: tuple[str, ...] = ()
     """Columns that say what the customers of a segment own or do; the model does not see them."""
-    scaling: Literal["rank-normal", "yeo-johnson", "standard"] = "rank-normal"
-    """How numbers are brought to one scale: by rank, by the power transformation of Yeo and Johnson (2000), or by mean
-    and standard deviation only."""
+    scaling: Scaling = "rank-normal"
     published: tuple[Published, ...] = ()
+
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        if len(columns) < 2:
+            raise ValueError(ONE_COLUMN)
+        return columns
 
 
 def doubles(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from data.contract import BLANKS, MISSING_TEXT
+from data.contract import BLANKS, MISSING_TEXT, Role
 from data.csv_rows import Layout
 
 
@@ -19,7 +19,7 @@ class ArrowParser:
     def __init__(self, layout: Layout):
         self._layout = layout
         contract, names, dialect = layout.contract, layout.header.names, layout.dialect
-        self._as_text = layout.keeps_cells or dialect.trim
+        self._as_text = layout.role is Role.CUSTOMERS or dialect.trim
         self._numeric = [name for name in contract.numeric if name in layout.schema.names]
         label = contract.label
         self._labels = pa.array([label.negative, label.positive]) if label else None
@@ -72,8 +72,8 @@ class ArrowParser:
                 return None
             columns.append(column)
         cells = None
-        if self._layout.keeps_cells:
-            cells = pa.RecordBatch.from_arrays([_flat(column) for column in table.columns], names=table.column_names)
+        if kept := self._layout.kept:
+            cells = pa.RecordBatch.from_arrays([_flat(table.column(name)) for name in kept], names=[*kept])
         return pa.RecordBatch.from_arrays(columns, schema=schema), cells
 
     def _column(self, name: str, column: pa.ChunkedArray) -> pa.Array | None:

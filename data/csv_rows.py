@@ -58,7 +58,8 @@ class Block:
     """The good rows, in file order, with the columns of :func:`data.reader.schema`."""
     bad: tuple[BadRow, ...]
     cells: pa.RecordBatch | None
-    """The good rows as text, with all columns of the file in its order; None for TRAINING rows."""
+    """The good rows as text. Of CUSTOMERS it has all columns of the file in its order; of TRAINING rows it has the
+    identifiers in the order of the contract, and is None where the contract has none."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class Layout:
     """Of the batches."""
 
     @property
-    def keeps_cells(self) -> bool:
-        """Whether the text of all cells is wanted beside their values."""
-        return self.role is Role.CUSTOMERS
+    def kept(self) -> tuple[str, ...]:
+        """The columns whose cells stay available as text."""
+        return self.header.names if self.role is Role.CUSTOMERS else self.contract.identifiers
 
 
 class RowParser:
@@ -112,12 +113,15 @@ class RowParser:
                 text = printable("".join(texts[row.start : row.end])).rstrip("\r\n")
                 bad.append(BadRow(str(layout.path), line + row.start, *faults[row.start], text))
         batch = pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
-        cells = self._cells([sound[index] for index in good]) if layout.keeps_cells else None
+        cells = self._cells([sound[index] for index in good]) if layout.kept else None
         return Block(batch, tuple(bad), cells), sum(map(len, lines[:end]))
 
     def _cells(self, rows: list[Record]) -> pa.RecordBatch:
-        columns = zip(*(row.cells or () for row in rows), strict=True) if rows else [()] * len(self._names)
-        return pa.RecordBatch.from_arrays([pa.array(cells, pa.string()) for cells in columns], names=[*self._names])
+        columns = []
+        for name in self._layout.kept:
+            place = self._names.index(name)
+            columns.append(pa.array([row.cells[place] for row in rows if row.cells], pa.string()))
+        return pa.RecordBatch.from_arrays(columns, names=[*self._layout.kept])
 
     def _check_columns(self, rows: list[Record], faults: dict[int, _Fault]) -> dict[str, list]:
         """Values by column; each distinct cell is checked once. Adds the first fault of each row to `faults`."""

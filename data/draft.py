@@ -35,6 +35,7 @@ all of this from the cells, writes it to a YAML file and lists what to check. Th
 
   1. open the YAML file and follow the list
   2. python -m pipeline.run --data customers.csv --contract customers.yaml
+     without --label: python -m pipeline.segment --data customers.csv --contract customers.yaml
 
 exit codes: 0 written, 2 the file or an option is wrong, 1 anything else
 """
@@ -51,30 +52,30 @@ class Draft:
     """What was guessed and should be checked, one sentence each."""
 
 
-def draft(file: Path, label: str) -> Draft:
+def draft(file: Path, label: str | None = None) -> Draft:
     """Guesses the contract of a CSV file.
 
     Args:
       file: CSV with a header, with cells separated by one of `, ; tab |`.
-      label: the column to learn.
+      label: the column to learn; None for rows that are only segmented.
 
     Raises:
       BadFileError: the file cannot be read; it has no such column; the label does not have two values; or a column
         cannot be used as it is, and the message says what to change.
     """
     source, columns = _read(file, label)
-    target = columns.pop(label)
-    positive, negative = _label_values(file, target)
-    hits = target.codes == target.values.index(positive)
+    outcome, hits = ({}, None) if label is None else _outcome(file, columns.pop(label))
     guesses = _guesses(file, label, columns)
     features = {name: columns[name] for name, judged in guesses.items() if judged.rule}
     if not features:
-        raise BadFileError(f"{file}: no column besides {label!r} is a number or a category")
-    ranking = _ranking(features, hits)
+        besides = "" if label is None else f" besides {label!r}"
+        raise BadFileError(f"{file}: no column{besides} is a number or a category")
+    ranking = {} if hits is None else _ranking(features, hits)
     after_call = _leaks(ranking)
+    slices = _slices(guesses, ranking, after_call)
     document = {
         "name": re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-") or "customers",
-        "title": f"{file.name}, {len(target.codes):,} rows",
+        "title": f"{file.name}, {len(next(iter(features.values())).codes):,} rows",
         "source": source,
         "row_order": "none",
         "identifiers": [name for name, judged in guesses.items() if judged.kind == "identifiers"],
@@ -82,31 +83,34 @@ def draft(file: Path, label: str) -> Draft:
             kind: {name: judged.rule for name, judged in guesses.items() if judged.kind == kind}
             for kind in ("numeric", "categorical")
         },
-        "label": {"name": label, "positive": positive, "negative": negative, "one": "buyer", "many": "buyers"},
+        "label": outcome,
         "after_call": after_call,
-        "modelling": {"slices": _slices(guesses, ranking, after_call)},
+        "modelling": {"slices": slices} if slices else {},
     }
     text = _yaml(file, document)
-    notes = [
-        f"label: {positive!r} is taken for the positive value of {label!r} ({hits.mean():.1%} of the rows), "
-        f"{negative!r} for the negative one"
-    ]
+    contract = contracts.parse(text, f"draft of {file}")
+    notes = []
+    if hits is not None:
+        notes.append(
+            f"label: {outcome['positive']!r} is taken for the positive value of {label!r} ({hits.mean():.1%} of the "
+            f"rows), {outcome['negative']!r} for the negative one"
+        )
     for name, auc in ranking.items():
         if auc >= LEAK_AUC:
             advice = "delete it there if it is known before" if name in after_call else "kept, as no other is left"
             notes.append(f"after_call: {name!r} alone ranks the label with AUC {auc:.2f}; {advice}")
     notes += [f"{judged.kind}: {name!r}: {judged.note}" for name, judged in guesses.items() if judged.note]
-    return Draft(text, contracts.parse(text, f"draft of {file}"), (*notes, *_general_notes(document)))
+    return Draft(text + _view(contract), contract, (*notes, *_general_notes(document)))
 
 
-def _read(file: Path, label: str) -> tuple[dict[str, Any], dict[str, Column]]:
+def _read(file: Path, label: str | None) -> tuple[dict[str, Any], dict[str, Column]]:
     """The contract's `source` and the columns of a file, read without blanks around the cells."""
     names, delimiter = reader.header(file, trim=True)
-    if label not in names:
+    if label is not None and label not in names:
         hint = did_you_mean(label, names)
         raise BadFileError(f"{file}:1: no column {label!r}{hint}; the columns are {', '.join(names)}")
     source = Source(delimiter=delimiter, trim=True)
-    loose = contracts.from_inputs("draft", {label: True}).model_copy(update={"source": source})
+    loose = contracts.from_inputs("draft", {label or names[0]: True}).model_copy(update={"source": source})
     parts: dict[str, list[pa.DictionaryArray]] = {name: [] for name in names}
     for block in reader.read(file, loose, Role.CUSTOMERS):
         if block.bad:
@@ -139,6 +143,13 @@ def _has_outer_blanks(file: Path, delimiter: str) -> bool:
     return before in blanks
 
 
+def _outcome(file: Path, label: Column) -> tuple[dict[str, str], np.ndarray]:
+    """The contract's `label`, and whether each row has its positive value."""
+    positive, negative = _label_values(file, label)
+    words = {"name": label.name, "positive": positive, "negative": negative, "one": "buyer", "many": "buyers"}
+    return words, label.codes == label.values.index(positive)
+
+
 def _label_values(file: Path, label: Column) -> tuple[str, str]:
     """The positive and the negative value: by their words, else the rarer one is positive."""
     counts = Counter(dict(zip(label.values, np.bincount(label.codes).tolist(), strict=True)))
@@ -156,10 +167,10 @@ def _label_values(file: Path, label: Column) -> tuple[str, str]:
     return rare, common
 
 
-def _guesses(file: Path, label: str, columns: dict[str, Column]) -> dict[str, Guess]:
+def _guesses(file: Path, label: str | None, columns: dict[str, Column]) -> dict[str, Guess]:
     guesses = {name: guess(column) for name, column in columns.items()}
     faults = [f"{file}: column {name!r}: {judged.note}" for name, judged in guesses.items() if not judged.kind]
-    inputs = [label, *(name for name, judged in guesses.items() if judged.rule)]
+    inputs = [name for name, judged in guesses.items() if judged.rule] + ([] if label is None else [label])
     faults += [f"{file}:1: {contracts.UNSERVABLE.format(name)}" for name in inputs if not contracts.servable(name)]
     if faults:
         raise BadFileError("\n".join(faults))
@@ -194,7 +205,7 @@ def _general_notes(document: dict[str, Any]) -> list[str]:
         )
     if document["source"].get("trim"):
         notes.append("source: `trim: true`, because blanks stand around cells of the file")
-    if document["modelling"]["slices"]:
+    if document["modelling"]:
         notes.append("slices: the evaluation is broken down by " + ", ".join(document["modelling"]["slices"]))
     return notes
 
@@ -204,10 +215,24 @@ def _yaml(file: Path, document: dict[str, Any]) -> str:
         f"# A draft, guessed from {file.name!r} by `python -m data.draft`. Check every line.\n"
         '# The keys are explained in data/README.md. Replace each unit "?".\n\n'
     )
-    filled = {key: value for key, value in document.items() if value}
-    return comment + yaml.dump(
-        filled, Dumper=_Dumper, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+    return comment + _dump({key: value for key, value in document.items() if value})
+
+
+def _view(contract: Contract) -> str:
+    """A comment that shows how the columns by which customers are segmented are chosen; nothing for one column."""
+    columns = [*contract.features()]
+    if len(columns) < 2:
+        return ""
+    lines = _dump({"views": {"all": {"columns": columns, "describe": []}}}).splitlines()
+    return (
+        "\n# All of these columns form the segments. To choose some of them, remove the `# ` before the lines below,\n"
+        "# and move the columns that only describe a segment to `describe`.\n"
+        + "".join(f"# {line}\n" for line in lines)
     )
+
+
+def _dump(document: dict[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -226,7 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
     return guarded(lambda: _write(options.file, options.label, options.out))
 
 
-def _write(file: Path, label: str, out: Path | None) -> int:
+def _write(file: Path, label: str | None, out: Path | None) -> int:
     target = out or Path(f"{file.stem}.yaml")
     if target.suffix not in (".yaml", ".yml"):
         raise BadOptionError(f"--out {target}: the name of a contract ends in .yaml")
@@ -239,11 +264,13 @@ def _write(file: Path, label: str, out: Path | None) -> int:
         raise BadOptionError(f"{target}: cannot be written: {error.strerror}") from error
     counted = ((len(getattr(result.contract, key)), key) for key in ("numeric", "categorical", "identifiers"))
     data, contract = shlex.quote(str(file)), shlex.quote(str(target))
+    command, name = (
+        ("pipeline.segment", "") if label is None else ("pipeline.run", f" --model-name {result.contract.name}")
+    )
     sys.stdout.write(
         f"{target}: a draft with {', '.join(f'{count} {key}' for count, key in counted)}. Please check:\n"
         + "".join(f"- {note}\n" for note in result.notes)
-        + f"next: .venv/bin/python -m pipeline.run --data {data} --contract {contract} "
-        f"--model-name {result.contract.name}\n"
+        + f"next: .venv/bin/python -m {command} --data {data} --contract {contract}{name}\n"
     )
     return DONE
 
@@ -251,12 +278,16 @@ def _write(file: Path, label: str, out: Path | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data.draft",
-        description="Writes a contract to begin with, guessed from a CSV file of past calls.",
+        description="Writes a contract to begin with, guessed from a CSV file of customers.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="CSV file of past calls, with a header")
-    parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to learn, with two values")
+    parser.add_argument("file", type=Path, metavar="FILE", help="CSV file with a header")
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="the column to learn, with two values; without it the contract is for segmentation only",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the contract (default: the name of the CSV file with .yaml, here)"
     )

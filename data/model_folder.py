@@ -57,8 +57,11 @@ class ModelCard:
         """
         try:
             document = json.loads(text)
-            values: dict[str, Any] = {field.name: document[field.name] for field in dataclasses.fields(cls)}
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+            values: dict[str, Any] = {}
+            for field in dataclasses.fields(cls):
+                value = document[field.name]
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+            return cls(**values)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a model card: {error}") from error
 
@@ -181,6 +184,19 @@ def versions(base_path: Path, missing_ok: bool = True) -> list[ModelFolder]:
         return []
     folders = {int(path.name): ModelFolder(path) for path in paths if is_version(path.name) and path.is_dir()}
     return [folders[number] for number in sorted(folders)]
+
+
+def models(folder: Path) -> list[str]:
+    """The names of the models in a folder that have a version, sorted; none where the folder is missing.
+
+    Raises:
+      OSError: a folder cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return [path.name for path in paths if path.is_dir() and versions(path)]
 
 
 def newest(base_path: Path) -> ModelFolder | None:

@@ -8,9 +8,14 @@ ARTIFACTS = ROOT / "artifacts"
 """Everything that runs write, unless `--artifacts` names another folder."""
 
 
+def models_folder(artifacts: Path) -> Path:
+    """The folder of all models that a server may serve."""
+    return artifacts / "serving"
+
+
 def serving_folder(artifacts: Path, model: str) -> Path:
     """The folder of a model's versions, which a server watches."""
-    return artifacts / "serving" / model
+    return models_folder(artifacts) / model
 
 
 def runs_folder(artifacts: Path, model: str) -> Path:

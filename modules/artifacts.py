@@ -19,6 +19,11 @@ HISTORY = "history.json"
 TRIALS = "tuner_results.json"
 """In the Tuner's TunerResults, under TFX's name: the trials, the best first."""
 
+SEARCH = "search.json"
+"""In the artifact of the component SegmentSearch: an `analysis.segmentation.SearchResult`."""
+SEGMENTATION = "segmentation.json"
+"""In the artifact of the component SegmentJudge: an `analysis.segmentation.Segmentation`."""
+
 
 def saved_model(model: str) -> str:
     """The SavedModel inside a TFX Model artifact, given the artifact's URI."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, astuple, dataclass, field
@@ -17,20 +17,23 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from data import reader
-from data.contract import Contract
+from data.contract import MISSING_TEXT, Categorical, Contract, Numeric
 from data.errors import UserError
-from modules.artifacts import join, write_json
+from modules.artifacts import join, read_arrays, write_json
 from modules.examples import SPLITS
 
 HELD_OUT_PERCENT = 15
 """Rows in eval, and again in test."""
 MOST_MESSAGES = 20
 """Bad rows named in an error message."""
+REPEATED = "repeated"
+"""Name of the array in the file :attr:`Shard.repeated`."""
 
 
 @dataclass
@@ -38,18 +41,21 @@ class Outcome:
     """What came of the rows of one file.
 
     Attributes:
-      read, quarantined: rows.
+      read, quarantined, superseded: rows.
       messages: the first bad rows.
       error: why the file cannot be read at all; empty where it can.
       rows, positives: per split, in the order of SPLITS.
+      blank: columns that may be blank and are, in all rows written.
     """
 
     read: int = 0
     quarantined: int = 0
+    superseded: int = 0
     messages: list[str] = field(default_factory=list)
     error: str = ""
     rows: list[int] = field(default_factory=lambda: [0] * len(SPLITS))
     positives: list[int] = field(default_factory=lambda: [0] * len(SPLITS))
+    blank: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,10 @@ class Shard:
     contract: str
     """As JSON."""
     first_held_out: tuple[int, int] | None
-    """The good rows of this file at which eval and test begin under the time split; None under the random one."""
+    """The rows written of this file at which eval and test begin under the time split; None under the random one."""
     quarantine: bool
+    last_row: bool
+    """Whether the good rows that `repeated` marks are left out."""
 
     @property
     def outcome(self) -> str:
@@ -76,6 +84,11 @@ class Shard:
     def set_aside(self) -> str:
         """The file of the bad rows, as CSV without header; empty unless quarantined."""
         return join(self.folder, f"quarantine-{self.index:05d}.csv")
+
+    @property
+    def repeated(self) -> str:
+        """The file of one array, which marks the good rows whose identifiers occur again; only with `last_row`."""
+        return join(self.folder, f"repeated-{self.index:05d}.npz")
 
     def examples(self, split: str) -> str:
         """The TFRecord file of this shard, named as TFX's own components name theirs."""
@@ -105,15 +118,21 @@ def random_splits(batch: pa.RecordBatch) -> np.ndarray:
     return np.searchsorted([first_test - HELD_OUT_PERCENT, first_test], percent, side="right")
 
 
-def time_bounds(files: list[Path], contract: Contract) -> list[tuple[int, int]]:
-    """Per file, the good rows at which eval and test begin when all files are one sequence; may lie outside the file.
-
-    Reads the files once to count their rows.
+def good_rows(file: Path, contract: Contract) -> int:
+    """Reads a file to count the rows that can be read.
 
     Raises:
       BadFileError: as :func:`data.reader.read`.
     """
-    counts = [sum(block.batch.num_rows for block in reader.read(file, contract)) for file in files]
+    return sum(block.batch.num_rows for block in reader.read(file, contract))
+
+
+def time_bounds(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Per file, the rows at which eval and test begin when all files are one sequence; may lie outside the file.
+
+    Args:
+      counts: rows by file.
+    """
     total = sum(counts)
     held_out = round(total * HELD_OUT_PERCENT / 100)
     starts = itertools.accumulate(counts[:-1], initial=0)
@@ -126,6 +145,7 @@ def ingest(shard: Shard) -> None:
     An error of the reader is part of the outcome, since Beam would wrap an exception.
     """
     contract = Contract.model_validate_json(shard.contract)
+    repeated = read_arrays(shard.repeated)[REPEATED] if shard.last_row else None
     outcome = Outcome()
     try:
         with ExitStack() as stack:
@@ -133,7 +153,7 @@ def ingest(shard: Shard) -> None:
             stream = stack.enter_context(fileio.open(shard.set_aside, "w"))
             stream.write("")  # creates the file
             set_aside = csv.writer(stream)
-            for block in _read_ahead(reader.read(shard.file, contract)):
+            for block in read_ahead(shard.file, contract):
                 outcome.read += block.batch.num_rows + len(block.bad)
                 outcome.quarantined += len(block.bad)
                 outcome.messages += map(str, block.bad[: MOST_MESSAGES - len(outcome.messages)])
@@ -141,8 +161,13 @@ def ingest(shard: Shard) -> None:
                     set_aside.writerows(map(astuple, block.bad))
                 elif outcome.quarantined:
                     continue  # the input will be refused; only the count is still wanted
-                files.write(block.batch)
-            outcome.rows, outcome.positives = files.rows, files.positives
+                batch = block.batch
+                if repeated is not None:
+                    end = outcome.read - outcome.quarantined
+                    batch = batch.filter(pa.array(~repeated[end - batch.num_rows : end]))
+                    outcome.superseded += block.batch.num_rows - batch.num_rows
+                files.write(batch)
+            outcome.rows, outcome.positives, outcome.blank = files.rows, files.positives, files.blank
     except UserError as error:
         outcome.error = str(error)
     write_json(asdict(outcome), shard.outcome)
@@ -159,8 +184,11 @@ class _SplitFiles:
         self.writers = [stack.enter_context(tf.io.TFRecordWriter(shard.examples(split), options)) for split in SPLITS]
         self.rows = [0] * len(SPLITS)
         self.positives = [0] * len(SPLITS)
+        rules: dict[str, Numeric | Categorical] = {**contract.numeric, **contract.categorical}
+        self.blank = [name for name in contract.features() if rules[name].blank]
 
     def write(self, batch: pa.RecordBatch) -> None:
+        self.blank = [name for name in self.blank if _is_blank(batch.column(batch.schema.get_field_index(name)))]
         splits = self._splits(batch)
         labels = (
             batch.column(batch.schema.get_field_index(self.label)).to_numpy() if self.label else np.zeros(len(batch))
@@ -181,12 +209,25 @@ class _SplitFiles:
         return np.searchsorted(self.first_held_out, np.arange(first, first + batch.num_rows), side="right")
 
 
-def _read_ahead(blocks: Iterator[reader.Block]) -> Iterator[reader.Block]:
+def read_ahead(file: str | Path, contract: Contract) -> Iterator[reader.Block]:
+    """The blocks of a file; each is read in a second thread while the one before it is used.
+
+    Raises:
+      BadFileError: as :func:`data.reader.read`.
+    """
+    blocks = reader.read(file, contract)
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, blocks, None)
         while block := following.result():
             following = pool.submit(next, blocks, None)
             yield block
+
+
+def _is_blank(column: pa.Array) -> bool:
+    """Whether no cell of a batch's column has a value."""
+    if pa.types.is_string(column.type):
+        return not pc.any(pc.not_equal(column, MISSING_TEXT)).as_py()
+    return bool(np.isnan(column.to_numpy()).all())
 
 
 def _as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:

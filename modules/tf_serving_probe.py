@@ -4,7 +4,7 @@
 
 An export can pass the Evaluator and every Python check, and still fail each request in TF Serving, whose C++ loader
 restores only the variables that the graph tracks. The output is one line of JSON: by signature, the largest difference
-between the expected and the returned probability. The exit code is 1, with the loader's message, where a signature
+between the expected and the returned output. The exit code is 1, with the loader's message, where a signature
 cannot be run.
 """
 
@@ -18,17 +18,20 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
+from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, RAW_SIGNATURE
 
 
-def differences(folder: str, rows: Mapping[str, list], examples: list[bytes], expected: np.ndarray) -> dict[str, float]:
-    """The largest absolute difference of the probability, by signature.
+def differences(
+    folder: str, rows: Mapping[str, list], examples: list[bytes], output: str, expected: np.ndarray
+) -> dict[str, float]:
+    """The largest absolute difference of an output, by signature.
 
     Args:
       folder: the SavedModel.
       rows: raw columns by feature name, each of the same length as `expected`.
       examples: the same rows as serialized tf.Examples.
-      expected: probabilities, float [rows].
+      output: its name.
+      expected: its values, numbers [rows].
 
     Raises:
       tf.errors.OpError: the model cannot be loaded, or a signature fails.
@@ -40,8 +43,8 @@ def differences(folder: str, rows: Mapping[str, list], examples: list[bytes], ex
         for name, columns in inputs.items():
             signature = meta_graph.signature_def[name]
             feed = {signature.inputs[column].name: values for column, values in columns.items()}
-            probability = session.run(signature.outputs[PURCHASE_MODEL.score].name, feed)
-            largest[name] = float(np.max(np.abs(probability - expected)))
+            values = session.run(signature.outputs[output].name, feed)
+            largest[name] = float(np.max(np.abs(values - expected)))
     return largest
 
 
@@ -50,7 +53,7 @@ def main(folder: str) -> int:
     document = json.load(sys.stdin)
     examples = [base64.b64decode(text) for text in document["examples"]]
     try:
-        largest = differences(folder, document["rows"], examples, np.array(document["expected"]))
+        largest = differences(folder, document["rows"], examples, document["output"], np.array(document["expected"]))
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

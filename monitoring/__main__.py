@@ -19,7 +19,6 @@ from rich.table import Table
 from analysis.profile import Profile
 from data.command import DONE, guarded
 from data.errors import ServiceError
-from data.model_spec import PURCHASE_MODEL
 from data.paths import ARTIFACTS
 from monitoring import query
 from monitoring.load import Load, demonstration_customers
@@ -33,8 +32,8 @@ REPORT_SECONDS = 15
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__.splitlines()[0])
     parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="as given to pipeline.run")
-    parser.add_argument("--model", default=PURCHASE_MODEL.name, help="name of the model, default %(default)s")
-    parser.add_argument("--rate", type=float, default=20, help="requests per second, default %(default)s")
+    parser.add_argument("--model", help="name of the only model to serve, default every model in artifacts/serving")
+    parser.add_argument("--rate", type=float, default=20, help="requests per second and model, default %(default)s")
     parser.add_argument("--port", type=int, default=Ports.server, help="port of the server, default %(default)s")
     arguments = parser.parse_args()
     artifacts = arguments.artifacts.resolve()
@@ -51,12 +50,15 @@ def _run(stack: Stack, console: Console, rate: float) -> int:
             with console.status("starting the server, the exporter and Prometheus ..."):
                 running.enter_context(stack)
             _show(stack, console)
-            customers = demonstration_customers(Profile.of_version(stack.version()), CUSTOMERS, SEED)
-            console.print(f"sending {rate:g} requests per second; Ctrl-C stops everything\n")
-            load = running.enter_context(Load(stack.server_url, stack.model, customers, rate))
+            loads = []
+            for name in stack.names():
+                customers = demonstration_customers(Profile.of_version(stack.version(name)), CUSTOMERS, SEED)
+                loads.append(running.enter_context(Load(stack.server_url, name, customers, rate)))
+            console.print(f"sending {rate:g} requests per second to each model; Ctrl-C stops everything\n")
             while True:
                 time.sleep(REPORT_SECONDS)
-                console.print(f"{load.answered} requests answered, {load.failed} failed; {_state(stack)}")
+                answered, failed = sum(load.answered for load in loads), sum(load.failed for load in loads)
+                console.print(f"{answered} requests answered, {failed} failed; {_state(stack)}")
     except KeyboardInterrupt:
         console.print("stopped")
     return DONE
@@ -65,7 +67,7 @@ def _run(stack: Stack, console: Console, rate: float) -> int:
 def _show(stack: Stack, console: Console) -> None:
     table = Table(show_header=False, box=None)
     for what, where in (
-        ("predictions", f"{stack.server_url}/v1/models/{stack.model}:predict"),
+        *(("predictions", f"{stack.server_url}/v1/models/{name}:predict") for name in stack.names()),
         ("server's metrics", f"{stack.server_url}/monitoring/prometheus/metrics"),
         ("exporter's metrics", f"{stack.exporter_url}/metrics"),
         ("Prometheus", f"{stack.prometheus_url}/graph"),

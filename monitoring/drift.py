@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.bins import CategoryBins
 from analysis.drift import MIN_ROWS, SHARES, Drift, Shift, measure
 from analysis.profile import Counts, Profile
 from data.command import DONE, guarded
 from data.errors import BadFileError, NotReadyError
 from data.model_folder import CONTRACT, ModelFolder, newest
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import ARTIFACTS, serving_folder
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from data.contract import Contract
 
-SCORE = PURCHASE_MODEL.score
-"""The column of a customer list, if it is there, that holds the model's scores."""
 BLOCK_BYTES = 1 << 20
 """Read at once; small, since the exporter has little memory."""
 LEAST_WIDTH = 72
@@ -39,8 +38,9 @@ def of_list(file: Path, folder: ModelFolder) -> Drift:
     """The drift of a list of customers.
 
     Args:
-      file: a CSV file with the columns of the model's contract that are known before the call. It may have other
-        columns; SCORE is used if it is there.
+      file: a CSV file with a column for each input of the model. It may have other columns; the column of the watched
+        output is used if it is there, such as `probability`. `name`, which may be something else in a list, is used
+        only beside `segment`.
       folder: the model version to compare with.
 
     Raises:
@@ -52,18 +52,18 @@ def of_list(file: Path, folder: ModelFolder) -> Drift:
 
 
 def _contract(folder: ModelFolder, profile: Profile) -> Contract:
-    """The contract of a version; columns known only after the call that the model takes count as known before it."""
-    from data.contract import Contract, Role
+    """The contract of a version, with the inputs of the model as its only columns."""
+    from data.contract import Contract
 
     try:
         contract = Contract.model_validate_json(folder.extra(CONTRACT).read_bytes())
     except (OSError, ValueError) as error:
         raise NotReadyError(f"{folder.path}: the version has no contract; push the model again") from error
-    hidden = tuple(name for name in contract.after_call if name not in profile.features)
-    contract = contract.model_copy(update={"after_call": hidden})
-    if not set(profile.features) <= set(contract.columns(Role.CUSTOMERS)):
+    if not set(profile.features) <= {*contract.numeric, *contract.categorical}:
         raise NotReadyError(f"{folder.path}: contract and profile have other features; push the model again")
-    return contract
+    numeric = {name: column for name, column in contract.numeric.items() if name in profile.features}
+    categorical = {name: column for name, column in contract.categorical.items() if name in profile.features}
+    return contract.model_copy(update={"numeric": numeric, "categorical": categorical, "after_call": ()})
 
 
 def _read(file: Path, contract: Contract, profile: Profile) -> Counts:
@@ -75,19 +75,23 @@ def _read(file: Path, contract: Contract, profile: Profile) -> Counts:
         if block.bad:
             raise BadFileError(str(block.bad[0]))
         columns = {name: block.batch[name].to_numpy(zero_copy_only=False) for name in profile.features}
-        counts.add(columns, _scores(file, block.cells))
+        counts.add(columns, _scores(file, block.cells, profile))
     return counts
 
 
-def _scores(file: Path, cells: pa.RecordBatch | None) -> np.ndarray | None:
-    if cells is None or SCORE not in cells.schema.names:
+def _scores(file: Path, cells: pa.RecordBatch | None, profile: Profile) -> np.ndarray | None:
+    output = profile.output
+    if cells is None or output not in cells.schema.names:
         return None
+    column = cells[output].to_pylist()
+    if isinstance(profile.score, CategoryBins):
+        return np.array(column, object) if SEGMENT_MODEL.decision in cells.schema.names else None
     try:
-        scores = np.array(cells[SCORE].to_pylist(), np.float32)
+        scores = np.array(column, np.float32)
     except ValueError as error:
-        raise BadFileError(f"{file}: column {SCORE!r}: {error}, expected a number") from error
+        raise BadFileError(f"{file}: column {output!r}: {error}, expected a number") from error
     if not np.isfinite(scores).all():
-        raise BadFileError(f"{file}: column {SCORE!r}: not every score is finite, expected a number")
+        raise BadFileError(f"{file}: column {output!r}: not every score is finite, expected a number")
     return scores
 
 
@@ -117,11 +121,27 @@ def _run(file: Path, models: Path, version: int | None) -> int:
     console.width = max(console.width, LEAST_WIDTH)
     console.print(f"{file.name}: {drift.rows:,} customers against the training split of version {folder.path.name}")
     console.print(_table(drift))
-    if drift.score:
+    if drift.texts:
+        console.print(_segments(drift))
+    if drift.mean_score is not None:
         console.print(f"Mean score {drift.mean_score:.4f}, in training {drift.reference_mean_score:.4f}")
     if drift.rows < MIN_ROWS:
         console.print(f"No verdict: fewer than {MIN_ROWS} rows.")
     return DONE
+
+
+def _segments(drift: Drift) -> Table:
+    """The share of the customers in each segment."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("segment", overflow="ellipsis")
+    for heading in ("this list", "training"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for share in drift.texts:
+        table.add_row(share.text, f"{share.recent:.1%}", f"{share.training:.1%}")
+    return table
 
 
 def _table(drift: Drift) -> Table:
@@ -136,7 +156,7 @@ def _table(drift: Drift) -> Table:
     table.add_column("", no_wrap=True)
     shifts: list[tuple[str, Shift]] = sorted(drift.features.items(), key=lambda item: -item[1].psi)
     if drift.score:
-        shifts.append(("(score)", drift.score))
+        shifts.append(("(segment)" if drift.texts else "(score)", drift.score))
     for name, shift in shifts:
         figures = [f"{value:.3f}" for value in (shift.psi, shift.line, shift.l_infinity)]
         shares = [f"{shift.shares[kind]:.1%}" if kind in shift.shares else "" for kind in SHARES]

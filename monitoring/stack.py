@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,13 +16,15 @@ from typing import Any
 
 import yaml
 
+from data import model_folder
 from data.errors import NotReadyError
 from data.model_folder import ModelFolder, newest
-from data.model_spec import PURCHASE_MODEL
-from data.paths import ROOT, serving_folder
+from data.paths import ROOT, models_folder, serving_folder
 
 CONFIG = Path(__file__).parent / "prometheus"
 MONITORING_CONFIG = ROOT / "serving" / "container" / "monitoring.config"
+MODELS = "models.config"
+"""The server's configuration, in the folder of the stack."""
 START_SECONDS = 90
 STOP_SECONDS = 20
 
@@ -40,24 +43,24 @@ class Stack:
     """The three processes; a context manager that starts and stops them.
 
     Attributes:
-      artifacts: the folder that pipeline runs write to; a version of the model must be there.
+      artifacts: the folder that pipeline runs write to; a version of a model must be there.
       folder: for the configuration, Prometheus's data and the output of each process; emptied at the start.
-      model: its name.
+      model: name of the only model that is served; None for every one that has a version at the start.
       ports: of the processes.
       interval: seconds between scrapes and between evaluations of rules.
     """
 
     artifacts: Path
     folder: Path
-    model: str = PURCHASE_MODEL.name
+    model: str | None = None
     ports: Ports = field(default_factory=Ports)
     interval: int = 5
     processes: dict[str, subprocess.Popen] = field(default_factory=dict, init=False)
 
-    @property
-    def models(self) -> Path:
-        """The folder of the model's versions."""
-        return serving_folder(self.artifacts, self.model)
+    def names(self) -> list[str]:
+        """The names of the models that have a version and are served."""
+        found = model_folder.models(models_folder(self.artifacts))
+        return [name for name in found if self.model in (None, name)]
 
     @property
     def server_url(self) -> str:
@@ -85,15 +88,16 @@ class Stack:
         for name in list(self.processes):
             self.stop(name)
 
-    def version(self) -> ModelFolder:
-        """The newest version of the model.
+    def version(self, name: str) -> ModelFolder:
+        """The newest version of a model.
 
         Raises:
           NotReadyError: no version has been pushed.
         """
-        folder = newest(self.models)
+        models = serving_folder(self.artifacts, name)
+        folder = newest(models)
         if folder is None:
-            raise NotReadyError(f"{self.models}: no model has been pushed yet; run `make run` first")
+            raise NotReadyError(f"{models}: no model has been pushed yet; run `make run` first")
         return folder
 
     def configure(self) -> None:
@@ -104,7 +108,10 @@ class Stack:
         """
         if shutil.which("prometheus") is None:
             raise NotReadyError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
-        self.version()
+        names = self.names()
+        if not names:
+            folder = serving_folder(self.artifacts, self.model) if self.model else models_folder(self.artifacts)
+            raise NotReadyError(f"{folder}: no model has been pushed yet; run `make run` first")
         for name, port in vars(self.ports).items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -114,6 +121,7 @@ class Stack:
                     raise NotReadyError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(CONFIG, self.folder)
+        (self.folder / MODELS).write_text(self._model_config(names))
         server, exporter = f"127.0.0.1:{self.ports.server}", f"127.0.0.1:{self.ports.exporter}"
         config = yaml.safe_load((self.folder / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": f"{self.interval}s", "evaluation_interval": f"{self.interval}s"}
@@ -162,13 +170,13 @@ class Stack:
         if name == "server":
             return [
                 *(sys.executable, "-m", "serving", f"--rest_api_port={self.ports.server}"),
-                *(f"--model_name={self.model}", f"--model_base_path={self.models}"),
-                f"--monitoring_config_file={MONITORING_CONFIG}",
+                *(f"--model_config_file={self.folder / MODELS}", f"--monitoring_config_file={MONITORING_CONFIG}"),
             ]
         if name == "exporter":
             return [
                 *(sys.executable, "-m", "monitoring.exporter", "--server", self.server_url),
-                *("--port", str(self.ports.exporter), "--model", self.model, "--artifacts", str(self.artifacts)),
+                *("--port", str(self.ports.exporter), "--artifacts", str(self.artifacts)),
+                *(("--model", self.model) if self.model else ()),
             ]
         return [
             *("prometheus", f"--config.file={self.folder / 'prometheus.yml'}"),
@@ -176,6 +184,14 @@ class Stack:
             f"--web.listen-address=127.0.0.1:{self.ports.prometheus}",
             "--log.level=warn",
         ]
+
+    def _model_config(self, names: list[str]) -> str:
+        """A ModelServerConfig in text format."""
+        models = [
+            f"config {{ name: {json.dumps(name)} base_path: {json.dumps(str(serving_folder(self.artifacts, name)))} }}"
+            for name in names
+        ]
+        return "model_config_list {\n  " + "\n  ".join(models) + "\n}\n"
 
     def _write(self, name: str, content: Any) -> None:
         (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False))

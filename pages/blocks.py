@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from pages.charts import Chart
 
 
@@ -31,6 +33,8 @@ class Table:
       texts: indices of columns with words, which are aligned left; the others hold figures.
       narrow: whether another table fits beside it.
       marked: index of the row to highlight.
+      heat: for each row the shade behind each of its cells but the first, from -1, far below the average, to 1, far
+        above it, or None; without it the table has no shades.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Table:
     texts: frozenset[int] = frozenset({0})
     narrow: bool = False
     marked: int | None = None
+    heat: Sequence[Sequence[float | None]] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,65 @@ class Command:
     line: str
 
 
-Block = Paragraph | Table | Figure | Command
+@dataclass(frozen=True)
+class Lines:
+    """A list of texts."""
+
+    name: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of a card.
+
+    Attributes:
+      what: the fact is about.
+      value: the fact.
+      comparison: what to compare the value with.
+      picture: of the value, for the eye only.
+    """
+
+    what: str
+    value: str
+    comparison: str = ""
+    picture: Markup | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A part of a card with a heading; the name says which part it is."""
+
+    name: str
+    title: str
+    facts: Sequence[Fact]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One of several things of a kind, with its facts.
+
+    Attributes:
+      name: identifies the card, and is its place in links.
+      badge: its number and colour, for the eye only.
+      title: its heading.
+      figure: the most important figure.
+      what: the figure means.
+      says: short sentences below it.
+      parts: facts by subject.
+    """
+
+    name: str
+    badge: Markup
+    title: str
+    figure: str
+    what: str
+    says: Sequence[str]
+    parts: Sequence[Facts]
+
+
+Block = Paragraph | Table | Figure | Command | Lines | Card
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Charts as inline SVG, coloured by the page's style sheet and described for screen readers.
 
-There are two kinds: curves over two axes, and one value for each named row. Texts are escaped here, because templates
-insert the SVG without escaping it.
+There are four kinds: curves over two axes, points of several groups over two axes, one value for each named row, and
+many values for each named row. Texts are escaped here, because templates insert the SVG without escaping it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from pages.marks import Key, chip, glyphs, group_style
+
 WIDTH = 400
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 68, 24, 14, 50
 _ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 152, 21
+_BANDS, _SPACE = 240, 7
+"""Height of all bands of a chart together, and between two of them."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,46 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Points that belong together.
+
+    Attributes:
+      name: as in the legend.
+      number: from 0; gives the colour and the mark, and stands at the mean of the points.
+      xs, ys: coordinates of points.
+    """
+
+    name: str
+    number: int
+    xs: Sequence[float]
+    ys: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Band:
+    """The values of many rows of a group, as quantiles.
+
+    Attributes:
+      name: of the group.
+      number: from 0; gives the colour, and stands beside the band.
+      quantiles: evenly spaced, rising.
+      share: of all rows, which gives the height.
+    """
+
+    name: str
+    number: int
+    quantiles: Sequence[float]
+    share: float
+
+
+@dataclass(frozen=True)
 class Chart:
     """An SVG and its legend; the name identifies it within the page."""
 
     name: str
     title: str
     svg: Markup
-    legend: Sequence[Series] = ()
+    legend: Sequence[Key] = ()
 
 
 def around(label: str, values: Sequence[float | None], text: Callable[[float], str], zero: bool = False) -> Axis:
@@ -102,33 +139,31 @@ def curves(name: str, title: str, description: str, x: Axis, y: Axis, series: Se
       y: the vertical axis.
       series: drawn in this order, so the last one is on top.
     """
-    left, right, top, bottom = _LEFT, WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
-
-    def across(value: float) -> float:
-        return x.place(value, left, right)
-
-    def up(value: float) -> float:
-        return y.place(value, bottom, top)
-
-    parts = []
-    for value in y.ticks():
-        parts.append(_line("grid", left, up(value), right, up(value)))
-        parts.append(_text(left - 7, up(value) + 4, y.text(value), "end"))
-    for value in x.ticks():
-        parts.append(_line("tick", across(value), bottom, across(value), bottom + 4))
-        parts.append(_text(across(value), bottom + 18, x.text(value), "middle"))
-    parts.append(_line("axis", left, bottom, right, bottom))
-    if y.low < 0.0 < y.high:
-        parts.append(_line("axis", left, up(0.0), right, up(0.0)))
-    parts.append(_text((left + right) / 2, _HEIGHT - 8, x.label, "middle", "label"))
-    parts.append(
-        Markup(
-            '<text transform="translate(12 {:.1f}) rotate(-90)" text-anchor="middle" class="label">{}</text>'
-        ).format((top + bottom) / 2, y.label)
-    )
+    parts, across, up = _axes(x, y)
     for line in series:
         parts += _drawn(line, across, up)
-    return Chart(name, title, _picture(name, title, description, _HEIGHT, parts), series)
+    legend = [_key(line) for line in reversed(series)]
+    return Chart(name, title, _picture(name, title, description, _HEIGHT, parts), legend)
+
+
+def scatter(name: str, title: str, description: str, x: Axis, y: Axis, groups: Sequence[Group]) -> Chart:
+    """Points of several groups over two axes, each group with a colour, a mark, and its number at its mean.
+
+    Args: as for :func:`curves`.
+    """
+    parts, across, up = _axes(x, y)
+    labels = []
+    for group in groups:
+        places = [(across(a), up(b)) for a, b in zip(group.xs, group.ys, strict=True)]
+        if not places:
+            continue
+        parts.append(
+            Markup('<path class="points {}" d="{}"/>').format(group_style(group.number), glyphs(group.number, places))
+        )
+        middle = [sum(coordinates) / len(places) for coordinates in zip(*places, strict=True)]
+        labels.append(chip(group.number, *middle))
+    legend = [Key.mark(group.name, group.number) for group in groups]
+    return Chart(name, title, _picture(name, title, description, _HEIGHT, [*parts, *labels]), legend)
 
 
 def rows(name: str, title: str, description: str, axis: Axis, entries: Sequence[Row], dots: bool = False) -> Chart:
@@ -169,6 +204,77 @@ def rows(name: str, title: str, description: str, axis: Axis, entries: Sequence[
     parts.append(_line("axis", base, _TOP, base, bottom))
     parts.append(_text((left + right) / 2, height - 8, axis.label, "middle", "label"))
     return Chart(name, title, _picture(name, title, description, height, parts))
+
+
+def bands(name: str, title: str, description: str, axis: Axis, groups: Sequence[Band], average: float) -> Chart:
+    """The quantiles of each group as lines from zero, one below the other, as in a silhouette plot.
+
+    Args: as for :func:`rows`; the height of a band is its group's share, and a line marks the average of all.
+    """
+    height = _TOP + _BANDS + _SPACE * len(groups) + _BOTTOM
+    left, right, bottom = 34, WIDTH - _RIGHT, height - _BOTTOM
+
+    def across(value: float) -> float:
+        return axis.place(value, left, right)
+
+    parts = []
+    for value in axis.ticks():
+        parts.append(_line("grid", across(value), _TOP, across(value), bottom))
+        parts.append(_text(across(value), bottom + 16, axis.text(value), "middle"))
+    top, whole = float(_TOP), sum(group.share for group in groups) or 1.0
+    for group in groups:
+        size = _BANDS * group.share / whole
+        thick = size / max(len(group.quantiles), 1)
+        for number, value in enumerate(reversed(group.quantiles)):
+            start, end = sorted((across(0.0), across(value)))
+            parts.append(
+                Markup('<rect class="band {}" x="{:.1f}" y="{:.2f}" width="{:.1f}" height="{:.2f}"/>').format(
+                    group_style(group.number), start, top + number * thick, max(end - start, 0.5), thick + 0.1
+                )
+            )
+        parts.append(chip(group.number, 18.0, top + size / 2))
+        top += size + _SPACE
+    parts.append(_line("axis", across(0.0), _TOP, across(0.0), bottom))
+    parts.append(_line("average", across(average), _TOP, across(average), bottom))
+    parts.append(_text((left + right) / 2, height - 8, axis.label, "middle", "label"))
+    legend = [Key.mark(group.name, group.number) for group in groups]
+    return Chart(name, title, _picture(name, title, description, height, parts), legend)
+
+
+def _axes(x: Axis, y: Axis) -> tuple[list[Markup], Callable[[float], float], Callable[[float], float]]:
+    """Two axes, and where on them a horizontal and a vertical value is."""
+    left, right, top, bottom = _LEFT, WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
+
+    def across(value: float) -> float:
+        return x.place(value, left, right)
+
+    def up(value: float) -> float:
+        return y.place(value, bottom, top)
+
+    parts = []
+    for value in y.ticks():
+        parts.append(_line("grid", left, up(value), right, up(value)))
+        parts.append(_text(left - 7, up(value) + 4, y.text(value), "end"))
+    for value in x.ticks():
+        parts.append(_line("tick", across(value), bottom, across(value), bottom + 4))
+        parts.append(_text(across(value), bottom + 18, x.text(value), "middle"))
+    parts.append(_line("axis", left, bottom, right, bottom))
+    if y.low < 0.0 < y.high:
+        parts.append(_line("axis", left, up(0.0), right, up(0.0)))
+    parts.append(_text((left + right) / 2, _HEIGHT - 8, x.label, "middle", "label"))
+    parts.append(
+        Markup(
+            '<text transform="translate(12 {:.1f}) rotate(-90)" text-anchor="middle" class="label">{}</text>'
+        ).format((top + bottom) / 2, y.label)
+    )
+    return parts, across, up
+
+
+def _key(series: Series) -> Key:
+    if series.points:
+        return Key(series.name, Markup('<circle class="dot s{}" cx="14" cy="5" r="4"/>').format(series.style))
+    dash = " dashed" if series.dashed else ""
+    return Key(series.name, Markup('<path class="curve s{}{}" d="M1 5H27"/>').format(series.style, dash))
 
 
 def _drawn(series: Series, across: Callable[[float], float], up: Callable[[float], float]) -> list[Markup]:

@@ -22,6 +22,11 @@ def signed(value: float | None, digits: int = 4) -> str:
     return UNKNOWN if _unknown(value) else f"{value:+,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
+def times(value: float | None) -> str:
+    """How many times as much: `1.84` -> `1.8 ×`."""
+    return UNKNOWN if _unknown(value) else f"{number(value, 1)}\N{NO-BREAK SPACE}×"
+
+
 def euro(value: float | None, digits: int = 0) -> str:
     """`1234` -> `€1,234`."""
     if value is None or math.isnan(value):

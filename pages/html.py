@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ _TYPES = {
     "table": blocks.Table,
     "figure": blocks.Figure,
     "command": blocks.Command,
+    "lines": blocks.Lines,
+    "card": blocks.Card,
 }
 
 
@@ -34,9 +37,17 @@ def render(template: Path, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["kind"] = _kind
+    environment.filters["shade"] = _shade
     style = Markup((_HERE / "style.css").read_text(encoding="utf-8"))
     return environment.get_template(template.name).render(style=style, **values)
 
 
 def _kind(block: blocks.Block) -> str:
     return next(name for name, kind in _TYPES.items() if isinstance(block, kind))
+
+
+def _shade(heat: Sequence[Sequence[float | None]], row: int, column: int) -> str:
+    """The class of the shade of a cell: `warm1` to `warm4` above the average, `cold1` to `cold4` below it."""
+    value = heat[row][column - 1] if heat else None
+    level = 0 if value is None else round(4 * min(max(value, -1.0), 1.0))
+    return f"{'warm' if level > 0 else 'cold'}{abs(level)}" if level else ""

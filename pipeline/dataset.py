@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from data import contract as contracts
@@ -10,7 +11,7 @@ from data.errors import BadContractError, BadOptionError
 from modules.purchase.hyperparameters import Hyperparameters
 
 
-def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
+def resolve(data: str | None, contract: str | None, labelled: bool = True) -> tuple[Path, Contract]:
     """The files to read and their contract.
 
     Checked here, before TensorFlow is imported: every key of the contract, the header of every file, and that every
@@ -19,6 +20,7 @@ def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
     Args:
       data: a CSV file, a folder of them, the name of a contract to download, or None for the synthetic sample.
       contract: a contract's name or file; without one the header of the first file decides.
+      labelled: whether the contract must have a label, and valid hyperparameters of the model that learns from it.
 
     Raises:
       BadFileError: no such file, a file that is empty, has no rows or does not fit the contract, or a failed download.
@@ -27,14 +29,24 @@ def resolve(data: str | None, contract: str | None) -> tuple[Path, Contract]:
     from data import reader
 
     path, rules = _find(data, contract)
-    rules.required_label  # noqa: B018 (raises where there is none)
+    if labelled:
+        _check_for_purchases(rules, path)
+    for file in reader.files(path):
+        reader.check(file, rules)
+    return path, rules
+
+
+def _check_for_purchases(rules: Contract, path: Path) -> None:
+    """Refuses a contract that the purchase model cannot learn from."""
+    if rules.label is None:
+        raise BadContractError(
+            f"contract {rules.name} has no label, so no purchases can be learned; "
+            f"`python -m pipeline.segment --data {shlex.quote(str(path))}` finds segments, which need none"
+        )
     try:
         Hyperparameters.from_mapping(rules.modelling.hyperparameters)
     except BadOptionError as error:
         raise BadContractError(f"contract {rules.name}: {error}") from error
-    for file in reader.files(path):
-        reader.check(file, rules)
-    return path, rules
 
 
 def _find(data: str | None, contract: str | None) -> tuple[Path, Contract]:

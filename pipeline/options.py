@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import ARTIFACTS
 
 SEED = 42
+KEEP = 5
+"""Pushed versions to leave on disk."""
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """`--data`, `--contract` and `--with-after-call`: which rows, and which of their columns."""
+    """`--data` and `--contract`: which rows, and what their columns mean."""
     parser.add_argument(
         "--data",
         metavar="FILE|FOLDER|NAME",
         help="a CSV file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
     )
     parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
+
+
+def add_after_call_option(parser: argparse.ArgumentParser) -> None:
+    """`--with-after-call`: which columns."""
     parser.add_argument(
         "--with-after-call",
         "--with-duration",
@@ -46,3 +56,58 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
+
+
+def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
+    """`--model-name`, `--replace-inputs`, `--keep`: where a blessed model goes."""
+    parser.add_argument(
+        "--model-name",
+        type=partial(_model_name, reserved={PURCHASE_MODEL.name, SEGMENT_MODEL.name} - {model}),
+        default=model,
+        metavar="NAME",
+        help="the model to push a version of, in artifacts/serving and /v1/models (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--replace-inputs",
+        action="store_true",
+        help="push although the inputs differ from those of the newest version, so that its callers have to change",
+    )
+    parser.add_argument(
+        "--keep",
+        type=positive,
+        default=KEEP,
+        metavar="N",
+        help="pushed versions to leave (default: %(default)s)",
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that runs a pipeline: how rows are treated, the cache, MLflow, the output."""
+    parser.add_argument(
+        "--split",
+        choices=("random", "time"),
+        default="random",
+        help="70/15/15 by a stable hash of the row, or by file order with the newest rows as test (default: random)",
+    )
+    parser.add_argument("--quarantine", action="store_true", help="set bad rows aside while they are below 1 %%")
+    parser.add_argument(
+        "--last-row-counts",
+        action="store_true",
+        help="of rows with the same identifiers, keep only the last one",
+    )
+    add_common_options(parser)
+    parser.add_argument("--no-cache", dest="cache", action="store_false", help="recompute every stage")
+    parser.add_argument(
+        "--mlflow",
+        metavar="URI",
+        help="log the run to an MLflow server (http://HOST:PORT) or folder (file:FOLDER) as well",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show what the libraries print")
+
+
+def _model_name(text: str, reserved: Collection[str]) -> str:
+    if text in reserved:
+        raise argparse.ArgumentTypeError(f"{text} is the name of another kind of model")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", text):
+        raise argparse.ArgumentTypeError(f"expected small letters, digits, '.', '_' and '-', got {text!r}")
+    return text

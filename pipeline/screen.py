@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import singledispatch
 from typing import TYPE_CHECKING, TextIO
 
 from rich import box
@@ -21,12 +22,15 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from modules.segments.rule import METHOD_NAMES
 from runs.backtest_result import MODELS
+from runs.kinds import space
+from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
 
 if TYPE_CHECKING:
     from analysis.figures import Metrics
     from runs.backtest_result import BacktestResult
-    from runs.summary import ComparedModel, RunSummary, Stage
+    from runs.summary import ComparedModel, Stage
 
 SYNTHETIC = "synthetic sample: the figures show that the pipeline works, not what a bank would see"
 
@@ -100,21 +104,10 @@ class Screen:
         if data.synthetic:
             self.say(f"\n{SYNTHETIC}", style="bold yellow")
         rows = f"{data.rows:,} rows kept of {data.read:,} read, {data.quarantined:,} quarantined"
+        rows += f", {data.superseded:,} superseded" if data.superseded else ""
         self.say(f"\n{data.contract}: {rows}; {len(summary.features)} features; split {data.split}")
-        table = _table("split", "rows", data.words.many, "accuracy", "majority", "AUC", "log loss", "ECE", "lift")
-        for name, split in summary.splits.items():
-            metrics = summary.metrics[name]
-            table.add_row(
-                name,
-                f"{split.rows:,}",
-                f"{split.label_rate:.1%}",
-                _figure(metrics.accuracy),
-                _figure(metrics.majority_accuracy),
-                *_qualities(metrics),
-            )
-        self._console.print(table)
-        if summary.comparison:
-            self._console.print(_comparison(summary.comparison))
+        for part in _results(summary):
+            self._console.print(part)
         gate = _table("gate", "value", "bound", "")
         for check in summary.gate.checks:
             verdict = "[green]passed[/]" if check.passed else "[bold red]failed[/]"
@@ -131,6 +124,55 @@ class Screen:
             redirect_stderr=False,
             disable=disable,
         )
+
+
+@singledispatch
+def _results(summary: RunSummary) -> Iterator[Table | str]:
+    """What is shown of a run between its data and its gate; each kind of summary has a function of its own."""
+    raise NotImplementedError(type(summary))
+
+
+@_results.register
+def _purchase_results(summary: PurchaseSummary) -> Iterator[Table | str]:
+    many = summary.dataset.words.many
+    table = _table("split", "rows", many, "accuracy", "majority", "AUC", "log loss", "ECE", "lift")
+    for name, split in summary.splits.items():
+        metrics = summary.metrics[name]
+        table.add_row(
+            name,
+            f"{split.rows:,}",
+            _share(split.label_rate),
+            _figure(metrics.accuracy),
+            _figure(metrics.majority_accuracy),
+            *_qualities(metrics),
+        )
+    yield table
+    if summary.comparison:
+        yield _comparison(summary.comparison)
+
+
+@_results.register
+def _segment_results(summary: SegmentSummary) -> Iterator[Table | str]:
+    chosen, candidate = summary.chosen, summary.chosen.candidate
+    own = space(candidate)
+    way = f"{METHOD_NAMES[candidate.method]} on {own}"
+    yield f"view {escape(summary.settings.view)}: {len(summary.segments)} segments by {way}"
+    shares = _table("segment", *summary.splits)
+    for segment in summary.segments:
+        shares.add_row(escape(segment.name), *(_share(segment.shares.get(split)) for split in summary.splits))
+    shares.add_row("rows", *(f"{split.rows:,}" for split in summary.splits.values()))
+    yield shares
+    table = _table("silhouette", "macro", "micro", "null", "stability")
+    table.add_row(
+        f"sample of train, {own}",
+        *map(_figure, (chosen.macro_silhouette, chosen.silhouette, chosen.null_silhouette, chosen.stability)),
+    )
+    full = map(_figure, (chosen.full_macro_silhouette, chosen.full_silhouette))
+    table.add_row("sample of train, all columns", *full, "-", "-")
+    table.add_row(f"test, {own}", *map(_figure, (summary.macro_silhouette, summary.silhouette)), "-", "-")
+    yield table
+    if summary.agreement is not None:
+        yield f"adjusted Rand index with the last blessed model on test: {_figure(summary.agreement)}"
 
 
 def _comparison(models: Sequence[ComparedModel]) -> Table:
@@ -158,6 +200,10 @@ def _table(first: str, *others: str) -> Table:
 def _qualities(metrics: Metrics) -> list[str]:
     figures = [_figure(value) for value in (metrics.auc, metrics.log_loss, metrics.ece)]
     return [*figures, _figure(metrics.lift_top_decile, digits=2)]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
 
 
 def _figure(value: float | bool | None, digits: int = 4) -> str:

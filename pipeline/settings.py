@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from analysis.figures import COST, MARGIN
 from data.contract import Contract
-from data.model_spec import PURCHASE_MODEL, ModelSpec
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL, ModelSpec
 from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
-from pipeline.options import SEED
+from pipeline.options import KEEP, SEED
 from runs.folder import METADATA
 
 
@@ -28,6 +29,7 @@ class TrainingData:
       synthetic: whether the rows are the synthetic sample; every screen and summary then says so.
       split: 70/15/15 at random by a hash of the row, or by file order with the newest rows as test.
       quarantine: whether bad rows are set aside while they are below 1 %.
+      last_row: whether of rows with the same identifiers only the last one counts.
     """
 
     path: Path
@@ -35,59 +37,116 @@ class TrainingData:
     synthetic: bool = False
     split: Literal["random", "time"] = "random"
     quarantine: bool = False
+    last_row: bool = False
 
 
-@dataclass(frozen=True)
-class PurchaseSettings:
-    """How the purchase model is trained, judged and pushed.
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """How a model of any kind is trained and pushed.
 
     Attributes:
       model: its name and outputs.
-      with_after_call: whether columns known only after the call are features too.
-      trials: hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's.
-      members: nets in the ensemble; None leaves it to the contract.
       seed: of everything random.
-      benchmark: whether the baselines are trained and measured beside the network.
-      gate: the bounds for a blessing.
       push: whether a blessed model is pushed.
       replace_inputs: whether it is pushed although its inputs differ from those of the newest version.
       keep: pushed versions to leave on disk, the new one included.
+    """
+
+    model: ModelSpec
+    seed: int = SEED
+    push: bool = True
+    replace_inputs: bool = False
+    keep: int = KEEP
+
+    def features(self, contract: Contract) -> tuple[str, ...]:
+        """Names of the model's inputs."""
+        raise NotImplementedError
+
+    @property
+    def variant(self) -> str:
+        """What sets runs apart that must not share caches and baselines although the data are the same."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurchaseSettings(ModelSettings):
+    """How the purchase model is trained, judged and pushed.
+
+    Attributes:
+      with_after_call: whether columns known only after the call are features too.
+      trials: hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's.
+      members: nets in the ensemble; None leaves it to the contract.
+      benchmark: whether the baselines are trained and measured beside the network.
+      gate: the bounds for a blessing.
+      cost, margin: of a call, and of a positive row before the cost of the call, in euros, for the report.
     """
 
     model: ModelSpec = PURCHASE_MODEL
     with_after_call: bool = False
     trials: int = 8
     members: int | None = None
-    seed: int = SEED
     benchmark: bool = True
     gate: Gate = field(default_factory=Gate)
-    push: bool = True
-    replace_inputs: bool = False
-    keep: int = 5
+    cost: float = COST
+    margin: float = MARGIN
+
+    def features(self, contract: Contract) -> tuple[str, ...]:
+        return contract.features(with_after_call=self.with_after_call)
+
+    @property
+    def variant(self) -> str:
+        return "with-after-call" if self.with_after_call else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentSettings(ModelSettings):
+    """How customers are segmented.
+
+    Attributes:
+      view: name of the contract's view.
+      method: `auto` tries all methods; or the one method to try.
+      fewest, most: numbers of clusters to try.
+      names: the marketing team's names: generated name to new name.
+    """
+
+    model: ModelSpec = SEGMENT_MODEL
+    view: str
+    method: Literal["auto", "kmeans", "kmedoids"] = "auto"
+    fewest: int = 2
+    most: int = 10
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def features(self, contract: Contract) -> tuple[str, ...]:
+        _, view = contract.view(self.view)
+        return view.columns
+
+    @property
+    def variant(self) -> str:
+        return self.view
+
+
+Spec = TypeVar("Spec", bound=ModelSettings)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One run of the pipeline on this machine.
+class Settings(Generic[Spec]):
+    """One run of a pipeline on this machine.
 
     Attributes:
       data: the rows.
-      spec: the model.
       run_id: names the run.
+      spec: the model.
       artifacts: the folder that everything is written to.
       cache: whether unchanged stages are taken from the cache.
-      cost, margin: of a call, and of a positive row before the cost of the call, in euros, for the report.
       commit: the code's git commit, see :func:`code_commit`.
       tracking: the MLflow server or folder that the run is logged to; None logs it nowhere.
     """
 
     data: TrainingData
     run_id: str
-    spec: PurchaseSettings = PurchaseSettings()
+    spec: Spec
     artifacts: Path = ARTIFACTS
     cache: bool = True
-    cost: float = COST
-    margin: float = MARGIN
     commit: str | None = None
     tracking: str | None = None
 
@@ -103,7 +162,7 @@ class Settings:
             self.spec.model.name if self.spec.model != PURCHASE_MODEL else "",
             self.data.contract.name,
             "synthetic" if self.data.synthetic else "",
-            "with-after-call" if self.spec.with_after_call else "",
+            self.spec.variant,
             self.data.split,
             hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:6],
         ]
@@ -112,7 +171,7 @@ class Settings:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the model's inputs."""
-        return self.data.contract.features(with_after_call=self.spec.with_after_call)
+        return self.spec.features(self.data.contract)
 
     @property
     def metadata(self) -> Path:

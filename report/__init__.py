@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from analysis.figures import COST, MARGIN
+from data.errors import BadOptionError
 from runs.folder import REPORT
+from runs.summary import PurchaseSummary, SegmentSummary, read
 
 
 def build(run_folder: Path, cost: float | None = None, margin: float | None = None) -> Path:
@@ -14,23 +16,43 @@ def build(run_folder: Path, cost: float | None = None, margin: float | None = No
 
     Args:
       run_folder: the folder of a complete run.
-      cost: of a call, in euros, above 0; None for the run's own setting.
-      margin: of a positive row before the cost of the call, in euros, above 0; None for the run's own setting.
+      cost: of a call, in euros, above 0; None for the run's own setting. Of a purchase run only.
+      margin: of a positive row before the cost of the call, in euros, above 0; None for the run's own setting. Of a
+        purchase run only.
 
     Returns:
       The page's path.
 
     Raises:
-      UserError: the run has no summary, or its artifacts have been pruned.
+      UserError: the run has no summary, its artifacts have been pruned, or it segmented customers and there is a cost
+        or a margin.
     """
+    summary = read(run_folder)
+    if isinstance(summary, SegmentSummary):
+        if cost or margin:
+            raise BadOptionError("cost and margin are for runs of the purchase model: segments have no profit curve")
+        page = _of_segments(run_folder.resolve(), summary)
+    else:
+        assert isinstance(summary, PurchaseSummary)
+        page = _of_purchase(run_folder.resolve(), summary, cost, margin)
+    path = run_folder / REPORT
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _of_segments(run_folder: Path, summary: SegmentSummary) -> str:
+    from report.segments.gather import gather
+    from report.segments.page import render
+
+    return render(gather(run_folder, summary))
+
+
+def _of_purchase(run_folder: Path, summary: PurchaseSummary, cost: float | None, margin: float | None) -> str:
     from report.purchase.gather import gather
     from report.purchase.page import render
 
-    path, report = run_folder / REPORT, gather(run_folder.resolve())
-    settings = report.summary.settings
-    page = render(report, cost or settings.cost or COST, margin or settings.margin or MARGIN)
-    path.write_text(page, encoding="utf-8")
-    return path
+    settings = summary.settings
+    return render(gather(run_folder, summary), cost or settings.cost or COST, margin or settings.margin or MARGIN)
 
 
 def add_money(parser: argparse.ArgumentParser) -> None:

@@ -15,9 +15,11 @@ EPILOG = """\
 examples:
   python -m report                              the latest run
   python -m report 20261121-053151 --cost 4     that run, at four euros per call
+  python -m report --model segment-model        the latest segmentation
   python -m report path/to/artifacts/runs/purchase-model/latest
 
-exit codes: 0 written, 2 no such run or its artifacts have been pruned, 1 anything else (details in the run's log)
+exit codes: 0 written, 2 no such run, its artifacts have been pruned, or a wrong option, 1 anything else (details in
+the run's log)
 """
 
 

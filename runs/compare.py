@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,40 +20,17 @@ from rich.table import Table
 from data.command import DONE, guarded
 from data.errors import NotReadyError
 from runs.folder import add_options, run_folder, run_folders
+from runs.kinds import KINDS, commands, kind_of
 from runs.summary import RunSummary
 from runs.summary import read as read_summary
 
-TITLES = {
-    "run_id": "run",
-    "dataset.contract": "data",
-    "differs": "differs",
-    "dataset.rows": "rows",
-    "dataset.synthetic": "synthetic",
-    "dataset.split": "split",
-    "metrics.test.auc": "AUC",
-    "metrics.test.accuracy": "accuracy",
-    "metrics.test.log_loss": "log loss",
-    "metrics.test.ece": "ECE",
-    "gate.blessed": "blessed",
-    "pushed.version": "pushed",
-    "seconds": "seconds",
-}
-"""Columns of the list by their keys in the JSON output; metrics are those of the test split."""
 MOST_COLUMNS = 3
 """Names of columns that the list shows for one run."""
 _DIGESTS = ("settings.data_sha256", "settings.commit")
 _SHORT = 12
 """Characters of a digest that are shown."""
-_WIDTH = 200
+_WIDTH = 240
 """Wider than the tables need: a narrow terminal wraps the lines, and no figure is cut off."""
-_TRAITS: tuple[tuple[Callable[[RunSummary], Any], Callable[[Any], str]], ...] = (
-    (lambda run: run.settings.data_sha256, lambda _: "other data"),
-    (lambda run: run.settings.quarantine, lambda quarantine: "quarantine" if quarantine else "no quarantine"),
-    (lambda run: run.settings.trials, lambda trials: f"{trials} trials" if trials else "no tuning"),
-    (lambda run: run.model.members, lambda members: f"ensemble of {members}"),
-    (lambda run: run.settings.seed, lambda seed: f"seed {seed}"),
-)
-"""What a run may have otherwise than usual, and how the list says so. None is unknown, and not compared."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +58,7 @@ def newest(artifacts: Path, model: str, last: int | None = None) -> list[Run]:
     """
     folders = run_folders(artifacts, model)
     if not folders:
-        raise NotReadyError(
-            f"there are no runs of {model} in {artifacts}; start one with: .venv/bin/python -m pipeline.run"
-        )
+        raise NotReadyError(f"there are no runs of {model} in {artifacts}; start one with: {commands(model)}")
     return [read(folder) for folder in folders[:last]]
 
 
@@ -110,23 +85,21 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def choices(summary: RunSummary) -> dict[str, Any]:
-    """What the user decided or provided, by dotted field of `summary.json`."""
+    """What the user provided and what the user or the search chose, by dotted field of `summary.json`."""
     return flatten(
         {
             "dataset": dataclasses.asdict(summary.dataset),
             "settings": dataclasses.asdict(summary.settings),
             "features": summary.features,
-            "model": {"hyperparameters": summary.model.hyperparameters},
+            **kind_of(summary).chosen(summary),
         }
     )
 
 
 def results(summary: RunSummary) -> dict[str, Any]:
-    """What the run measured, on the test split, by dotted field of `summary.json`."""
+    """What the run measured, by dotted field of `summary.json`; of the splits only test."""
     return {
-        **flatten({"metrics": {"test": dataclasses.asdict(summary.metrics["test"])}}),
-        "model.threshold": summary.model.threshold,
-        "model.parameters": summary.model.parameters,
+        **flatten(kind_of(summary).results(summary)),
         "gate.blessed": summary.gate.blessed,
         "pushed.version": summary.pushed.version if summary.pushed else None,
         "seconds": summary.seconds,
@@ -146,8 +119,16 @@ def measurements(summaries: Sequence[RunSummary]) -> dict[str, list[Any]]:
 
 def same_test_rows(summaries: Sequence[RunSummary]) -> bool:
     """Whether the test split is known to hold the same customers in all runs."""
-    rows = [(s.dataset.contract, s.dataset.split, s.settings.data_sha256, s.settings.quarantine) for s in summaries]
+    rows = [
+        (s.dataset.contract, s.dataset.rows, s.dataset.split, s.settings.data_sha256, s.settings.quarantine)
+        for s in summaries
+    ]
     return None not in rows[0] and all(other == rows[0] for other in rows)
+
+
+def same_space(summaries: Sequence[RunSummary]) -> bool:
+    """Whether all runs measure distances between customers alike, which makes their silhouettes comparable."""
+    return len({kind_of(summary).space(summary) for summary in summaries}) == 1
 
 
 def peculiarities(summaries: Sequence[RunSummary]) -> list[list[str]]:
@@ -159,28 +140,36 @@ def peculiarities(summaries: Sequence[RunSummary]) -> list[list[str]]:
     Args:
       summaries: newest first.
     """
-    groups: dict[tuple[str, bool], list[RunSummary]] = {}
+    groups: dict[Hashable, list[RunSummary]] = {}
     for summary in reversed(summaries):
-        groups.setdefault((summary.dataset.contract, summary.dataset.synthetic), []).append(summary)
-    usual = {
-        key: (
-            _most_frequent([s.features for s in alike if not s.settings.with_duration] or [s.features for s in alike]),
-            [_most_frequent([value(summary) for summary in alike]) for value, _ in _TRAITS],
-        )
-        for key, alike in groups.items()
-    }
-    return [_marks(summary, *usual[summary.dataset.contract, summary.dataset.synthetic]) for summary in summaries]
+        groups.setdefault(_group(summary), []).append(summary)
+    usual = {group: _usual(alike) for group, alike in groups.items()}
+    return [_marks(summary, *usual[_group(summary)]) for summary in summaries]
+
+
+def _group(run: RunSummary) -> Hashable:
+    kind = kind_of(run)
+    return kind.summary, run.dataset.contract, run.dataset.synthetic, *kind.group(run)
+
+
+def _usual(alike: Sequence[RunSummary]) -> tuple[Sequence[str], list[Any]]:
+    """The usual columns, and the usual value of each trait."""
+    kind = kind_of(alike[0])
+    columns = [run.features for run in alike if not kind.after_call(run)] or [run.features for run in alike]
+    return _most_frequent(columns), [_most_frequent([trait.value(run) for run in alike]) for trait in kind.traits]
 
 
 def _marks(run: RunSummary, usual_columns: Sequence[str], usual_traits: Sequence[Any]) -> list[str]:
+    kind = kind_of(run)
     more = [f"+{name}" for name in run.features if name not in usual_columns]
     less = [f"-{name}" for name in usual_columns if name not in run.features]
     marks = _shortened(more) + _shortened(less)
-    if run.settings.with_duration and not more:
+    if kind.after_call(run) and not more:
         marks.append("after-call columns")
-    for (value, text), usual in zip(_TRAITS, usual_traits, strict=True):
-        if value(run) is not None and value(run) != usual:
-            marks.append(text(value(run)))
+    for trait, usual in zip(kind.traits, usual_traits, strict=True):
+        value = trait.value(run)
+        if value is not None and value != usual:
+            marks.append(trait.text(value))
     return marks
 
 
@@ -224,7 +213,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(json.dumps(entries, indent=1) + "\n")
     else:
-        _show_list(entries)
+        _show_list(runs, entries)
     return DONE
 
 
@@ -236,6 +225,7 @@ def _compare(options: argparse.Namespace) -> int:
             "differences": differences(summaries),
             "measurements": measurements(summaries),
             "same_test_rows": same_test_rows(summaries),
+            "same_space": same_space(summaries),
         }
         sys.stdout.write(json.dumps(content, indent=1) + "\n")
     else:
@@ -245,7 +235,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _entry(summary: RunSummary, marks: list[str]) -> dict[str, Any]:
     values = {"run_id": summary.run_id, "differs": marks, **choices(summary), **results(summary)}
-    return {key: values[key] for key in TITLES}
+    return {key: values[key] for key in kind_of(summary).titles}
 
 
 def _side_by_side(documents: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -253,17 +243,18 @@ def _side_by_side(documents: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]
     return {key: [document.get(key) for document in documents] for key in keys}
 
 
-def _show_list(entries: Sequence[Mapping[str, Any]]) -> None:
+def _show_list(runs: Sequence[Run], entries: Sequence[Mapping[str, Any]]) -> None:
     console = _console()
-    table = _table(*TITLES.values())
-    for entry in entries:
-        if "problem" not in entry:
-            table.add_row(*(_text(entry[key], key) for key in TITLES))
-    if table.row_count:
-        console.print(table)
-    for entry in entries:
-        if "problem" in entry:
-            console.print(f"{entry['run_id']}  [yellow]{escape(entry['problem'])}[/]", soft_wrap=True)
+    for kind in KINDS:
+        table = _table(*kind.titles.values())
+        for run, entry in zip(runs, entries, strict=True):
+            if isinstance(run.summary, kind.summary):
+                table.add_row(*(_text(entry[key], key) for key in kind.titles))
+        if table.row_count:
+            console.print(table)
+    for run in runs:
+        if run.problem:
+            console.print(f"{run.name}  [yellow]{escape(run.problem)}[/]", soft_wrap=True)
 
 
 def _show_comparison(summaries: Sequence[RunSummary]) -> None:
@@ -274,9 +265,14 @@ def _show_comparison(summaries: Sequence[RunSummary]) -> None:
         console.print(_rows("differs", names, differing))
     else:
         console.print("\nthe settings and the data are the same")
-    console.print(_rows("on test", names, measurements(summaries)))
+    console.print(_rows("results", names, measurements(summaries)))
     if not same_test_rows(summaries):
         console.print("[yellow]the runs may have different test rows, so their figures may not be comparable[/]")
+    if not same_space(summaries):
+        console.print(
+            "[yellow]silhouettes of different spaces are not comparable; for runs on the same columns, those of "
+            "chosen.full_silhouette and chosen.full_macro_silhouette are[/]"
+        )
     if any(summary.dataset.synthetic for summary in summaries):
         console.print("[yellow]the synthetic sample does not show what a bank would see[/]")
 

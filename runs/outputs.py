@@ -38,6 +38,9 @@ SCORES = Output("Scorer", "scores")
 SERVING_BLESSING = Output("ServingProbe", "blessing")
 COMPARISON = Output("Benchmark", "comparison")
 IMPORTANCE = Output("Importance", "importance")
+SEARCH = Output("SegmentSearch", "search")
+SEGMENTATION = Output("SegmentJudge", "segmentation")
+SEGMENT_BLESSING = Output("SegmentJudge", "blessing")
 PUSHED_MODEL = Output("AtomicPusher", "pushed_model")
 
 

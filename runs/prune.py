@@ -22,23 +22,26 @@ from runs.folder import LATEST, METADATA, add_options, run_folders
 from runs.lock import exclusive
 
 _NEWEST_BLESSINGS = """
-    SELECT MAX(Artifact.id) FROM Artifact
-    JOIN Type ON Type.id = Artifact.type_id AND Type.name = 'ModelBlessing'
-    JOIN ArtifactProperty AS Property ON Property.artifact_id = Artifact.id
-        AND Property.name = 'blessed' AND Property.int_value = 1
-    JOIN ArtifactProperty AS Model ON Model.artifact_id = Artifact.id AND Model.name = 'current_model_id'
-    JOIN ArtifactProperty AS Probed ON Probed.name = 'current_model_id' AND Probed.int_value = Model.int_value
-    JOIN Artifact AS Probe ON Probe.id = Probed.artifact_id
-    JOIN Type AS ProbeType ON ProbeType.id = Probe.type_id AND ProbeType.name = 'InfraBlessing'
-    JOIN ArtifactProperty AS ProbeProperty ON ProbeProperty.artifact_id = Probe.id
-        AND ProbeProperty.name = 'blessed' AND ProbeProperty.int_value = 1
-    JOIN Attribution ON Attribution.artifact_id = Artifact.id
+    SELECT Judged.id AS judged, Probed.id AS probed, MAX(JudgedModel.int_value) FROM Artifact AS Judged
+    JOIN Type AS JudgedType ON JudgedType.id = Judged.type_id AND JudgedType.name = 'ModelBlessing'
+    JOIN ArtifactProperty AS JudgedValue ON JudgedValue.artifact_id = Judged.id
+        AND JudgedValue.name = 'blessed' AND JudgedValue.int_value = 1
+    JOIN ArtifactProperty AS JudgedModel ON JudgedModel.artifact_id = Judged.id
+        AND JudgedModel.name = 'current_model_id'
+    JOIN ArtifactProperty AS ProbedModel ON ProbedModel.name = 'current_model_id'
+        AND ProbedModel.int_value = JudgedModel.int_value
+    JOIN Artifact AS Probed ON Probed.id = ProbedModel.artifact_id
+    JOIN Type AS ProbedType ON ProbedType.id = Probed.type_id AND ProbedType.name = 'InfraBlessing'
+    JOIN ArtifactProperty AS ProbedValue ON ProbedValue.artifact_id = Probed.id
+        AND ProbedValue.name = 'blessed' AND ProbedValue.int_value = 1
+    JOIN Attribution ON Attribution.artifact_id = Judged.id
     JOIN Context ON Context.id = Attribution.context_id
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
     GROUP BY Context.id
 """
-"""For each pipeline, the Evaluator's blessing of the newest model that the ServingProbe has blessed too: the baseline
-of the next run, see pipeline.components.resolvers."""
+"""For each pipeline, the blessings of the newest model that both its judge and the ServingProbe have blessed: the
+baseline of the next run, see pipeline.components.resolvers. Beside MAX, SQLite takes the other columns from the row of
+the maximum."""
 
 _ARTIFACTS_OF_RUNS = """
     SELECT DISTINCT artifact_id FROM Event
@@ -69,8 +72,8 @@ def prune(artifacts: Path, keep: int, model: str) -> list[str]:
     """Removes all runs of a model but the newest.
 
     Everything that a remaining run used stays, whichever run produced it. The newest complete run stays as well and,
-    for each pipeline, the run of the newest blessed model, which the next run is compared with. Runs of other models
-    and pushed versions are not touched.
+    for each pipeline, the runs that blessed the newest blessed model, which the next run is compared with. Runs of
+    other models and pushed versions are not touched.
 
     Args:
       artifacts: the folder that runs write to.
@@ -112,11 +115,12 @@ def metadata(artifacts: Path) -> Path:
 def _runs_of_newest_blessings(connection: sqlite3.Connection) -> set[str]:
     rows = connection.execute(
         f"""
+        WITH Newest AS ({_NEWEST_BLESSINGS})
         SELECT MIN(Context.name) FROM Event
         JOIN Association USING (execution_id)
         JOIN Context ON Context.id = context_id
         JOIN Type ON Type.id = Context.type_id AND Type.name = 'pipeline_run'
-        WHERE artifact_id IN ({_NEWEST_BLESSINGS}) GROUP BY artifact_id
+        WHERE artifact_id IN (SELECT judged FROM Newest UNION SELECT probed FROM Newest) GROUP BY artifact_id
         """
     )
     return {name for (name,) in rows}

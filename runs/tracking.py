@@ -8,6 +8,7 @@ read one only with MLFLOW_ALLOW_FILE_STORE=true.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from data.errors import BadOptionError, ServiceError
 from runs.compare import flatten
 from runs.folder import REPORT, SUMMARY
+from runs.kinds import kind_of
 from runs.summary import RunSummary, read
 
 _ALWAYS = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
@@ -65,8 +67,9 @@ def check(uri: str) -> str:
 def log(uri: str, run_folder: Path) -> str:
     """Logs a run to the experiment with the model's name: first its figures, then its files.
 
-    Parameters are the settings, the data and the hyperparameters; metrics are those of each split, as `test/auc`; files
-    are the summary, the report if there is one, and the model if one was pushed.
+    Parameters are the settings, the data and the model; metrics are those of each split, as `test/auc`, and of the
+    sample on which a segmentation was chosen, as `sample/stability`; files are the summary, the report if there is one,
+    and the model if one was pushed.
 
     Args:
       uri: from :func:`check`.
@@ -118,21 +121,17 @@ def parameters(summary: RunSummary) -> dict[str, str]:
     parts = {
         "dataset": dataclasses.asdict(summary.dataset),
         "settings": dataclasses.asdict(summary.settings),
-        "model": dataclasses.asdict(summary.model),
+        **kind_of(summary).model(summary),
     }
     texts = {name: str(value) for name, value in flatten(parts).items() if value is not None}
     return {**texts, "features": ", ".join(summary.features)}
 
 
 def metrics(summary: RunSummary) -> dict[str, float]:
-    """The figures of each split, as `test/auc`, and the run's seconds; figures that are None are left out."""
-    figures = {
-        f"{split}/{name}": value
-        for split, values in summary.metrics.items()
-        for name, value in dataclasses.asdict(values).items()
-        if value is not None
-    }
-    return {**figures, "seconds": summary.seconds}
+    """The figures of each split, as `test/auc`, and the run's seconds; None and NaN are left out."""
+    figures = kind_of(summary).metrics(summary)
+    known = {name: value for name, value in figures.items() if value is not None and not math.isnan(value)}
+    return {**known, "seconds": summary.seconds}
 
 
 def tags(summary: RunSummary) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from data.errors import BadOptionError, did_you_mean
 from data.model_spec import PURCHASE_MODEL
-from data.paths import ARTIFACTS, serving_folder
+from data.paths import ARTIFACTS, models_folder
 
-DEFAULT_BASE_PATH = serving_folder(Path(ARTIFACTS.name), PURCHASE_MODEL.name)
+MODELS_FOLDER = models_folder(Path(ARTIFACTS.name))
 """In the current directory, which is the checkout."""
 
 _NOT_IMPLEMENTED = frozenset(
@@ -72,7 +72,12 @@ class Flags:
     """The values of the command line. Each field is the flag of the same name."""
 
     model_base_path: str = _flag("", MODELS, "folder with the numbered versions of one model", "DIR")
-    model_name: str = _flag("", MODELS, 'name of that model; "default" if only the folder is given', "NAME")
+    model_name: str = _flag(
+        "",
+        MODELS,
+        f'name of that model; "default" if only the folder is given; without a folder, the one in {MODELS_FOLDER}',
+        "NAME",
+    )
     model_config_file: str = _flag(
         "", MODELS, "several models, labels and version policies: a ModelServerConfig in text format", "FILE"
     )
@@ -99,7 +104,7 @@ class Flags:
         "", REST, "a MonitoringConfig in text format; says whether and where the metrics page is", "FILE"
     )
     file_system_poll_wait_seconds: int = _flag(
-        1, LOADING, "time between two looks for new versions; 0: look once", "SECONDS"
+        1, LOADING, "time between two looks for new versions and models; 0: look once", "SECONDS"
     )
     max_num_load_retries: int = _flag(5, LOADING, "attempts after a failed load")
     load_retry_interval_micros: int = _flag(
@@ -117,7 +122,7 @@ class Flags:
 
     @property
     def serves_default(self) -> bool:
-        """Whether the pipeline's model is served, because no other one is named."""
+        """Whether models of the pipeline are served, because no folder of another one is named."""
         return not self.model_base_path and not self.model_config_file
 
 
@@ -128,7 +133,8 @@ def usage() -> str:
         "",
         "  python -m serving [--flag=value ...]",
         "",
-        f"Without flags it serves {DEFAULT_BASE_PATH} as {PURCHASE_MODEL.name}, with a metrics page.",
+        f"Without flags it serves every model in {MODELS_FOLDER}, with a metrics page. A model that is pushed later is",
+        f"served from then on. While there is none, the server waits for {PURCHASE_MODEL.name}.",
         "A flag without a value is true. Flags marked * are not TensorFlow Serving's.",
     ]
     group = ""

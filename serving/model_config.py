@@ -1,10 +1,11 @@
-"""Which models to serve: TensorFlow Serving's text-proto configuration files, or one model from the command line."""
+"""Which models to serve: TensorFlow Serving's text-proto configuration files, or the models in a folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data import model_folder
 from data.errors import BadFileError
 from serving.metrics import PAGE_PATH
 
@@ -77,6 +78,33 @@ def _model(path: Path, entry) -> ModelConfig:
     else:
         policy = VersionPolicy(latest=max(entry.model_version_policy.latest.num_versions, 1))
     return ModelConfig(entry.name, Path(entry.base_path), policy, dict(entry.version_labels))
+
+
+class FolderOfModels:
+    """Finds the models in a folder, each a subfolder with versions. A model that was found once is never dropped.
+
+    Args:
+      folder: of the models; it may be missing.
+      first: name of the model to wait for while there is none.
+    """
+
+    def __init__(self, folder: Path, first: str):
+        self._folder = folder
+        self._first = first
+        self._found: set[str] = set()
+
+    def read(self) -> tuple[ModelConfig, ...]:
+        """The models by name.
+
+        Raises:
+          BadFileError: a folder cannot be read.
+        """
+        try:
+            self._found.update(model_folder.models(self._folder))
+        except OSError as error:
+            raise BadFileError(f"{error.filename}: cannot be read: {error.strerror}") from error
+        names = sorted(self._found) or [self._first]
+        return tuple(ModelConfig(name, self._folder / name) for name in names)
 
 
 def read_metrics_path(path: Path) -> str | None:

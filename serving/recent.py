@@ -10,7 +10,6 @@ import numpy as np
 
 from analysis.profile import Profile, RollingCounts
 from data.model_folder import PROFILE, ModelFolder
-from data.model_spec import PURCHASE_MODEL
 
 PAGE_PATH = "/monitoring/profile"
 
@@ -20,9 +19,8 @@ log = logging.getLogger("serving.recent")
 class Recent:
     """Counts of the newest rows of one version, beside those of its training split."""
 
-    def __init__(self, profile: Profile, score: str):
+    def __init__(self, profile: Profile):
         self._profile = profile
-        self._score = score
         self._window = RollingCounts(profile)
 
     def add(self, names: Iterable[str], arrays: Sequence[np.ndarray], outputs: Mapping[str, np.ndarray]) -> None:
@@ -33,9 +31,9 @@ class Recent:
         Args:
           names: the inputs' names.
           arrays: the inputs, each [rows].
-          outputs: the outputs by name; the score [rows] is one of them.
+          outputs: the outputs by name; the watched one [rows] is one of them.
         """
-        scores = outputs[self._score]
+        scores = outputs[self._profile.output]
         if scores.ndim != 1 or any(array.shape != scores.shape for array in arrays):
             return
         self._window.add(dict(zip(names, arrays, strict=True)), scores)
@@ -46,15 +44,13 @@ class Recent:
 
 
 def load(folder: ModelFolder, inputs: Collection[str], outputs: Collection[str]) -> Recent | None:
-    """Empty counts for a version, or None if the version has no score or no profile of its own inputs.
+    """Empty counts for a version, or None if it has no profile of its own inputs and of one of its outputs.
 
     Args:
       folder: the version's folder.
       inputs: names of the inputs of its default signature.
       outputs: names of the outputs.
     """
-    if PURCHASE_MODEL.score not in outputs:
-        return None
     path = folder.extra(PROFILE)
     try:
         profile = Profile.from_json(path.read_bytes())
@@ -63,7 +59,7 @@ def load(folder: ModelFolder, inputs: Collection[str], outputs: Collection[str])
     except (OSError, ValueError) as error:
         log.warning("the reference profile cannot be read: %s", error, extra={"path": str(path)})
         return None
-    if set(profile.features) != set(inputs):
-        log.warning("the reference profile has other features than the model", extra={"path": str(path)})
+    if set(profile.features) != set(inputs) or profile.output not in outputs:
+        log.warning("the reference profile has other features or another output", extra={"path": str(path)})
         return None
-    return Recent(profile, PURCHASE_MODEL.score)
+    return Recent(profile)

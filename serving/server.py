@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,10 @@ from data import model_folder
 from data.errors import BadOptionError
 from data.model_spec import PURCHASE_MODEL
 from serving import logs, model_config
-from serving.flags import DEFAULT_BASE_PATH, Flags
+from serving.flags import MODELS_FOLDER, Flags
 from serving.manager import LoadOptions, Manager
 from serving.metrics import PAGE_PATH, Metrics
+from serving.model_config import ModelConfig
 from serving.rest.app import Application
 from serving.rest.http_protocol import Connections, HttpProtocol, Limits
 from serving.servable import RuntimeOptions, Servable
@@ -50,14 +52,17 @@ def run(flags: Flags) -> None:
     _allow_open_files(2 * flags.max_connections + _OTHER_FILES)
     listener = _listen(flags.rest_api_host, flags.rest_api_port)
     metrics = Metrics()
+    models = _models(flags)
+    follows_folder = flags.serves_default and not flags.model_name
+    config_poll = flags.file_system_poll_wait_seconds if follows_folder else flags.model_config_file_poll_wait_seconds
     manager = Manager(
-        _models(flags),
+        models(),
         LoadOptions(
             poll_seconds=flags.file_system_poll_wait_seconds,
             max_retries=flags.max_num_load_retries,
             retry_seconds=max(flags.load_retry_interval_micros, 0) / 1e6,
             labels_for_unavailable=flags.allow_version_labels_for_unavailable_models,
-            config_poll_seconds=flags.model_config_file_poll_wait_seconds,
+            config_poll_seconds=config_poll,
         ),
         RuntimeOptions(
             timeout_ms=flags.rest_api_timeout_in_ms,
@@ -67,18 +72,24 @@ def run(flags: Flags) -> None:
         ),
         metrics,
         announce=_Announcement(flags),
-        reread=partial(_models, flags) if flags.model_config_file_poll_wait_seconds else None,
+        reread=models if config_poll else None,
     )
     uvloop.install()
     asyncio.run(_serve(flags, listener, manager, metrics))
 
 
-def _models(flags: Flags) -> tuple[model_config.ModelConfig, ...]:
+def _models(flags: Flags) -> Callable[[], tuple[ModelConfig, ...]]:
+    """A function that says which models to serve; each call looks again."""
     if flags.model_config_file:
-        return model_config.read_models(Path(flags.model_config_file))
+        return partial(model_config.read_models, Path(flags.model_config_file))
     if flags.model_base_path:
-        return (model_config.ModelConfig(flags.model_name or "default", Path(flags.model_base_path).absolute()),)
-    return (model_config.ModelConfig(flags.model_name or PURCHASE_MODEL.name, DEFAULT_BASE_PATH.absolute()),)
+        one = ModelConfig(flags.model_name or "default", Path(flags.model_base_path).absolute())
+        return lambda: (one,)
+    folder = MODELS_FOLDER.absolute()
+    if flags.model_name:
+        one = ModelConfig(flags.model_name, folder / flags.model_name)
+        return lambda: (one,)
+    return model_config.FolderOfModels(folder, PURCHASE_MODEL.name).read
 
 
 def _metrics_path(flags: Flags) -> str | None:
@@ -175,21 +186,21 @@ def _url(flags: Flags) -> str:
 
 
 class _Announcement:
-    """Tells a person at the terminal, once, how to call the model."""
+    """Tells a person at the terminal, once for each model, how to call it."""
 
     def __init__(self, flags: Flags):
         self._flags = flags
-        self._done = False
-        if flags.serves_default and not model_folder.versions(DEFAULT_BASE_PATH):
+        self._announced: set[str] = set()
+        if flags.serves_default and not model_folder.models(MODELS_FOLDER):
             _say(
-                f"No model has been pushed to {DEFAULT_BASE_PATH} yet: run `python -m pipeline.run`. "
+                f"No model has been pushed to {MODELS_FOLDER} yet: run `python -m pipeline.run`. "
                 "The server waits for the model and serves it as soon as it is there.\n"
             )
 
     def __call__(self, servable: Servable) -> None:
-        if self._done or servable.golden_request is None:
+        if servable.model in self._announced or servable.golden_request is None:
             return
-        self._done = True
+        self._announced.add(servable.model)
         url = f"{_url(self._flags)}/v1/models/{servable.model}"
         body = json.dumps({"instances": servable.golden_request.instances[:1]})
         _say(

@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from analysis.figures import Metrics
+from analysis.segmentation import Candidate, CandidateFigures
 from data import command
-from data.contract import Categorical, Contract, Label, Modelling, Numeric, Source
-from runs.summary import Check, RunSummary
+from data.contract import Categorical, Contract, Label, Modelling, Numeric, Published, Source, View
+from runs.summary import Check, PurchaseSummary, SegmentSummary
 from serving.flags import Flags
 from tests.conftest import ROOT
+from tests.support import segmentations
 
 COMMANDS = (
     "pipeline.run",
@@ -70,29 +72,35 @@ def test_every_option_is_in_a_readme(flags):
 
 
 def fields(kind: type) -> set[str]:
-    """Names of the fields of a dataclass, and of the dataclasses in it."""
+    """Names of the fields of a dataclass, and of the dataclasses in it other than figures."""
     names = set()
     for field, hint in typing.get_type_hints(kind).items():
         names.add(field)
         for inner in (hint, *typing.get_args(hint)):
-            if dataclasses.is_dataclass(inner) and inner is not Metrics:
+            if dataclasses.is_dataclass(inner) and inner not in (Metrics, CandidateFigures):
                 names |= fields(inner)
     return names
 
 
 def test_every_field_of_a_summary_is_described():
-    assert fields(RunSummary) - code("pipeline/README.md") == set()
+    described = code("pipeline/README.md")
+    assert (fields(PurchaseSummary) | fields(SegmentSummary) | fields(Candidate)) - described == set()
 
 
 def test_every_check_of_the_gate_is_described():
-    from pipeline.summarize import CHECKS
+    from modules.segments import gate
+    from pipeline.summarize.purchase import CHECKS
 
-    assert {*CHECKS.values(), "served_as_evaluated", "same_inputs_as_serving"} <= code("pipeline/README.md")
+    of_segments = {check.metric for check in gate.checks(segmentations.search(), segmentations.segmentation())}
+    assert {*CHECKS.values(), *of_segments, "served_as_evaluated", "same_inputs_as_serving"} <= code(
+        "pipeline/README.md"
+    )
     assert {field.name for field in dataclasses.fields(Check)} <= code("pipeline/README.md")
 
 
 def test_every_key_of_a_contract_is_described():
-    keys = {key for model in (Contract, Source, Numeric, Categorical, Label, Modelling) for key in model.model_fields}
+    models = (Contract, Source, Numeric, Categorical, Label, View, Published, Modelling)
+    keys = {key for model in models for key in model.model_fields}
     assert keys - code("data/README.md") == set()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.contract import Contract
+from modules.encoding import exact_quantiles
 from modules.examples import BATCH
 from modules.purchase import transform
 from modules.purchase.hyperparameters import Hyperparameters
@@ -26,7 +27,7 @@ class Estimator:
     contract: Contract
     with_after_call: bool
     grid: np.ndarray
-    """float32 [numbers, transform.GRID], the quantiles of the training rows."""
+    """float32 [numbers, GRID of `modules.encoding`], the quantiles of the training rows."""
     model: FittedModel
 
     @property
@@ -49,7 +50,7 @@ def fit(
 ) -> Estimator:
     """Fits a model as a run of the pipeline does, see :func:`modules.purchase.training.fit_calibrated`.
 
-    Only the quantiles differ: here they are exact, in a run they are estimated, see `transform.exact_quantiles`.
+    Only the quantiles differ: here they are exact, in a run they are estimated, see `modules.encoding.exact_quantiles`.
 
     Args:
       train: columns by name, with the label, as `data.columns.read` gives them; columns that are not features are
@@ -62,7 +63,7 @@ def fit(
     """
     if hyperparameters is None:
         hyperparameters = Hyperparameters.from_mapping(contract.modelling.hyperparameters)
-    grid = transform.exact_quantiles(train, contract, with_after_call)
+    grid = exact_quantiles(train, transform.numbers(contract, with_after_call))
     train_rows, evaluation_rows = (
         Rows(encode(columns, grid, contract, with_after_call), columns[contract.required_label.name].astype(np.float32))
         for columns in (train, evaluation)

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import tensorflow as tf
-import tensorflow_transform as tft
 
-from data.contract import MISSING_NUMBER, Categorical, Contract, Numeric
+from data.contract import Categorical, Contract, Numeric
+from modules.encoding import GRID, clipped, fingerprint, positions, quantiles
 from modules.purchase.config import TrainingConfig
 
 FEATURES = "features"
@@ -35,11 +35,6 @@ LABEL = "label"
 
 BINS = 16
 """Bins of a number's piecewise-linear code."""
-GRID = 512
-"""Number of quantiles of each number; bin edges are chosen among the distinct ones. There are far more quantiles than
-bins, so that a value that most rows share (no previous contact: 0) leaves edges for the other values."""
-EPSILON = 0.001
-"""Largest rank error of the quantile sketch."""
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -54,13 +49,19 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
       `features` float32 [batch, D], always finite, and `label` float32 [batch] where the label was given.
     """
     config = TrainingConfig.from_config(custom_config)
-    columns = {name: column for name, column in config.contract.numeric.items() if name in config.features}
-    grid = _quantiles(inputs, columns) if columns else tf.zeros([0, GRID])
+    columns = numbers(config.contract, config.with_after_call)
+    grid = quantiles(inputs, columns) if columns else tf.zeros([0, GRID])
     outputs = {FEATURES: encode(inputs, grid, config.contract, config.with_after_call)}
     label = config.contract.required_label.name
     if label in inputs:
         outputs[LABEL] = tf.cast(inputs[label], tf.float32)
     return outputs
+
+
+def numbers(contract: Contract, with_after_call: bool = False) -> dict[str, Numeric]:
+    """The number columns among the features."""
+    features = contract.features(with_after_call)
+    return {name: column for name, column in contract.numeric.items() if name in features}
 
 
 def encode(
@@ -79,21 +80,21 @@ def encode(
     """
     names = contract.features(with_after_call)
     categorical = {name: column for name, column in contract.categorical.items() if name in names}
-    numeric = {name: column for name, column in contract.numeric.items() if name in names}
+    numeric = numbers(contract, with_after_call)
     parts: list[tf.Tensor] = []
     indices: dict[str, tuple[tf.Tensor, int]] = {}
     if categorical:
         parts += _categories(inputs, categorical, indices)
     if numeric:
-        numbers = clipped(inputs, numeric)
-        parts += _number_categories(numbers, numeric, grid, indices)
+        values = clipped(inputs, numeric)
+        parts += _number_categories(values, numeric, grid, indices)
     parts += [
         _cross(indices[first], indices[second])
         for first, second in contract.modelling.crosses
         if {first, second} <= {*names}
     ]
     if numeric:
-        parts += _number_codes(numbers, numeric, grid)
+        parts += _number_codes(values, numeric, grid)
     return tf.concat(parts, axis=1)
 
 
@@ -106,47 +107,14 @@ def _categories(
     """
     domains = [column.domain for column in columns.values()]
     owners = np.repeat(np.arange(len(domains)), [len(domain) for domain in domains])
-    texts = _fingerprint(tf.stack([inputs[name] for name in columns], axis=1))
-    values = _fingerprint(tf.constant([value for domain in domains for value in domain]))
+    texts = fingerprint(tf.stack([inputs[name] for name in columns], axis=1))
+    values = fingerprint(tf.constant([value for domain in domains for value in domain]))
     one_hot = tf.cast(tf.gather(texts, owners, axis=1) == values, tf.float32)
     owned = (owners[:, np.newaxis] == np.arange(len(domains))).astype(np.float32)
     ranks = np.concatenate([np.arange(1.0, len(domain) + 1.0, dtype=np.float32) for domain in domains])
     index = tf.cast(tf.round(one_hot @ (owned * ranks[:, np.newaxis])), tf.int32) - 1
     indices.update({name: (index[:, i], len(domains[i])) for i, name in enumerate(columns)})
-    return [one_hot, one_hot @ scipy.linalg.block_diag(*map(_positions, columns.values())).astype(np.float32)]
-
-
-def _positions(column: Categorical) -> np.ndarray:
-    """The place of each value of a category on a line or a circle, [values, 0 to 2]; a blank is in the middle."""
-    turns = np.linspace(0.0, 2.0 * np.pi, len(column.values), endpoint=False)
-    line = [np.linspace(-1.0, 1.0, len(column.values))] * column.ordered
-    axes = line + [np.sin(turns), np.cos(turns)] * column.cyclic
-    table = np.zeros((len(column.domain), len(axes)))
-    for i, axis in enumerate(axes):
-        table[: len(axis), i] = axis
-    return table
-
-
-def _fingerprint(texts: tf.Tensor) -> tf.Tensor:
-    """A 63-bit number for each text: comparing numbers takes a third of the time."""
-    return tf.strings.to_hash_bucket_fast(texts, 2**63 - 1)
-
-
-def clipped(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
-    """Numbers clipped to the contract's range, NaN where missing: float32 [batch, numbers]."""
-    values = tf.stack([inputs[name] for name in columns], axis=1)
-    markers = [MISSING_NUMBER if column.missing is None else column.missing for column in columns.values()]
-    lowest, highest = _bounds(columns)
-    # A marker may lie outside the range, so it is recognised before values are clipped; NaN equals nothing.
-    missing = tf.math.is_nan(values) | (values == np.array(markers, np.float32))
-    return tf.where(missing, MISSING_NUMBER, tf.clip_by_value(values, lowest, highest))
-
-
-def _bounds(columns: Mapping[str, Numeric]) -> np.ndarray:
-    """Lower and upper bounds, float32 [2, numbers]."""
-    return np.array(
-        [[column.min for column in columns.values()], [column.max for column in columns.values()]], np.float32
-    )
+    return [one_hot, one_hot @ scipy.linalg.block_diag(*map(positions, columns.values())).astype(np.float32)]
 
 
 def _number_categories(
@@ -190,41 +158,6 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
         tf.reshape(codes, [-1, len(columns) * BINS]),
         tf.cast(tf.gather(missing, may_be_missing, axis=1), tf.float32),
     ]
-
-
-def _quantiles(inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Numeric]) -> tf.Tensor:
-    """The quantiles of all numbers, float32 [numbers, GRID]: Transform's only analysis of the data.
-
-    It is a sketch with a rank error of EPSILON, because a sketch of many rows fits into memory.
-    """
-    # The sketch ignores NaN and fails on a number that is always missing, so each batch gets a row of almost no weight.
-    numbers = clipped(inputs, columns)
-    extended = tf.concat([numbers, _bounds(columns)[:1]], axis=0)
-    weights = tf.concat([tf.ones_like(numbers[:, 0]), [1e-6]], axis=0)
-    return tft.quantiles(extended, GRID + 1, EPSILON, weights, reduce_instance_dims=False)
-
-
-def exact_quantiles(columns: Mapping[str, np.ndarray], contract: Contract, with_after_call: bool) -> np.ndarray:
-    """The quantiles that Transform estimates, computed exactly from columns in memory.
-
-    Args:
-      columns: raw columns [rows] by name.
-      contract: what the columns mean.
-      with_after_call: whether columns known only after the call are features too.
-
-    Returns:
-      float32 [numbers, GRID], see :func:`encode`. All quantiles of a number that is always missing are its lower bound.
-    """
-    features = contract.features(with_after_call)
-    numeric = {name: column for name, column in contract.numeric.items() if name in features}
-    if not numeric:
-        return np.zeros((0, GRID), np.float32)
-    levels = np.arange(1, GRID + 1) / (GRID + 1)
-    present = (
-        numbers[~np.isnan(numbers)] if not np.isnan(numbers).all() else np.array([column.min], np.float32)
-        for numbers, column in zip(clipped(columns, numeric).numpy().T, numeric.values(), strict=True)
-    )
-    return np.array([np.quantile(numbers, levels, method="inverted_cdf") for numbers in present], np.float32)
 
 
 def _edges(grid: tf.Tensor, bins: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -20,6 +20,9 @@ from modules.segments.rows import Rows
 
 STARTS = 3
 """Fits of K-Means from different first centres, of which the best is taken."""
+TIE = 1e-5
+"""Distances that differ by less count as equal. Customers who differ in few columns lie at equal distances from several
+medoids, and rounding, which is not the same in numpy and TensorFlow, must not decide between them."""
 MEDOID_ROWS = 5_000
 """Most rows among which K-Medoids looks for medoids: their distances take 100 MB."""
 _THREADS = ThreadpoolController()
@@ -50,8 +53,9 @@ class Segmenter:
         return euclidean(self.representation.encode(rows.features), self.centers)
 
     def assign(self, rows: Rows) -> np.ndarray:
-        """The segment with the nearest centre, the first one of a tie, int64 [rows]."""
-        return self.distances(rows).argmin(axis=1)
+        """The segment with the nearest centre, int64 [rows]; the first one where distances are equal but for `TIE`."""
+        distances = self.distances(rows)
+        return (distances <= distances.min(axis=1, keepdims=True) + np.float32(TIE)).argmax(axis=1)
 
 
 def fit(

@@ -8,7 +8,8 @@ within a split. The trainer shuffles them.
 The artifact has the layout of the stock component's, and two more files:
 
     Split-{train,eval,test}/data_tfrecord-00000-of-0000N.gz    one of N per input file
-    ingest.json       rows read, kept and quarantined, per file and in all; rows and positives per split
+    ingest.json       rows read, kept, quarantined and superseded, per file and in all; rows and positives per split;
+                      how many customers are different by their identifiers, and how many rows repeat one
     quarantine.csv    the rows set aside, each with its reason; only with quarantine
 """
 
@@ -17,12 +18,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
 import apache_beam as beam
+import numpy as np
+import pandas as pd
 from google.protobuf import struct_pb2
 from tfx import types
 from tfx.components.example_gen import component, driver, input_processor, write_split
@@ -34,11 +37,21 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from data import reader
-from data.contract import Contract
-from data.errors import BadFileError
-from modules.artifacts import join, read_bytes, read_json, write_json
-from modules.examples import SPLITS
-from modules.ingest import HELD_OUT_PERCENT, MOST_MESSAGES, Outcome, Shard, ingest, time_bounds
+from data.contract import Contract, Role
+from data.errors import BadFileError, BadOptionError
+from modules.artifacts import join, read_bytes, read_json, write_arrays, write_json
+from modules.examples import SPLITS, read_raw
+from modules.ingest import (
+    HELD_OUT_PERCENT,
+    MOST_MESSAGES,
+    REPEATED,
+    Outcome,
+    Shard,
+    good_rows,
+    ingest,
+    time_bounds,
+)
+from modules.repeats import repeated_rows
 
 MOST_QUARANTINED_PERCENT = 1
 """The input is refused from this share of bad rows on."""
@@ -58,29 +71,42 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Fills the one Examples artifact of `output_dict`.
 
         Raises:
-          BadFileError: a file cannot be read, has bad rows (any without quarantine, 1 % and more with it), or there
-            are too few rows for three splits.
+          BadFileError: a file cannot be read, has bad rows (any without quarantine, 1 % and more with it), has a
+            column without any value, or there are too few rows for three splits.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         settings = _unpack(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         files = reader.files(exec_properties[standard_component_specs.INPUT_BASE_KEY])
-        held_out: Sequence[tuple[int, int] | None] = [None] * len(files)
-        if settings["split"] == "time":
-            held_out = time_bounds(files, Contract.model_validate_json(settings["contract"]))
-        shards = [
-            Shard(str(file), index, len(files), artifact.uri, settings["contract"], rows, settings["quarantine"])
-            for index, (file, rows) in enumerate(zip(files, held_out, strict=True))
-        ]
+        contract = Contract.model_validate_json(settings["contract"])
+        repeated = repeated_rows(files, contract) if contract.identifiers else []
         for split in SPLITS:
             fileio.makedirs(join(artifact.uri, f"Split-{split}"))
+        shards = _shards(files, artifact.uri, settings, contract, repeated)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(shards) | beam.Map(ingest)
-        _conclude(artifact.uri, shards, settings["quarantine"])
+        _conclude(artifact.uri, shards, contract, sum(map(np.count_nonzero, repeated)))
 
         artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(artifact, write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP))
+
+
+def repeated_identifiers(summary: Mapping[str, Any]) -> str | None:
+    """A sentence about rows with the same identifiers; None where no two rows have the same or there are none.
+
+    Args:
+      summary: the content of `ingest.json`.
+    """
+    if not summary["repeated"]:
+        return None
+    different = f"{summary['distinct']:,} different {' and '.join(summary['identifiers'])}"
+    rows = f"{summary['kept'] + summary['superseded']:,} rows"
+    repeated = f"{summary['repeated']:,} row{'s' if summary['repeated'] > 1 else ''}"
+    if summary["superseded"]:
+        return f"{different} in {rows}: only the last row of each is kept, {repeated} left out"
+    verb = "repeat" if summary["repeated"] > 1 else "repeats"
+    return f"{different} in {rows}: {repeated} {verb} one; --last-row-counts keeps only the last row of each"
 
 
 class ContentDriver(driver.FileBasedDriver):
@@ -129,11 +155,13 @@ class ContractExampleGen(component.FileBasedExampleGen):
       split: `random` by a stable hash of the row, equal rows staying together; or `time` by file order, the last
         15 % of the rows being test and the 15 % before them eval.
       quarantine: whether to set bad rows aside while they are below 1 %, instead of refusing the input.
+      last_row: whether of rows with the same identifiers only the last one is kept, in the order of the files.
       code: fingerprint of the code behind it.
 
     Raises:
       BadFileError: here, when the split is `time` and the contract's rows are in no date order; from a run, as it
         is, on any fault of the input.
+      BadOptionError: `last_row` with a contract that has no identifiers.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
@@ -145,6 +173,7 @@ class ContractExampleGen(component.FileBasedExampleGen):
         contract: str,
         split: Literal["random", "time"] = "random",
         quarantine: bool = False,
+        last_row: bool = False,
         code: str = "",
     ):
         parsed = Contract.model_validate_json(contract)
@@ -153,8 +182,15 @@ class ContractExampleGen(component.FileBasedExampleGen):
                 f"the rows of contract {parsed.name} are in no date order (row_order: none), so they cannot be split "
                 "by time; split them at random"
             )
+        if last_row and not parsed.identifiers:
+            raise BadOptionError(
+                f"contract {parsed.name} has no identifiers, so it cannot be said which row is the last one of a "
+                "customer; --last-row-counts needs them"
+            )
         settings = struct_pb2.Struct()
-        settings.update({"contract": contract, "split": split, "quarantine": quarantine, "code": code})
+        settings.update(
+            {"contract": contract, "split": split, "quarantine": quarantine, "last_row": last_row, "code": code}
+        )
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)
         percents = (100 - 2 * HELD_OUT_PERCENT, HELD_OUT_PERCENT, HELD_OUT_PERCENT)
@@ -178,18 +214,53 @@ def _unpack(custom_config: str) -> dict[str, Any]:
     return dict(settings)
 
 
-def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
-    """Merges the shards' outcomes into `ingest.json` and `quarantine.csv`, or refuses the input."""
+def _shards(
+    files: list[Path], folder: str, settings: dict[str, Any], contract: Contract, repeated: list[np.ndarray]
+) -> list[Shard]:
+    """The parts of the work, one for each file. Writes what they leave out into the folder of the Examples."""
+    last_row = settings["last_row"]
+    held_out: Sequence[tuple[int, int] | None] = [None] * len(files)
+    if settings["split"] == "time":
+        if last_row:
+            rows = [np.count_nonzero(~marked) for marked in repeated]
+        else:
+            rows = [len(marked) for marked in repeated] or [good_rows(file, contract) for file in files]
+        held_out = time_bounds(rows)
+    shards = [
+        Shard(str(file), index, len(files), folder, settings["contract"], bounds, settings["quarantine"], last_row)
+        for index, (file, bounds) in enumerate(zip(files, held_out, strict=True))
+    ]
+    if last_row:
+        for shard, marked in zip(shards, repeated, strict=True):
+            write_arrays({REPEATED: marked}, shard.repeated)
+    return shards
+
+
+def _conclude(folder: str, shards: list[Shard], contract: Contract, repeated: int) -> None:
+    """Merges the shards' outcomes into `ingest.json` and `quarantine.csv`, or refuses the input.
+
+    Args:
+      folder: of the Examples artifact.
+      shards: of all files.
+      contract: what the columns mean.
+      repeated: rows whose identifiers occur again in a later row.
+    """
     outcomes = [Outcome(**read_json(shard.outcome)) for shard in shards]
     if errors := [outcome.error for outcome in outcomes if outcome.error]:
         raise BadFileError("\n".join(errors))
     per_file = {
-        shard.file: {"read": outcome.read, "kept": sum(outcome.rows), "quarantined": outcome.quarantined}
+        shard.file: {
+            "read": outcome.read,
+            "kept": sum(outcome.rows),
+            "quarantined": outcome.quarantined,
+            "superseded": outcome.superseded,
+        }
         for shard, outcome in zip(shards, outcomes, strict=True)
     }
-    total = {key: sum(counts[key] for counts in per_file.values()) for key in ("read", "kept", "quarantined")}
+    total = {key: sum(counts[key] for counts in per_file.values()) for key in next(iter(per_file.values()))}
+    quarantine = shards[0].quarantine
     _refuse_bad_rows(total, outcomes, quarantine)
-    if total["read"] != total["kept"] + total["quarantined"]:
+    if total["read"] != total["kept"] + total["quarantined"] + total["superseded"]:
         raise RuntimeError(f"rows were lost: {total}")
     per_split = {
         split: {
@@ -198,21 +269,47 @@ def _conclude(folder: str, shards: list[Shard], quarantine: bool) -> None:
         }
         for index, split in enumerate(SPLITS)
     }
-    if empty := [split for split, counts in per_split.items() if not counts["rows"]]:
-        raise BadFileError(
-            f"{total['kept']} rows are too few to split into {', '.join(SPLITS)}: nothing is left for "
-            f"{' and '.join(empty)}; some hundred rows are needed"
-        )
-    summary = {**total, "files": per_file, "splits": per_split}
-    write_json(summary, folder, SUMMARY)
+    empty = [split for split, counts in per_split.items() if not counts["rows"]]
+    _refuse_empty_splits(empty, total["kept"], shards, contract)
+    _refuse_blank_columns(outcomes, total["kept"])
+    distinct = total["read"] - total["quarantined"] - repeated if contract.identifiers else None
+    customers = {"identifiers": contract.identifiers, "distinct": distinct, "repeated": repeated}
+    write_json({**total, **customers, "files": per_file, "splits": per_split}, folder, SUMMARY)
     if quarantine:
         with fileio.open(join(folder, QUARANTINE), "w") as merged:
             csv.writer(merged).writerow(field.name for field in fields(reader.BadRow))
             for shard in shards:
                 merged.write(read_bytes(shard.set_aside).decode())
     for shard in shards:
-        fileio.remove(shard.outcome)
-        fileio.remove(shard.set_aside)
+        for file in (shard.outcome, shard.set_aside, *([shard.repeated] if shard.last_row else [])):
+            fileio.remove(file)
+
+
+def _refuse_empty_splits(empty: list[str], kept: int, shards: list[Shard], contract: Contract) -> None:
+    if not empty:
+        return
+    nothing = f"nothing is left for {' and '.join(empty)}"
+    if shards[0].first_held_out is None:
+        written = [shard.examples(split) for shard in shards for split in SPLITS]
+        columns = read_raw(written, contract, contract.columns(Role.TRAINING))
+        different = np.count_nonzero(~pd.DataFrame(columns).duplicated())
+        if different < kept:
+            raise BadFileError(
+                f"only {different} of the {kept:,} rows are different, and equal rows stay in one split: {nothing}; "
+                "some hundred different rows are needed"
+            )
+    raise BadFileError(
+        f"{kept} rows are too few to split into {', '.join(SPLITS)}: {nothing}; some hundred rows are needed"
+    )
+
+
+def _refuse_blank_columns(outcomes: list[Outcome], kept: int) -> None:
+    blank = [name for name in outcomes[0].blank if all(name in outcome.blank for outcome in outcomes)]
+    if blank:
+        raise BadFileError(
+            f"no row of {kept:,} has a value in {' or '.join(map(repr, blank))}; remove the column from file and "
+            "contract, or list it in the contract under identifiers, which are not learned from"
+        )
 
 
 def _refuse_bad_rows(total: dict[str, int], outcomes: list[Outcome], quarantine: bool) -> None:

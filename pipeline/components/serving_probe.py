@@ -25,7 +25,7 @@ BLESSED, NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 """The file in the blessing, as TFX's InfraValidator names it."""
 ROWS = 256
 TOLERANCE = 1e-5
-"""Largest difference of a probability that is still float32 rounding."""
+"""Largest difference that is still float32 rounding."""
 
 
 @component
@@ -35,25 +35,28 @@ def ServingProbe(  # noqa: N802
     scores: InputArtifact[Scores],
     blessing: OutputArtifact[InfraBlessing],
     contract: Parameter[str],
+    output: Parameter[str],
     code: Parameter[str],
 ) -> None:
-    """Runs every signature on rows of the test split and compares with the evaluated probabilities.
+    """Runs every signature on rows of the test split and compares one output with its evaluated values.
 
     Args:
       examples: raw rows.
       model: the exported model.
-      scores: the evaluated probabilities.
+      scores: the evaluated outputs by name.
       blessing: output; blessed, or not blessed with the reason in the file `INFRA_NOT_BLESSED`.
       contract: the contract as JSON.
+      output: name of the output that is compared: numbers, one for each row.
       code: fingerprint of the code behind it.
     """
-    evaluated = artifacts.read_arrays(scores.uri, "test.npz")["probability"][:ROWS]
+    evaluated = artifacts.read_arrays(scores.uri, "test.npz")[output][:ROWS]
     spec = parsing_spec(Contract.model_validate_json(contract), artifacts.model_card(model.uri, ModelCard).features)
     batch = next(iter(serialized([f"{get_split_uri([examples], 'test')}/*"])))[:ROWS]
     parsed = tf.io.parse_example(batch, spec)
     request = {
         "rows": {name: _jsonable(parsed[name]) for name in spec},
         "examples": [base64.b64encode(example).decode() for example in batch.numpy()],
+        "output": output,
         "expected": evaluated.tolist(),
     }
     reason = probe(artifacts.saved_model(model.uri), request)
@@ -79,7 +82,9 @@ def probe(folder: str, request: dict) -> str | None:
     found = json.loads(result.stdout.strip().splitlines()[-1])
     wrong = {name: difference for name, difference in found.items() if not difference <= TOLERANCE}
     if wrong:
-        return "served and evaluated probabilities differ: " + ", ".join(f"{k} by {v:.2g}" for k, v in wrong.items())
+        return f"served and evaluated {request['output']} differ: " + ", ".join(
+            f"{k} by {v:.2g}" for k, v in wrong.items()
+        )
     return None
 
 

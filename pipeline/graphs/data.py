@@ -39,6 +39,7 @@ def checked_data(data: TrainingData) -> CheckedData:
         contract=contract,
         split=data.split,
         quarantine=data.quarantine,
+        last_row=data.last_row,
         code=code_fingerprint("pipeline.components.example_gen"),
     )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])

@@ -50,6 +50,7 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
         model=model,
         scores=scorer.outputs["scores"],
         contract=contract,
+        output=spec.model.score,
         code=code_fingerprint("pipeline.components.serving_probe"),
     )
     benchmark = Benchmark(

@@ -15,7 +15,7 @@ from data.contract import CONTRACTS
 from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Chart, Row, Series, around, curves, rows
 from pages.formatting import euro, number, percent, percents, plain_euro, short_euro
-from report.purchase.gather import ReportData
+from report.purchase.gather import PurchaseReport
 from runs.backtest_result import MODELS, BacktestResult
 from runs.summary import LabelWords, PurchaseSummary
 
@@ -24,7 +24,7 @@ TRAINED = dict(zip(MODELS, ("trained once", "retrained on all calls so far", "re
 """The models of a backtest in words."""
 
 
-def whom_to_call(report: ReportData) -> Section:
+def whom_to_call(report: PurchaseReport) -> Section:
     """Gain, share of positive rows and lift by tenths of the customers."""
     labels, probabilities = report.scores["test"]
     words = report.summary.dataset.words
@@ -116,7 +116,7 @@ def _lift(table: Sequence[Decile], rate: float, words: LabelWords) -> Figure:
     return Figure(chart, says, Table("lift", "Lift", head, cells))
 
 
-def what_it_earns(report: ReportData, cost: float, margin: float) -> Section:
+def what_it_earns(report: PurchaseReport, cost: float, margin: float) -> Section:
     """The profit curve and the best share of customers to call; both amounts are in euros."""
     words = report.summary.dataset.words
     profit = economics.profit(report.scores["eval"], report.scores["test"], cost, margin)
@@ -194,7 +194,7 @@ def _profit_table(profit: Profit) -> Table:
     return Table("profit", "Profit per 1,000 customers", ("Customers called", "This model", "Random calls"), cells)
 
 
-def forecast(report: ReportData) -> Section:
+def forecast(report: PurchaseReport) -> Section:
     """The random split beside the backtest, whose spans are the calls that came next."""
     data, backtest = report.summary.dataset, report.backtest
     text = (

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,24 +11,14 @@ from analysis.economics import auc_interval, profit
 from analysis.figures import Metrics
 from analysis.metrics import gains
 from pages.blocks import Block, Paragraph, Section, Table
-from pages.formatting import UNKNOWN, any_value, euro, interval, number, percent, plain_euro, signed
-from report.purchase.gather import ReportData
-from runs.compare import differences, same_test_rows
-from runs.summary import Check, PurchaseSummary
+from pages.formatting import UNKNOWN, euro, interval, number, percent, plain_euro, signed
+from report.changes import settings_that_differ
+from report.overview import Caution, Overview, Tile, verdict
+from report.purchase.gather import PurchaseReport
+from runs.compare import same_test_rows
 
 HEADLINE_SHARE = 0.2
 """Share of customers called in the headline."""
-DIGEST = 12
-"""Characters of a digest that are shown."""
-CHECKS = {
-    "accuracy_gain": "Accuracy above the majority class",
-    "auc": "AUC",
-    "accuracy_against_last_blessed": "Accuracy against the last blessed model",
-    "auc_against_last_blessed": "AUC against the last blessed model",
-    "served_as_evaluated": "Served as evaluated",
-    "same_inputs_as_serving": "Same inputs as the version in service",
-}
-"""The gate's checks in words."""
 FIGURES: dict[str, Callable[[Metrics], float | None]] = {
     "AUC": lambda metrics: metrics.auc,
     "PR-AUC": lambda metrics: metrics.pr_auc,
@@ -44,45 +31,12 @@ FIGURES: dict[str, Callable[[Metrics], float | None]] = {
 """Test figures by which runs are compared."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A figure, its meaning, and a figure to compare it with; the name identifies it within the page."""
-
-    name: str
-    figure: str
-    what: str
-    comparison: str
-
-
-@dataclass(frozen=True)
-class Overview:
-    """The first screen.
-
-    Attributes:
-      headline: the gain at HEADLINE_SHARE.
-      blessed: whether the model passed the gate.
-      verdict: what became of the model.
-      synthetic: whether the rows are the synthetic sample.
-      caution: why the figures are no forecast, if they are none.
-      facts: names and values about the data.
-      tiles: the most important figures.
-    """
-
-    headline: str
-    blessed: bool
-    verdict: str
-    synthetic: bool
-    caution: str | None
-    facts: list[tuple[str, str]]
-    tiles: list[Tile]
-
-
-def rankable(report: ReportData) -> bool:
+def rankable(report: PurchaseReport) -> bool:
     """Whether eval and test have rows of both labels, which curves need."""
     return all(0 < report.scores[split][0].sum() < len(report.scores[split][0]) for split in ("eval", "test"))
 
 
-def overview(report: ReportData, cost: float, margin: float) -> Overview:
+def overview(report: PurchaseReport, cost: float, margin: float) -> Overview:
     """The first screen of a run; the cost of a call and the margin of a positive row are in euros."""
     data = report.summary.dataset
     split = "random, 70/15/15" if data.split == "random" else "by time, the newest rows are the test split"
@@ -90,7 +44,7 @@ def overview(report: ReportData, cost: float, margin: float) -> Overview:
     return Overview(
         headline=_headline(report),
         blessed=report.summary.gate.blessed,
-        verdict=_verdict(report.summary),
+        verdict=verdict(report.summary),
         synthetic=data.synthetic,
         caution=_caution(report),
         facts=[
@@ -105,7 +59,7 @@ def overview(report: ReportData, cost: float, margin: float) -> Overview:
     )
 
 
-def changes(report: ReportData) -> Section:
+def changes(report: PurchaseReport) -> Section:
     """The differences to the run of the last blessed model: settings, and figures on test."""
     now, before = report.summary, report.previous
     title = "What changed since the last blessed run"
@@ -124,20 +78,11 @@ def changes(report: ReportData) -> Section:
     if not same_test_rows((before, now)):
         text = "The two runs may have different test customers, so their figures may not be comparable."
         blocks.insert(0, Paragraph("other-test-rows", text))
-    differing = [(_setting(key), *map(_short, values)) for key, values in differences((before, now)).items()]
-    if differing:
-        words = frozenset({0, 1, 2})
-        blocks.append(
-            Table(
-                "changed-settings", "Settings and data that differ", ("Setting", *head), differing, words, narrow=True
-            )
-        )
-    else:
-        blocks.append(Paragraph("same-settings", "Settings and data are the same."))
+    blocks.append(settings_that_differ(before, now))
     return Section("changes", title, blocks)
 
 
-def _headline(report: ReportData) -> str:
+def _headline(report: PurchaseReport) -> str:
     if not rankable(report):
         return "All eval or all test customers have the same label, so the ranking cannot be measured."
     reached = float(gains(*report.scores["test"], np.array(HEADLINE_SHARE)))
@@ -147,25 +92,13 @@ def _headline(report: ReportData) -> str:
     )
 
 
-def _verdict(summary: PurchaseSummary) -> str:
-    if summary.pushed:
-        return f"The model passed every check of the gate and was pushed as version {summary.pushed.version}."
-    if not summary.gate.failed:
-        return "The model passed every check of the gate and was not pushed."
-    reasons = ". ".join(f"{CHECKS.get(check.metric, check.metric)}: {_reason(check)}" for check in summary.gate.failed)
-    return f"Nothing was pushed; the current version stays in service. {reasons}."
-
-
-def _reason(check: Check) -> str:
-    if isinstance(check.bound, bool):
-        return "no"
-    value = "cannot be computed" if check.value is None else number(check.value, 4)
-    return f"{value}, must be at least {number(check.bound, 4)}"
-
-
-def _caution(report: ReportData) -> str | None:
+def _caution(report: PurchaseReport) -> Caution | None:
     if report.summary.dataset.split != "random" or report.summary.dataset.synthetic:
         return None
+    return Caution(_how_far_to_believe(report), "forecast", "What to expect of the next campaign")
+
+
+def _how_far_to_believe(report: PurchaseReport) -> str:
     text = "The test customers were chosen at random, from the same weeks that the model learned from."
     backtest = report.backtest
     if backtest is None or backtest.random_split.auc is None or backtest.mean["expanding"].auc is None:
@@ -176,13 +109,13 @@ def _caution(report: ReportData) -> str | None:
     )
 
 
-def _ranking_tiles(report: ReportData, cost: float, margin: float) -> list[Tile]:
+def _ranking_tiles(report: PurchaseReport, cost: float, margin: float) -> list[Tile]:
     test, words = report.summary.metrics["test"], report.summary.dataset.words
     if not rankable(report) or test.auc is None or test.lift_top_decile is None:
         return []
     earned = profit(report.scores["eval"], report.scores["test"], cost, margin)
-    rate = report.summary.splits["test"].label_rate
     labels = report.scores["test"][0]
+    rate = float(labels.mean())
     limits = auc_interval(test.auc, labels.sum(), (1 - labels).sum())
     called = f"calling the best-scored {percent(earned.best_share)}" if earned.best_share else "no call pays"
     return [
@@ -208,7 +141,7 @@ def _ranking_tiles(report: ReportData, cost: float, margin: float) -> list[Tile]
     ]
 
 
-def _accuracy_tile(report: ReportData) -> Tile:
+def _accuracy_tile(report: PurchaseReport) -> Tile:
     test = report.summary.metrics["test"]
     return Tile(
         "accuracy",
@@ -216,14 +149,3 @@ def _accuracy_tile(report: ReportData) -> Tile:
         "accuracy at 0.5",
         f"{percent(test.majority_accuracy, 1)} when always predicting the majority class",
     )
-
-
-def _setting(key: str) -> str:
-    """`model.hyperparameters.weight_decay` -> `weight decay`."""
-    return key.rsplit(".", 1)[-1].replace("_", " ")
-
-
-def _short(value: Any) -> str:
-    """The beginning of a digest; other values as they are."""
-    text = any_value(value)
-    return f"{text[:DIGEST]}…" if re.fullmatch(r"[0-9a-f]{40,64}[+]?", text) else text

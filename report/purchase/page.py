@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from pages import html
 from pages.blocks import Section
-from report.purchase import campaign, provenance, quality, training
-from report.purchase.gather import ReportData
+from report import provenance
+from report.overview import TEMPLATE
+from report.purchase import campaign, quality, training
+from report.purchase.gather import PurchaseReport
 from report.purchase.overview import changes, overview, rankable
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+USES = {
+    "train": "learning",
+    "eval": "early stopping, calibration, threshold",
+    "test": "the figures of this page",
+}
+"""What each split is used for."""
 
 
-def render(report: ReportData, cost: float, margin: float) -> str:
+def render(report: PurchaseReport, cost: float, margin: float) -> str:
     """The HTML of a report; the cost of a call and the margin of a positive row are in euros."""
     return html.render(
         TEMPLATE,
         title=f"{report.summary.model_name}: report of run {report.summary.run_id}",
         overview=overview(report, cost, margin),
+        figures_of="Figures are for the test customers unless the text says otherwise.",
         sections=list(_sections(report, cost, margin)),
     )
 
 
-def _sections(report: ReportData, cost: float, margin: float) -> Iterator[Section]:
+def _sections(report: PurchaseReport, cost: float, margin: float) -> Iterator[Section]:
     ranked = rankable(report)
     yield changes(report)
     if ranked:
@@ -39,7 +46,7 @@ def _sections(report: ReportData, cost: float, margin: float) -> Iterator[Sectio
     yield quality.comparison(report)
     yield training.importance(report)
     yield training.learning(report)
-    yield provenance.data(report)
-    yield provenance.gate(report)
-    yield provenance.timings(report)
-    yield provenance.lineage(report)
+    yield provenance.data(report.summary, report.records, USES)
+    yield provenance.gate(report.summary)
+    yield provenance.timings(report.summary)
+    yield provenance.lineage(report.summary, report.records, training.network(report), training.hyperparameters(report))

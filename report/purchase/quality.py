@@ -14,7 +14,7 @@ from analysis.metrics import f1, reliability
 from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
 from pages.formatting import UNKNOWN, interval, number, percent, percents
-from report.purchase.gather import ReportData, Slice
+from report.purchase.gather import PurchaseReport, Slice
 from runs.summary import LabelWords
 
 FEWEST = 30
@@ -32,7 +32,7 @@ COMPARED: dict[str, Callable[[Metrics], str]] = {
 LEVELS = np.arange(1, 11) / 10
 
 
-def calibration(report: ReportData) -> Section:
+def calibration(report: PurchaseReport) -> Section:
     """Predicted and actual shares of positive rows."""
     many = report.summary.dataset.words.many
     count, predicted, actual = reliability(*report.scores["test"])
@@ -66,7 +66,7 @@ def calibration(report: ReportData) -> Section:
     return Section("calibration", "Are the probabilities right?", blocks)
 
 
-def ranking(report: ReportData) -> Section:
+def ranking(report: PurchaseReport) -> Section:
     """ROC and precision-recall curves; the test split must have rows of both labels."""
     labels, _ = report.scores["test"]
     metrics = report.summary.metrics["test"]
@@ -79,7 +79,7 @@ def ranking(report: ReportData) -> Section:
     return Section("ranking", "How well it ranks", [Paragraph("areas", text), _roc(report), _precision(report)])
 
 
-def _roc(report: ReportData) -> Figure:
+def _roc(report: PurchaseReport) -> Figure:
     words = report.summary.dataset.words
     false_rate, true_rate, _ = roc_curve(*report.scores["test"])
     xs, ys = thin(false_rate, true_rate)
@@ -98,7 +98,7 @@ def _roc(report: ReportData) -> Figure:
     return Figure(chart, says, Table("roc", "ROC curve", head, cells))
 
 
-def _precision(report: ReportData) -> Figure:
+def _precision(report: PurchaseReport) -> Figure:
     words = report.summary.dataset.words
     labels, probabilities = report.scores["test"]
     precision, recall, _ = (values[::-1] for values in precision_recall_curve(labels, probabilities))
@@ -119,7 +119,7 @@ def _precision(report: ReportData) -> Figure:
     return Figure(chart, says, Table("precision", "Precision and recall", head, cells))
 
 
-def decisions(report: ReportData) -> Section:
+def decisions(report: PurchaseReport) -> Section:
     """Confusion matrices at the model's threshold and at 0.5."""
     words, threshold = report.summary.dataset.words, report.summary.model.threshold
     text = (
@@ -133,7 +133,7 @@ def decisions(report: ReportData) -> Section:
     return Section("decisions", "Yes or no", [Paragraph("threshold", text), *tables])
 
 
-def _confusion(report: ReportData, name: str, title: str, threshold: float) -> Table:
+def _confusion(report: PurchaseReport, name: str, title: str, threshold: float) -> Table:
     labels, probabilities = report.scores["test"]
     many = report.summary.dataset.words.many
     yes = probabilities > threshold
@@ -148,7 +148,7 @@ def _confusion(report: ReportData, name: str, title: str, threshold: float) -> T
     return Table(name, caption, head, cells, narrow=True)
 
 
-def groups(report: ReportData) -> Section:
+def groups(report: PurchaseReport) -> Section:
     """The Evaluator's slices, with counts and intervals."""
     title = "Groups of customers"
     if not report.slices:
@@ -206,7 +206,7 @@ def _by(column: str, groups: Sequence[Slice], overall: float | None, words: Labe
     return Figure(chart, says, Table(f"by-{column}", f"Test customers by {column}", head, cells))
 
 
-def comparison(report: ReportData) -> Section:
+def comparison(report: PurchaseReport) -> Section:
     """The network and the baselines on the same rows."""
     title, models = "Comparison with baselines", report.summary.comparison
     if not models:

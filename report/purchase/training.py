@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
 from pages.formatting import any_value, number, signed
-from report.purchase.gather import ReportData
+from report.purchase.gather import PurchaseReport
 
 CURVES = {"Log loss": "average_log_loss", "Accuracy": "accuracy"}
 """Keys of the history for train; those for eval begin with `val_`."""
 
 
-def importance(report: ReportData) -> Section:
+def importance(report: PurchaseReport) -> Section:
     """Permutation importance of the columns."""
     title, result = "Which columns matter", report.importance
     if result is None or result.auc is None:
@@ -43,7 +43,7 @@ def importance(report: ReportData) -> Section:
     return Section("importance", title, [Paragraph("permutation", text), Figure(chart, says, table)])
 
 
-def learning(report: ReportData) -> Section:
+def learning(report: PurchaseReport) -> Section:
     """Learning curves and the Tuner's trials."""
     blocks: list[Block] = []
     if report.history:
@@ -91,7 +91,7 @@ def _curves(history: Mapping[str, list[float]], best_epoch: int | None) -> list[
     return blocks
 
 
-def _trials(report: ReportData) -> Figure:
+def _trials(report: PurchaseReport) -> Figure:
     trials = report.trials
     best, worst = trials[0], trials[-1]
     names = list(best.hyperparameters)
@@ -113,3 +113,15 @@ def _trials(report: ReportData) -> Figure:
     ]
     head = ("Trial", "Log loss, eval", *names)
     return Figure(chart, says, Table("trials", "Trials of the Tuner, best first", head, cells, marked=0))
+
+
+def network(report: PurchaseReport) -> str:
+    """The size of the model."""
+    model = report.summary.model
+    return f"ensemble of {model.members} nets, {number(model.parameters)} parameters"
+
+
+def hyperparameters(report: PurchaseReport) -> Table:
+    """Of the network."""
+    cells = [(name, any_value(value)) for name, value in report.summary.model.hyperparameters.items()]
+    return Table("hyperparameters", "Hyperparameters", ("Name", "Value"), cells)

@@ -1,15 +1,14 @@
 #!/bin/bash
-# Starts TensorFlow Serving for the model that is in the image. Further arguments go to the server and win.
+# Starts TensorFlow Serving for the models that are in the image. Further arguments go to the server and win.
 #
 #   PORT            port of the REST API, as platforms set it (8501)
-#   MODEL_NAME      name under /v1/models, and directory below MODEL_BASE_PATH (purchase-model)
-#   MODEL_BASE_PATH where models are (/models)
+#   MODEL_NAME, MODEL_BASE_PATH   which models, see model_names.sh
 #   THREADS         threads for TensorFlow (the CPUs that the container may use)
 set -euo pipefail
 
 rest_port="${PORT:-8501}"
-model_name="${MODEL_NAME:-purchase-model}"
 base_path="${MODEL_BASE_PATH:-/models}"
+names="$("${BASH_SOURCE[0]%/*}/model_names.sh")"
 
 # TensorFlow counts the CPUs of the host, not those of the container's quota.
 cpus() {
@@ -28,12 +27,20 @@ if [[ "$rest_port" == "$grpc_port" ]]; then
   grpc_port=8510
 fi
 
+config="$(mktemp)"
+{
+  echo 'model_config_list {'
+  while read -r name; do
+    echo "  config { name: \"$name\" base_path: \"$base_path/$name\" model_platform: \"tensorflow\" }"
+  done <<<"$names"
+  echo '}'
+} >"$config"
+
 exec tensorflow_model_server \
   --port="$grpc_port" \
   --rest_api_port="$rest_port" \
   --rest_api_num_threads="$((threads * 8))" \
-  --model_name="$model_name" \
-  --model_base_path="$base_path/$model_name" \
+  --model_config_file="$config" \
   --monitoring_config_file=/etc/tensorflow-serving/monitoring.config \
   --tensorflow_intra_op_parallelism="$threads" \
   --tensorflow_inter_op_parallelism="$threads" \

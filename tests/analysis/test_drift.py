@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from analysis import drift
-from tests.support.customers import FEATURES, bank_full, profiled, synthetic
+from analysis import drift, profile
+from tests.support.customers import CONTRACT, FEATURES, bank_full, profiled, synthetic
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,18 @@ def test_scores_are_compared_where_they_are_known(sample_profile, sample_columns
     higher = against(sample_profile, sample_columns, rows, np.sqrt(same))
     assert higher.score.alarm is True
     assert higher.mean_score > 2 * higher.reference_mean_score
+
+
+def test_shares_of_segments_are_compared(sample_columns):
+    generator = np.random.default_rng(2)
+    values = np.array(["students", "retired", "others"], object)
+    training = generator.choice(values, 8000, p=[0.1, 0.2, 0.7])
+    reference = profile.build(sample_columns, training, CONTRACT, FEATURES, "name", values)
+    same = against(reference, sample_columns, slice(0, 2000), generator.choice(values, 2000, p=[0.1, 0.2, 0.7]))
+    assert same.score.alarm is False
+    assert (same.mean_score, same.reference_mean_score) == (None, None)
+    moved = against(reference, sample_columns, slice(0, 2000), generator.choice(values, 2000, p=[0.4, 0.2, 0.4]))
+    assert moved.score.alarm is True
+    assert moved.score.l_infinity == pytest.approx(0.3, abs=0.03)
+    other = against(reference, sample_columns, slice(0, 2000), np.full(2000, b"astronauts", object))
+    assert other.score.shares == {"missing": 0, "unseen": 1}

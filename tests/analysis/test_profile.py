@@ -1,16 +1,14 @@
-"""Profiles: where values fall, what is stored, and that counting is the same however rows arrive."""
+"""Profiles: what is stored, and that counting is the same however rows arrive."""
 
 import json
 import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from analysis import profile
-from analysis.profile import CategoryBins, NumberBins, Profile, RollingCounts
+from analysis.bins import CategoryBins
+from analysis.profile import Profile, RollingCounts
 from data import contract as contracts
 from data import sample
 from data.errors import NotReadyError
@@ -40,68 +38,27 @@ def scores():
 
 @pytest.fixture(scope="module")
 def bank(columns, scores):
-    return profile.build(columns, scores, CONTRACT, FEATURES)
+    return profile.build(columns, scores, CONTRACT, FEATURES, "probability")
+
+
+@pytest.fixture(scope="module")
+def names():
+    return np.random.default_rng(1).choice(np.array(["over 53", "students"], object), 6000, p=[0.7, 0.3])
+
+
+@pytest.fixture(scope="module")
+def segments(columns, names):
+    return profile.build(columns, names, CONTRACT, FEATURES, "name", values=("students", "over 53", "new"))
+
+
+@pytest.fixture(params=["numbers", "texts"])
+def watched(request, bank, scores, segments, names):
+    """A profile and the watched output of its rows."""
+    return (bank, scores) if request.param == "numbers" else (segments, names)
 
 
 def take(columns, rows):
     return {name: column[rows] for name, column in columns.items()}
-
-
-def test_deciles_of_an_untied_number_hold_a_tenth_each():
-    values = np.arange(1000, dtype=np.float32)
-    bins = NumberBins.fit(np.append(values, np.float32("nan")))
-    counts = np.bincount(bins.index(values), minlength=bins.size)
-    assert counts.tolist() == [0, *[100] * 10, 0, 0]
-
-
-def test_values_outside_the_training_range_and_missing_ones_have_bins_of_their_own():
-    bins = NumberBins.fit(np.array([5, 10, 20, -1], np.float32), missing=-1)
-    last = len(bins.edges)
-    assert bins.index(np.array([4, 21, -1, np.nan], np.float32)).tolist() == [0, last, last + 1, last + 1]
-    assert 0 < bins.index(np.array([5], np.float32))[0] < last
-    assert 0 < bins.index(np.array([20], np.float32))[0] < last
-    counts = np.bincount(bins.index(np.array([4, 5, 6, 21, 22, -1, np.nan, 20], np.float32)), minlength=bins.size)
-    assert bins.shares(counts) == {"missing": 0.25, "out_of_range": 0.375}
-    assert bins.comparable(counts).sum() == 8
-
-
-def test_column_without_a_value_can_be_profiled():
-    bins = NumberBins.fit(np.full(3, np.nan, np.float32))
-    counts = np.bincount(bins.index(np.array([np.nan, 1.0], np.float32)), minlength=bins.size)
-    assert bins.shares(counts) == {"missing": 0.5, "out_of_range": 0.5}
-
-
-def test_text_is_counted_as_str_and_as_bytes():
-    bins = CategoryBins(("no", "yes"))
-    texts = np.array(["yes", "no", "perhaps", ""], object)
-    assert bins.index(texts).tolist() == [1, 0, 2, 3]
-    assert bins.index(np.array([text.encode() for text in texts], object)).tolist() == [1, 0, 2, 3]
-    assert bins.shares(np.array([1, 1, 1, 1])) == {"missing": 0.25, "unseen": 0.25}
-
-
-@given(
-    arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(width=32, allow_infinity=False)),
-    arrays.arrays(np.float32, st.integers(1, 20), elements=st.floats(width=32)),
-    st.none() | st.integers(-2, 2).map(float),
-)
-def test_every_number_has_one_bin_alone_or_in_a_batch(training, values, missing):
-    bins = NumberBins.fit(training, missing)
-    index = bins.index(values)
-    assert index.tolist() == [bins.place(value) for value in values.tolist()]
-    assert ((index >= 0) & (index < bins.size)).all()
-    assert bins.shares(np.bincount(bins.index(training), minlength=bins.size))["out_of_range"] == 0
-
-
-@given(
-    arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(width=32, allow_infinity=False)),
-    st.none() | st.integers(-2, 2).map(float),
-)
-def test_drawn_numbers_fall_into_bins_that_have_rows(training, missing):
-    bins = NumberBins.fit(training, missing)
-    counts = np.bincount(bins.index(training), minlength=bins.size)
-    drawn = bins.draw(counts, 100, np.random.default_rng(0))
-    assert drawn.dtype == np.float32
-    assert counts[bins.index(drawn)].all()
 
 
 def test_drawn_rows_are_distributed_as_the_training_split(bank):
@@ -121,11 +78,53 @@ def test_version_without_a_profile_is_not_ready(tmp_path):
         Profile.of_version(ModelFolder(tmp_path / "1"))
 
 
-def test_profile_survives_json_and_is_small(bank):
-    text = bank.to_json()
+def test_profile_survives_json_and_is_small(watched):
+    built, _ = watched
+    text = built.to_json()
     assert len(text) < 100_000
     assert Profile.from_json(text).to_json() == text
-    assert bank.reference.rows == 6000
+    assert built.reference.rows == 6000
+
+
+def test_a_segment_without_customers_has_a_bin(segments, names):
+    assert segments.output == "name"
+    assert segments.score == CategoryBins(("students", "over 53", "new"))
+    students = int((names == "students").sum())
+    assert segments.reference.score.tolist() == [students, 6000 - students, 0, 0, 0]
+    assert segments.reference.mean_score is None
+
+
+def test_texts_of_an_output_are_sorted_where_no_order_is_given(columns, names):
+    built = profile.build(columns, np.array([name.encode() for name in names], object), CONTRACT, FEATURES, "name")
+    assert built.score == CategoryBins(("over 53", "students"))
+
+
+def test_profile_from_before_there_were_segments_is_of_the_purchase_model(bank):
+    document = json.loads(bank.to_json())
+    del document["output"]
+    assert Profile.from_dict(document).to_json() == bank.to_json()
+
+
+def test_profile_of_a_sample_is_counted_again_over_all_rows(watched, columns):
+    built, outputs = watched
+    batches = [
+        (take(columns, slice(start, start + 700)), outputs[start : start + 700]) for start in range(0, 6000, 700)
+    ]
+    again = built.recounted(iter(batches)).to_dict()
+    assert again["reference"].pop("score_sum") == pytest.approx(built.reference.score_sum)
+    assert again["reference"].items() <= built.reference.to_dict().items()
+
+
+def test_counted_again_no_row_is_out_of_range(columns, scores):
+    young, low = columns["age"] < 30, np.minimum(scores, np.float32(0.1))
+    sample_profile = profile.build(take(columns, young), low[young], CONTRACT, FEATURES, "probability")
+    whole = sample_profile.recounted([(columns, scores)])
+    assert (whole.features, whole.score) == (sample_profile.features, sample_profile.score)
+    assert whole.reference.rows == 6000
+    assert whole.features["age"].shares(whole.reference.feature("age"))["out_of_range"] == 0
+    assert whole.reference.feature("age")[-3] >= 3000
+    assert whole.score.shares(whole.reference.score)["out_of_range"] == 0
+    assert whole.reference.mean_score == pytest.approx(scores.mean(), rel=1e-4)
 
 
 def test_profile_of_bytes_is_that_of_text(bank, columns, scores):
@@ -133,7 +132,7 @@ def test_profile_of_bytes_is_that_of_text(bank, columns, scores):
         name: np.array([value.encode() for value in column], object) if column.dtype == object else column
         for name, column in columns.items()
     }
-    assert profile.build(encoded, scores, CONTRACT, FEATURES).to_json() == bank.to_json()
+    assert profile.build(encoded, scores, CONTRACT, FEATURES, "probability").to_json() == bank.to_json()
 
 
 @pytest.mark.parametrize("damage", ["features", "score", "reference", "contract"])
@@ -151,7 +150,8 @@ def test_counts_of_other_bins_are_refused(bank):
         profile.Counts.from_dict(document, bank.features, bank.score)
 
 
-def test_one_by_one_in_batches_and_merged_give_the_same_counts(bank, columns, scores):
+def test_one_by_one_in_batches_and_merged_give_the_same_counts(watched, columns):
+    bank, scores = watched
     together, single, first, second = (bank.counts() for _ in range(4))
     together.add(take(columns, slice(0, 60)), scores[:60])
     for row in range(60):
@@ -162,8 +162,15 @@ def test_one_by_one_in_batches_and_merged_give_the_same_counts(bank, columns, sc
     for counts in (single, first):
         assert counts.score_sum == pytest.approx(together.score_sum)
         assert {**counts.to_dict(), "score_sum": 0} == {**together.to_dict(), "score_sum": 0}
-    assert together.mean_score == pytest.approx(scores[:60].mean())
     assert together.feature("job").sum() == 60
+    assert together.score.sum() == 60
+
+
+def test_mean_score(bank, columns, scores):
+    counts = bank.counts()
+    assert counts.mean_score is None
+    counts.add(take(columns, slice(0, 60)), scores[:60])
+    assert counts.mean_score == pytest.approx(scores[:60].mean())
 
 
 def test_window_forgets_the_oldest_rows(bank, columns, scores):

@@ -24,6 +24,12 @@ categorical:
   returned: {values: [no, yes], blank: true}
 label: {name: bought, positive: "1", negative: on}
 after_call: [returned]
+views:
+  taste:
+    columns: [colour, spent]
+    describe: [weekday, returned]
+    published: [{title: A study, columns: [colour, weekday], scaling: standard, clusters: 3, silhouette: 0.4}]
+  published: {columns: [weekday, colour], scaling: yeo-johnson}
 crosses: [[weekday, colour]]
 slices: [colour, spent]
 """
@@ -94,6 +100,29 @@ def test_modelling_keys_are_read_from_the_top_level_too_as_earlier_contracts_hav
     assert old.modelling.crosses == (("weekday", "colour"),)
     assert old.modelling.slices == ("colour", "spent")
     assert old.modelling.hyperparameters == {"width": 8}
+
+
+def test_views_are_chosen_by_name_and_the_first_one_is_the_default(write):
+    contract = contracts.load(write(SHOP % (",", "none")))
+    name, view = contract.view()
+    assert (name, view.columns, view.describe) == ("taste", ("colour", "spent"), ("weekday", "returned"))
+    assert view.scaling == "rank-normal"
+    (published,) = view.published
+    assert (published.title, published.columns, published.clusters) == ("A study", ("colour", "weekday"), 3)
+    assert contract.view("published") == ("published", contract.views["published"])
+    with pytest.raises(UserError, match=r"no view 'tasty' \(did you mean 'taste'\?\); it has taste, published"):
+        contract.view("tasty")
+
+
+def test_without_views_there_is_one_of_all_columns_known_before_the_call(changed):
+    contract = contracts.load(changed(views=None))
+    name, view = contract.view()
+    assert (name, view.columns) == ("all", ("spent", "weekday", "colour"))
+    with pytest.raises(UserError, match="no view 'taste'; it has all"):
+        contract.view("taste")
+    single = contracts.load(changed(views=None, crosses=None, slices=None, after_call=["returned", "spent", "weekday"]))
+    with pytest.raises(UserError, match="has one column: bands of one column are no segments"):
+        single.view()
 
 
 def test_words_of_the_data_stay_text(write):
@@ -191,6 +220,47 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ({"source.delimiter": "·"}, "source.delimiter: the delimiter must be an ASCII character"),
         ({"source.trim": True, "label.positive": "1 "}, "bought: '1 ' never occurs, since source.trim drops"),
         ({"source.trim": True, "categorical.colour.values": [" rot"]}, "colour: ' rot' never occurs"),
+        ({"view": {}}, "view: unknown key (did you mean 'views'?)"),
+        ({"views.taste.column": ["spent"]}, "views.taste.column: unknown key (did you mean 'columns'?)"),
+        ({"views.published.colums": []}, "views.published.colums: unknown key (did you mean 'columns'?)"),
+        ({"views.published.silhouette": 0.5}, "views.published.silhouette: unknown key"),
+        (
+            {"views.taste.published": [{"title": "x", "clusters": 3, "scale": "standard"}]},
+            "views.taste.published.0.scale: unknown key (did you mean 'scaling'?)",
+        ),
+        ({"views.taste.published": [{"title": "x"}]}, "views.taste.published.0.clusters: this key is required"),
+        ({"views.taste.published": [{"title": "x", "clusters": 1}]}, "views.taste.published.0.clusters: "),
+        (
+            {"views.taste.published": [{"title": "x", "clusters": 3, "silhouette": 50}]},
+            "views.taste.published.0.silhouette: ",
+        ),
+        (
+            {"views.taste.published": [{"title": "x", "clusters": 3, "columns": ["spend"]}]},
+            "views.taste.published.0.columns: 'spend' is not a declared feature (did you mean 'spent'?)",
+        ),
+        ({"views.taste.columns": None}, "views.taste.columns: this key is required"),
+        (
+            {"views.taste.columns": ["spent"]},
+            "views.taste.columns: bands of one column are no segments; at least two columns are needed, got ['spent']",
+        ),
+        ({"views.taste.columns": []}, "views.taste.columns: bands of one column are no segments; at least two"),
+        ({"views.taste.columns": ["spent", "spent"]}, "views.taste.columns: listed twice: spent"),
+        (
+            {"views.taste.columns": ["spent", "color"]},
+            "views.taste.columns: 'color' is not a declared feature (did you mean 'colour'?)",
+        ),
+        ({"views.taste.columns": ["spent", "visit"]}, "views.taste.columns: 'visit' is not a declared feature"),
+        ({"views.taste.columns": ["spent", "bought"]}, "views.taste.columns: 'bought' is not a declared feature"),
+        (
+            {"views.taste.columns": ["spent", "returned"]},
+            "views.taste.columns: 'returned' is known only after the call",
+        ),
+        ({"views.taste.describe": ["weekdays"]}, "views.taste.describe: 'weekdays' is not a declared feature"),
+        ({"views.taste.describe": ["spent"]}, "views.taste: 'spent' is in columns and in describe"),
+        ({"views.taste.scaling": "minmax"}, "views.taste.scaling: "),
+        ({"views.Good Taste": {"columns": ["spent", "colour"]}}, "views.Good Taste.[key]: "),
+        ({"views": ["taste"]}, "views: "),
+        ({"views.taste": ["spent", "colour"]}, "views.taste: "),
         ({"label.name": "bought it"}, "'bought it' cannot be the name of a model's input"),
         ({"numeric.größe": {"unit": "cm", "min": 0, "max": 9}}, "'größe' cannot be the name of a model's input"),
     ],

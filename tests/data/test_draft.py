@@ -90,6 +90,32 @@ def test_types_ranges_values_and_identifiers_are_guessed(write):
     assert contract.modelling.slices == ("city",)
 
 
+def test_a_file_without_label_is_drafted_for_segmentation(write):
+    columns = shop()
+    del columns["bought"]
+    result = drafted(write(columns), label=None)
+    contract = result.contract
+    assert contract.label is None
+    assert (contract.after_call, contract.modelling.slices) == ((), ())
+    assert (list(contract.numeric), list(contract.categorical)) == (["spent", "items"], ["city"])
+    assert contract.title == "Shop Visits.csv, 400 rows"
+    assert not any(note.startswith(("label", "slices", "after_call")) for note in result.notes)
+
+
+@pytest.mark.parametrize("label", ["bought", None])
+def test_the_view_in_the_comment_is_the_one_of_a_contract_without_views(write, label):
+    result = drafted(write(shop(null=[1, 2] * 200, days=["yes", "no"] * 200)), label)
+    text, comment = result.text.split("# views:\n")
+    lines = [line.removeprefix("# ") for line in comment.splitlines()]
+    uncommented = contracts.parse("\n".join([text, "views:", *lines]), "uncommented")
+    assert "null" in uncommented.views["all"].columns
+    assert uncommented.view() == result.contract.view()
+
+
+def test_one_column_makes_no_view(write):
+    assert "views" not in drafted(write({"n": [*range(9)] * 3}), label=None).text
+
+
 @pytest.mark.parametrize("delimiter", list(",;\t|"))
 @pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
 def test_any_delimiter_and_quoted_cells(write, delimiter, quoting):
@@ -234,6 +260,7 @@ def test_all_columns_that_cannot_be_used_are_told_at_once(write):
 
 def test_files_that_are_no_table_of_features(write):
     assert "no column besides 'bought'" in refused(write({"bought": ["yes", "no"]}))
+    assert "no column is a number or a category" in refused(write({"id": [f"a{i}" for i in range(40)]}), label=None)
     assert "no column besides 'bought'" in refused(
         write({"id": [f"a{i}" for i in range(40)], "bought": ["yes", "no"] * 20})
     )
@@ -252,6 +279,9 @@ def test_the_command_writes_the_draft_and_lists_what_to_check(write, tmp_path, m
     assert "- row_order: " in printed
     assert f"--data '{path}' --contract 'Shop Visits.yaml'" in printed
     assert contracts.load(tmp_path / "Shop Visits.yaml").title == "Shop Visits.csv, 400 rows"
+
+    assert draft.main([str(path), "--out", "customers.yaml"]) == 0
+    assert f"-m pipeline.segment --data '{path}' --contract customers.yaml\n" in capsys.readouterr().out
 
     (tmp_path / "Shop Visits.yaml").write_text("edited by hand")
     assert draft.main([str(path), "--label", "bought"]) == 2
@@ -286,11 +316,12 @@ def test_any_draft_reads_its_own_file(write, names, data):
     rows = data.draw(st.integers(2, 30))
     columns = {name: data.draw(st.lists(CELL, min_size=rows, max_size=rows)) for name in names}
     path = write(table({**columns, "bought": ["yes", "no"] + ["no"] * (rows - 2)}, quoting=csv.QUOTE_ALL))
-    try:
-        draft.draft(path, "bought")
-    except UserError:
-        return  # told in words; which ones is tested above
-    drafted(path)
+    for label in ("bought", None):
+        try:
+            draft.draft(path, label)
+        except UserError:
+            continue  # told in words; which ones is tested above
+        drafted(path, label)
 
 
 @pytest.mark.parametrize(
@@ -318,3 +349,11 @@ def test_drafts_of_the_real_files_agree_with_their_contracts(real_data, file, la
         written.required_label.positive,
         written.required_label.negative,
     )
+
+
+@pytest.mark.parametrize("name", ["fundfusion", "cc-general"])
+def test_drafts_of_the_real_files_without_label_agree_with_their_contracts(real_data, name):
+    contract = drafted(real_data / f"{name}.csv", label=None).contract
+    written = contracts.load(name)
+    assert contract.identifiers == written.identifiers
+    assert set(contract.features()) == set(written.features())

@@ -6,6 +6,7 @@ The committed pictures are renewed from a run by
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -22,9 +23,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from data.paths import runs_folder
 from report.purchase.page import render
+from report.segments.page import render as segment_page
 from tests.conftest import ROOT
 from tests.e2e.conftest import latest
+from tests.report import segment_run
 from tests.report.report_run import not_blessed, whole
+from tests.support import segmentations
 from tests.support.summaries import changed
 
 pytestmark = pytest.mark.e2e
@@ -79,7 +83,36 @@ def bad_news(tmp_path_factory) -> Path:
     quarantine.write_text("file,line,column,value,reason\na.csv,2,age,x,not a number\n")
     anomalies = ["train: column 'job': unexpected values"]
     file = folder / "report.html"
-    file.write_text(render(replace(report, quarantine=quarantine, anomalies=anomalies), 10, 100), encoding="utf-8")
+    report = changed(report, records__quarantine=quarantine, records__anomalies=anomalies)
+    file.write_text(render(report, 10, 100), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory) -> Path:
+    """The page of a segmentation that was blessed, with a label."""
+    file = tmp_path_factory.mktemp("segments") / "report.html"
+    file.write_text(segment_page(segment_run.whole(segmentations.segmentation(label=True))), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def ten_segments(tmp_path_factory) -> Path:
+    """The page of a refused segmentation of ten segments with names that are long or in many scripts."""
+    found = segmentations.segmentation(10)
+    names = [
+        "Überdurchschnittlichlangesegmentbezeichnung" * 3,
+        "年齢が高く、子供が二人以上の顧客" * 4,
+        "مرحبا بالعملاء " * 9,
+        "👩‍👩‍👧‍👦" * 30,
+    ]
+    named = tuple(
+        replace(segment, name=name, continues=name)
+        for segment, name in zip(found.segments, itertools.cycle(names), strict=False)
+    )
+    found = replace(found, segments=named)
+    file = tmp_path_factory.mktemp("ten-segments") / "report.html"
+    file.write_text(segment_page(segment_run.refused(segment_run.whole(found))), encoding="utf-8")
     return file
 
 
@@ -115,7 +148,7 @@ def test_a_run_ends_with_its_report_and_says_where(first):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("file", ["page_file", "bad_news"])
+@pytest.mark.parametrize("file", ["page_file", "bad_news", "segments", "ten_segments"])
 def test_axe_finds_nothing_and_nothing_sticks_out(open_page, scheme, size, file):
     page = open_page(size, file, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -151,14 +184,15 @@ def test_wide_tables_scroll_within_themselves(open_page):
     assert all(one.get_attribute("tabindex") == "0" for one in scrolling)
 
 
-def test_texts_in_pictures_can_be_read_on_a_phone(open_page):
-    page = open_page(PHONE)
+@pytest.mark.parametrize("file", ["page_file", "segments"])
+def test_texts_in_pictures_can_be_read_on_a_phone(open_page, file):
+    page = open_page(PHONE, file)
     heights = page.locator("svg[role=img] text").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
     assert heights
     assert min(height for height in heights if height) >= 10
 
 
-@pytest.mark.parametrize("file", ["page_file", "bad_news"])
+@pytest.mark.parametrize("file", ["page_file", "bad_news", "segments", "ten_segments"])
 def test_texts_in_pictures_are_whole(open_page, file):
     page = open_page(PHONE, file)
     cut = """all => all.flatMap(picture => {
@@ -178,8 +212,9 @@ def test_the_money_of_the_command_line_is_on_the_page(open_page):
     assert "80" in text
 
 
-def test_every_table_is_in_print(open_page):
-    page = open_page(DESKTOP)
+@pytest.mark.parametrize("file", ["page_file", "segments"])
+def test_every_table_is_in_print(open_page, file):
+    page = open_page(DESKTOP, file)
     page.emulate_media(media="print")
     hidden = "all => all.filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.innerText)"
     assert page.locator("table caption").evaluate_all(hidden) == []

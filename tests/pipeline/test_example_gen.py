@@ -15,11 +15,12 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from data import contract as contracts
 from data import reader
 from data.contract import Contract
 from data.errors import UserError
 from modules.examples import SPLITS
-from pipeline.components.example_gen import ContentDriver, ContractExampleGen, Executor
+from pipeline.components.example_gen import ContentDriver, ContractExampleGen, Executor, repeated_identifiers
 
 HEADER = "visit;spent;items;colour;bought"
 
@@ -179,8 +180,8 @@ def test_counts_of_files_and_splits_add_up(write, ingest):
     found = summary(ingest(folder))
     assert (found["read"], found["kept"], found["quarantined"]) == (500, 500, 0)
     assert found["files"] == {
-        str(folder / "a.csv"): {"read": 300, "kept": 300, "quarantined": 0},
-        str(folder / "b.csv"): {"read": 200, "kept": 200, "quarantined": 0},
+        str(folder / "a.csv"): {"read": 300, "kept": 300, "quarantined": 0, "superseded": 0},
+        str(folder / "b.csv"): {"read": 200, "kept": 200, "quarantined": 0, "superseded": 0},
     }
     assert sum(split["rows"] for split in found["splits"].values()) == 500
     assert sum(split["positives"] for split in found["splits"].values()) == 100
@@ -226,9 +227,117 @@ def test_quarantine_is_for_less_than_one_percent(write, ingest):
         ingest(write(rows), quarantine=True)
 
 
-def test_too_few_rows_for_three_splits_are_refused(write, ingest):
-    with pytest.raises(UserError, match="2 rows are too few to split into train, eval, test"):
-        ingest(write([row(1), row(2)]))
+@pytest.mark.parametrize("split", ["random", "time"])
+def test_too_few_rows_for_three_splits_are_refused(write, ingest, split):
+    with pytest.raises(UserError, match=r"^2 rows are too few to split into train, eval, test: nothing is left for "):
+        ingest(write([row(1), row(2)]), split=split)
+
+
+def test_many_rows_of_which_few_are_different_are_told_apart_from_few_rows(write, ingest):
+    rows = [f"v{number};{number % 2};1;rot;ja" for number in range(3000)]
+    with pytest.raises(UserError) as error:
+        ingest(write(rows))
+    assert str(error.value).startswith(
+        "only 2 of the 3,000 rows are different, and equal rows stay in one split: nothing is left for "
+    )
+    assert summary(ingest(write(rows), split="time"))["kept"] == 3000
+
+
+def test_a_column_without_any_value_is_named(write, ingest):
+    def rows(first, last):
+        return [f"v{number};;{number};;ja" for number in range(first, last)]
+
+    file = write(rows(0, 300), "in/a.csv")
+    message = "no row of 300 has a value in 'spent' or 'colour'; remove the column from file and contract"
+    with pytest.raises(UserError, match=message):
+        ingest(file)
+    write([*rows(300, 500), "v500;;1;rot;ja"], "in/b.csv")
+    with pytest.raises(UserError, match="no row of 501 has a value in 'spent'; "):
+        ingest(file.parent)
+    write(["v600;1;1;;ja"], "in/c.csv")
+    assert summary(ingest(file.parent))["kept"] == 502
+
+
+def test_a_column_known_only_after_the_call_may_be_blank_throughout(write, ingest):
+    path = write([f"v{number};;{number};rot;ja" for number in range(300)])
+    assert summary(ingest(path, shop(after_call=["spent"])))["kept"] == 300
+
+
+def repeating(rows: list[str]) -> list[str]:
+    """Rows of which every tenth has the identifier of the row before it."""
+    return [line.replace(f"v{n};", f"v{n - 1};", 1) if n % 10 == 9 else line for n, line in enumerate(rows)]
+
+
+def test_rows_with_the_same_identifiers_are_counted_and_kept(write, ingest):
+    artifact = ingest(write(repeating([row(number) for number in range(1000)])))
+    found = summary(artifact)
+    assert (found["read"], found["kept"], found["superseded"]) == (1000, 1000, 0)
+    assert (found["identifiers"], found["distinct"], found["repeated"]) == (["visit"], 900, 100)
+    assert repeated_identifiers(found) == (
+        "900 different visit in 1,000 rows: 100 rows repeat one; --last-row-counts keeps only the last row of each"
+    )
+
+
+@pytest.mark.parametrize("split", ["random", "time"])
+def test_only_the_last_row_of_each_customer_counts_by_choice(write, ingest, split):
+    lines = repeating([row(number) for number in range(1000)])
+    lines[18] = "v18;abc;1;rot;ja"  # the row before it is another customer's, the row after it has its identifier
+    lines[29] = "v28;abc;1;rot;ja"  # a bad row supersedes nothing
+    write(lines[:499], "in/a.csv")
+    folder = write(lines[499:], "in/b.csv").parent  # begins with the customer of the last row of a.csv
+    artifact = ingest(folder, split=split, quarantine=True, last_row=True)
+    spent = [example["spent"] for name in SPLITS for example in examples(artifact, name)]
+    expected = [number for number in range(1000) if number % 10 != 8 or number == 28]
+    assert sorted(spent) == sorted(set(expected) - {29})
+    if split == "time":
+        assert spent == sorted(spent)
+        assert len(examples(artifact, "test")) == len(examples(artifact, "eval")) == round(len(spent) * 0.15)
+    found = summary(artifact)
+    assert {key: found[key] for key in ("read", "kept", "quarantined", "superseded", "distinct", "repeated")} == {
+        "read": 1000,
+        "kept": 900,
+        "quarantined": 2,
+        "superseded": 98,
+        "distinct": 900,
+        "repeated": 98,
+    }
+    assert found["files"][str(folder / "a.csv")] == {"read": 499, "kept": 449, "quarantined": 2, "superseded": 48}
+    assert repeated_identifiers(found) == (
+        "900 different visit in 998 rows: only the last row of each is kept, 98 rows left out"
+    )
+    names = {path.name for path in Path(artifact.uri).iterdir()}
+    assert names == {*(f"Split-{name}" for name in SPLITS), "ingest.json", "quarantine.csv"}
+
+
+def test_without_identifiers_nothing_is_counted_and_no_row_is_the_last_of_its_customer(write, ingest):
+    anonymous = shop(identifiers=[])
+    rows = [row(number).split(";", 1)[1] for number in range(300)]
+    found = summary(ingest(write(rows, header=HEADER.split(";", 1)[1]), anonymous))
+    assert (found["identifiers"], found["distinct"], found["repeated"]) == ([], None, 0)
+    assert repeated_identifiers(found) is None
+    with pytest.raises(UserError, match="contract shop-visits has no identifiers"):
+        ContractExampleGen("data.csv", anonymous.model_dump_json(), last_row=True)
+
+
+def test_the_sentence_about_one_row_and_about_none(write, ingest):
+    rows = [row(number) for number in range(300)]
+    assert repeated_identifiers(summary(ingest(write(rows)))) is None
+    rows[7] = rows[7].replace("v7;", "v6;", 1)
+    assert "299 different visit in 300 rows: 1 row repeats one; " in repeated_identifiers(summary(ingest(write(rows))))
+    last = summary(ingest(write(rows), last_row=True))
+    assert repeated_identifiers(last) == (
+        "299 different visit in 300 rows: only the last row of each is kept, 1 row left out"
+    )
+
+
+def test_the_repeated_customers_of_the_real_file_are_counted(real_data, ingest):
+    contract = contracts.load("fundfusion")
+    found = summary(ingest(real_data / "fundfusion.csv", contract))
+    assert repeated_identifiers(found) == (
+        "25,676 different GCIF in 28,129 rows: 2,453 rows repeat one; --last-row-counts keeps only the last row of each"
+    )
+    last = summary(ingest(real_data / "fundfusion.csv", contract, last_row=True))
+    assert (last["kept"], last["superseded"], last["distinct"]) == (25_676, 2_453, 25_676)
 
 
 @pytest.mark.parametrize("split", ["random", "time"])
@@ -292,5 +401,6 @@ def test_a_run_passes_the_message_on_cleans_up_and_caches_by_data_contract_and_s
     assert run() == 1
     assert run(split="time") == 2
     assert run(shop(title="Other words")) == 3
+    assert run(last_row=True) == 4
     write([row(number) for number in range(101)])
-    assert run() == 4
+    assert run() == 5

@@ -6,7 +6,7 @@ import pytest
 
 from modules.purchase import baselines
 from pipeline.screen import Screen
-from runs.summary import Check, Split, Stage
+from runs.summary import Check, SegmentShare, Split, Stage
 from tests.support import summaries
 from tests.support.summaries import changed
 
@@ -34,6 +34,11 @@ def summary():
             Check("served_as_evaluated", True, True, True),
         ),
     )
+
+
+@pytest.fixture
+def segments():
+    return summaries.segment_summary()
 
 
 @pytest.fixture
@@ -90,9 +95,46 @@ def test_the_baselines_stand_beside_the_network(summary, shown):
     assert not any("Logistic" in line for line in shown(changed(summary, comparison=None)))
 
 
-def test_tables_of_millions_of_rows_fit_eighty_columns(summary, shown):
-    tables = [line for line in shown(summary) if "rows kept" not in line]
+def test_tables_of_millions_of_rows_fit_eighty_columns(summary, segments, shown):
+    tables = [line for run in (summary, segments) for line in shown(run) if "rows kept" not in line]
     assert max(map(len, tables)) <= 80
+
+
+def test_each_segment_has_its_share_of_each_split(segments, shown):
+    lines = shown(segments)
+    assert "view demography: 3 segments by K-Means on principal components" in lines
+    assert line_of(lines, "segment") == "segment train eval test"
+    assert line_of(lines, "over") == "over 53, no children 25.1% 25.0% 25.3%"
+    assert line_of(lines, "rows") == "rows 17,973 3,851 3,852"
+
+
+def test_a_silhouette_stands_beside_its_space_and_its_null_reference(segments, shown):
+    own, full = (" ".join(line.split()) for line in shown(segments) if line.strip().startswith("sample of train"))
+    assert own == "sample of train, principal components 0.4795 0.4907 0.3514 0.9312"
+    assert full == "sample of train, all columns 0.4302 0.4411 - -"
+    assert line_of(shown(segments), "test,") == "test, principal components 0.4712 0.4821 - -"
+
+
+def test_the_gate_of_a_segment_run_is_shown_as_that_of_the_other(segments, shown):
+    refused = changed(segments, gate__checks=(Check("stability", 0.61, 0.8, False),), gate__blessed=False)
+    assert line_of(shown(refused), "stability") == "stability 0.6100 >= 0.8000 failed"
+
+
+def test_agreement_is_shown_from_the_second_model_on(segments, shown):
+    assert "Rand" not in "\n".join(shown(segments))
+    assert "on test: 0.9700" in "\n".join(shown(changed(segments, agreement=0.97)))
+
+
+def test_rows_that_a_later_row_replaced_are_counted(segments, shown):
+    assert "superseded" not in "\n".join(shown(segments))
+    assert "28,129 read, 0 quarantined, 2,453 superseded" in "\n".join(
+        shown(changed(segments, dataset__superseded=2_453))
+    )
+
+
+def test_a_segment_may_have_brackets_in_its_name(segments, shown):
+    named = changed(segments, segments=(SegmentShare("[red] owners", {"train": 1.0}),))
+    assert line_of(shown(named), "[red]") == "[red] owners 100.0% - -"
 
 
 def test_a_component_that_came_from_the_cache_is_marked():

@@ -10,7 +10,8 @@ from analysis.drift import Drift, Shift
 from analysis.figures import Metrics
 from analysis.importance import FeatureImportance, ImportanceResult
 from analysis.metrics import evaluate
-from report.purchase.gather import ArtifactRecord, ReportData, Slice, Trial
+from report.gather import ArtifactRecord, Records
+from report.purchase.gather import PurchaseReport, Slice, Trial
 from runs.backtest_result import MODELS, BacktestResult, SpanResult
 from runs.summary import Check, GateResult, PurchaseSummary, PushedVersion, Split
 from tests.support import summaries
@@ -56,13 +57,23 @@ def summary(rows: dict[str, tuple[np.ndarray, np.ndarray]]) -> PurchaseSummary:
     )
 
 
-def not_blessed(report: ReportData) -> ReportData:
+def records() -> Records:
+    """Drift of two columns, one of which shifted, and an artifact."""
+    shift = Shift(0.012, 0.1, 0.031, {"missing": 0.0, "unseen": 0.0}, False)
+    drift = Drift(500, {"age": shift, "job": replace(shift, psi=0.4, alarm=True)}, None, 0.1, 0.1)
+    return Records(
+        drift={"eval": drift, "test": drift},
+        artifacts=[ArtifactRecord("Trainer.model", 22, "tfx/bank-full/Trainer/model/22")],
+    )
+
+
+def not_blessed(report: PurchaseReport) -> PurchaseReport:
     """The same report of a model that failed the gate."""
     checks = (Check("auc", 0.6123, 0.7, False), Check("accuracy_gain", None, 0.003, False))
     return replace(report, summary=replace(report.summary, pushed=None, gate=GateResult(False, checks, "-")))
 
 
-def with_words(report: ReportData, one: str, many: str) -> ReportData:
+def with_words(report: PurchaseReport, one: str, many: str) -> PurchaseReport:
     """The same report on a label with other words."""
     changed = {"dataset__words__one": one, "dataset__words__many": many}
     assert report.previous is not None
@@ -75,10 +86,9 @@ def with_words(report: ReportData, one: str, many: str) -> ReportData:
     )
 
 
-def whole() -> ReportData:
+def whole() -> PurchaseReport:
     """A run with everything, of 3,000 customers."""
     rows = {"train": scores(2_000, 0), "eval": scores(500, 1), "test": scores(500, 2)}
-    shift = Shift(0.012, 0.1, 0.031, {"missing": 0.0, "unseen": 0.0}, False)
     history = {"loss": [0.4, 0.3], "average_log_loss": [0.4, 0.3], "accuracy": [0.85, 0.9]}
     now = summary(rows)
     on_eval = metrics(rows["eval"])
@@ -93,8 +103,9 @@ def whole() -> ReportData:
         expanding=on_eval,
         rolling=on_eval,
     )
-    return ReportData(
+    return PurchaseReport(
         summary=now,
+        records=records(),
         previous=summaries.changed(
             now,
             run_id="20251231-120000",
@@ -116,10 +127,6 @@ def whole() -> ReportData:
             slice_of("job", ATTACK, 2, 10),
             slice_of("job", "student", 0, 50),
         ],
-        drift={
-            split: Drift(500, {"age": shift, "job": replace(shift, psi=0.4, alarm=True)}, None, 0.1, 0.1)
-            for split in ("eval", "test")
-        },
         backtest=BacktestResult(
             source=f"/data/{ATTACK}",
             synthetic=False,
@@ -132,6 +139,5 @@ def whole() -> ReportData:
             random_split=metrics(rows["test"]),
             verdict="Rely on the second kind.",
         ),
-        artifacts=[ArtifactRecord("Trainer.model", 22, "tfx/bank-full/Trainer/model/22")],
         model_run="/runs/Trainer/model_run/9",
     )

@@ -10,7 +10,7 @@ from data.command import BAD_INPUT
 from data.errors import UserError
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder
-from pipeline import run
+from pipeline import launch
 from pipeline.screen import Screen
 from report import __main__ as command
 from tests.support import summaries
@@ -72,7 +72,7 @@ def test_a_report_that_cannot_be_written_is_one_line_and_no_failure(tmp_path, mo
     monkeypatch.setattr("report.build", build)
     stream = io.StringIO()
     settings = SimpleNamespace(run_folder=tmp_path, cost=10.0, margin=100.0)
-    assert run._report(settings, Screen(stream)) is None
+    assert launch._report(settings, Screen(stream)) is None
     (line,) = stream.getvalue().splitlines()
     assert type(stopped).__name__ in line
     assert str(tmp_path / "pipeline.log") in line

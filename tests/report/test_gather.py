@@ -6,7 +6,8 @@ import pytest
 
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder
-from report.purchase.gather import _backtest, _last_blessed
+from report.gather import last_blessed_run
+from report.purchase.gather import _backtest
 from runs.backtest_result import FILE, backtest_folder
 from runs.outputs import RunOutputs
 from tests.report.report_run import whole
@@ -34,7 +35,7 @@ def runs(tmp_path):
 )
 def test_the_last_blessed_run_is_the_newest_one_before_with_the_model_that_was_compared(runs, last_blessed, expected):
     now = summaries.summary("20270103-000000")
-    previous = _last_blessed(runs / now.run_id, now, RunOutputs({}, last_blessed))
+    previous = last_blessed_run(runs / now.run_id, now, RunOutputs({}, last_blessed))
     assert (previous and previous.run_id) == expected
 
 

@@ -8,15 +8,18 @@ import sys
 
 import pytest
 
+from analysis.segmentation import Candidate
 from data.command import BAD_INPUT, DONE
 from data.errors import UserError
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import runs_folder
 from runs import compare as runs
+from runs.summary import SegmentShare
 from tests.conftest import ROOT
 from tests.support import summaries
 
 MODEL = PURCHASE_MODEL.name
+SEGMENTS = SEGMENT_MODEL.name
 
 
 def write(artifacts, name, model=MODEL, **changes):
@@ -137,6 +140,7 @@ def test_what_differs_is_shown_and_what_is_equal_is_not(capsys, artifacts):
         {"settings__data_sha256": None},
         {"settings__quarantine": True},
         {"dataset__split": "time"},
+        {"dataset__rows": 45_000},
         {"dataset__contract": "bank-additional"},
     ],
 )
@@ -172,6 +176,7 @@ def test_three_runs_that_are_alike(capsys, artifacts):
         ("{}", "not the summary of a run"),
         ('{"run_id": "20270103-000000", "gate": null}', "not the summary of a run"),
         ('{"run_id": "20270103-000000", "schema": 99}', "schema 99 is newer"),
+        ('{"run_id": "20270103-000000", "schema": "1"}', "not the summary of a run"),
     ],
 )
 def test_a_run_without_a_readable_summary_takes_one_line_and_hides_no_other(capsys, artifacts, content, message):
@@ -203,18 +208,137 @@ def test_runs_from_before_there_was_a_folder_for_each_model_are_listed(capsys, a
     assert found["differences"] == {}
 
 
+def write_segments(artifacts, name, **changes):
+    """A run that segmented customers; its summary differs from the usual one."""
+    summaries.write(runs_folder(artifacts, SEGMENTS) / name, summaries.segment_summary(name, **changes))
+
+
+def segment_rows(capsys, artifacts) -> dict[str, list[str]]:
+    return rows(shown(capsys, artifacts, "--model", SEGMENTS))
+
+
+def test_segment_runs_are_listed_with_columns_of_their_own(capsys, tmp_path):
+    write_segments(tmp_path, "20270101-000000")
+    write_segments(
+        tmp_path,
+        "20270102-000000",
+        chosen=summaries.figures(candidate=Candidate("kmedoids", "columns", 4), macro_silhouette=0.61, stability=0.62),
+        gate__blessed=False,
+        pushed=None,
+    )
+    text = shown(capsys, tmp_path, "--model", SEGMENTS)
+    head = next(line for line in text.splitlines() if "run" in line)
+    assert [cell.strip() for cell in head.split("  ") if cell.strip()] == [
+        *("run", "data", "view", "differs", "rows", "synthetic", "split", "segments", "method", "representation"),
+        *("macro silhouette", "null reference", "stability", "blessed", "pushed", "seconds"),
+    ]
+    newer, older = rows(text).values()
+    assert older == [
+        *("fundfusion", "demography", "-", "25,676", "no", "random", "3", "kmeans", "pca"),
+        *("0.4795", "0.3514", "0.9312", "yes", "1795239192", "61"),
+    ]
+    assert newer[6:] == ["4", "kmedoids", "columns", "0.6100", "0.3514", "0.6200", "no", "-", "61"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "mark"),
+    [
+        ({"settings__data_sha256": "f" * 64}, "other data"),
+        ({"settings__method": "kmedoids"}, "kmedoids alone"),
+        ({"settings__most": 20}, "2..20 clusters"),
+        ({"settings__fewest": 4, "settings__most": 4}, "4 clusters"),
+        ({"settings__seed": 7, "features": ("age", "income")}, "+income, -children, seed 7"),
+        ({"settings__view": "products", "features": ("saving", "credit")}, "-"),
+    ],
+)
+def test_a_segment_run_differs_from_the_others_on_its_view(capsys, tmp_path, changes, mark):
+    for name in ("20270101-000000", "20270103-000000"):
+        write_segments(tmp_path, name)
+    write_segments(tmp_path, "20270102-000000", **changes)
+    assert [cells[2] for cells in segment_rows(capsys, tmp_path).values()] == ["-", mark, "-"]
+
+
+def test_what_differs_between_segment_runs(capsys, tmp_path):
+    write_segments(tmp_path, "20270101-000000")
+    other = summaries.figures(candidate=Candidate("kmeans", "pca", 4), stability=0.85)
+    segments = (SegmentShare("under 35", {"test": 0.4}), SegmentShare("over 60", {"test": 0.6}))
+    write_segments(tmp_path, "20270102-000000", chosen=other, segments=segments, agreement=0.7)
+    (runs_folder(tmp_path, SEGMENTS) / "latest").symlink_to("20270102-000000")
+    names = ("20270101-000000", "latest", "--model", SEGMENTS)
+    found = json.loads(shown(capsys, tmp_path, *names, "--json"))
+    assert found["differences"] == {"chosen.candidate.clusters": [3, 4]}
+    assert found["measurements"]["chosen.stability"] == [0.9312, 0.85]
+    assert found["measurements"]["agreement"] == [None, 0.7]
+    assert found["measurements"]["segments.under 35"] == [0.3994, 0.4]
+    assert found["measurements"]["segments.over 60"] == [None, 0.6]
+    assert found["same_space"]
+    text = shown(capsys, tmp_path, *names)
+    assert "chosen.candidate.clusters" in text
+    assert "not comparable" not in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"chosen": summaries.figures(candidate=Candidate("kmeans", "columns", 3))},
+        {"features": ("age", "income")},
+        {"settings__view": "products", "features": ("saving", "credit")},
+    ],
+)
+def test_silhouettes_of_other_spaces_are_not_passed_off_as_comparable(capsys, tmp_path, changes):
+    write_segments(tmp_path, "20270101-000000")
+    write_segments(tmp_path, "20270102-000000", **changes)
+    names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
+    assert not json.loads(shown(capsys, tmp_path, *names, "--json"))["same_space"]
+    assert "silhouettes of different spaces are not comparable" in shown(capsys, tmp_path, *names)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            {"chosen__candidate": Candidate("kmeans", "columns", 3)},
+            {"chosen__candidate": Candidate("kmedoids", "columns", 3)},
+        ),
+        (
+            {"chosen__candidate": Candidate("kmeans", "autoencoder", 3)},
+            {"chosen__candidate": Candidate("kmeans", "autoencoder", 3), "settings__seed": 7},
+        ),
+    ],
+    ids=["Gower and Euclidean distances", "two autoencoders"],
+)
+def test_the_same_representation_may_be_another_space(capsys, tmp_path, one, other):
+    write_segments(tmp_path, "20270101-000000", **one)
+    write_segments(tmp_path, "20270102-000000", **other)
+    names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
+    assert not json.loads(shown(capsys, tmp_path, *names, "--json"))["same_space"]
+
+
+def test_a_segment_model_of_another_name_is_listed_as_one(capsys, tmp_path):
+    summaries.write(runs_folder(tmp_path, "products") / "20270101-000000", summaries.segment_summary())
+    assert "macro silhouette" in shown(capsys, tmp_path, "--model", "products")
+
+
 def test_each_model_has_runs_of_its_own(capsys, artifacts):
-    write(artifacts, "20270103-000000", model="segment-model")
+    write_segments(artifacts, "20270103-000000")
     assert "20270103" not in shown(capsys, artifacts)
-    assert list(rows(shown(capsys, artifacts, "--model", "segment-model"))) == ["20270103-000000"]
-    assert runs.main(["20270101-000000", "latest", "--model", "segment-model", "--artifacts", str(artifacts)]) == 2
+    assert list(rows(shown(capsys, artifacts, "--model", SEGMENTS))) == ["20270103-000000"]
+    assert runs.main(["20270101-000000", "latest", "--model", SEGMENTS, "--artifacts", str(artifacts)]) == 2
 
 
 @pytest.mark.parametrize("name", [".", "runs"])
-def test_no_runs_yet(capsys, tmp_path, name):
+@pytest.mark.parametrize(
+    ("model", "commands"),
+    [
+        (MODEL, ".venv/bin/python -m pipeline.run"),
+        (SEGMENTS, ".venv/bin/python -m pipeline.segment"),
+        ("mine", ".venv/bin/python -m pipeline.run or .venv/bin/python -m pipeline.segment"),
+    ],
+)
+def test_no_runs_yet(capsys, tmp_path, name, model, commands):
     (tmp_path / name).mkdir(exist_ok=True)
-    assert runs.main(["--artifacts", str(tmp_path)]) == BAD_INPUT
-    assert "python -m pipeline.run" in capsys.readouterr().err
+    assert runs.main(["--artifacts", str(tmp_path), "--model", model]) == BAD_INPUT
+    assert capsys.readouterr().err.rstrip().endswith(f": {commands}")
 
 
 def test_a_run_that_is_not_there(artifacts):

@@ -1,21 +1,32 @@
 """Old runs go from disk and metadata together, and nothing that is still needed goes with them."""
 
 import sqlite3
+import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from data.command import BAD_INPUT, DONE
 from data.errors import NotReadyError
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import runs_folder
 from runs import prune as command
 from runs.outputs import Output, connect, outputs
 
 MODEL = PURCHASE_MODEL.name
-OUTPUTS = {"ExampleGen": "Examples", "Trainer": "Model", "Evaluator": "ModelBlessing", "ServingProbe": "InfraBlessing"}
+SEGMENTS = SEGMENT_MODEL.name
+OUTPUTS = {
+    "ExampleGen": "Examples",
+    "Trainer": "Model",
+    "Evaluator": "ModelBlessing",
+    "SegmentJudge": "ModelBlessing",
+    "ServingProbe": "InfraBlessing",
+}
 
 
 def prune(artifacts: Path, keep: int, model: str = MODEL) -> list[str]:
@@ -45,15 +56,17 @@ class History:
         blessed: bool,
         servable: bool = True,
         reuse: str | None = None,
+        reused: Sequence[str] = ("ExampleGen",),
         pipeline: str = "bank-full",
         model: str = MODEL,
         baseline: str | None = None,
         nodes: dict[str, str] | None = None,
     ) -> None:
-        """ExampleGen, Trainer, Evaluator, which blesses a model, and ServingProbe, which blesses a servable one.
+        """ExampleGen, Trainer, the judge, which blesses a model, and ServingProbe, which blesses a servable one.
 
-        With `reuse` the examples are those of an earlier run, from the cache; with `baseline` the model of that run
-        is the last blessed one; `nodes` are ids of nodes that are not called like their component.
+        The judge is the Evaluator, or the SegmentJudge of a segment model. With `reuse` the results of `reused` are
+        those of an earlier run, from the cache; with `baseline` the model of that run is the last blessed one; `nodes`
+        are ids of nodes that are not called like their component.
         """
         folder = runs_folder(self.folder, model) / name
         folder.mkdir(parents=True)
@@ -61,15 +74,20 @@ class History:
         run, owner = self._context("pipeline_run", name), self._context("pipeline", pipeline)
         self.store.put_parent_contexts([mlmd.ParentContext(child_id=run.id, parent_id=owner.id)])
         self._nodes = nodes or {}
-        cache = f"{reuse or name} examples"
-        cached = outputs(self.store, reuse)[Output("ExampleGen", "out")] if reuse else None
-        examples = self._execute("ExampleGen", (run, owner), cache, {}, cached=cached)
-        trained = self._execute("Trainer", (run, owner), f"{name} model", {"in": examples})
+        earlier = outputs(self.store, reuse).artifacts if reuse else {}
+
+        def execute(component: str, cache: str, inputs: dict[str, mlmd.Artifact], blessed: bool | None = None):
+            cached = earlier[Output(component, "out")] if reuse and component in reused else None
+            cache = f"{reuse if cached else name} {cache}"
+            return self._execute(component, (run, owner), cache, inputs, cached=cached, blessed=blessed)
+
+        examples = execute("ExampleGen", "examples", {})
+        trained = execute("Trainer", "model", {"in": examples})
         if baseline:
             self._resolve((run, owner), outputs(self.store, baseline)[Output("Trainer", "out")])
         inputs = {"in": examples, "model": trained}
-        self._execute("Evaluator", (run, owner), f"{name} blessing", inputs, blessed=blessed)
-        self._execute("ServingProbe", (run, owner), f"{name} probe", inputs, blessed=servable)
+        execute("SegmentJudge" if model == SEGMENTS else "Evaluator", "blessing", inputs, blessed=blessed)
+        execute("ServingProbe", "probe", inputs, blessed=servable)
 
     def _resolve(self, contexts, model: mlmd.Artifact) -> None:
         """What a resolver leaves in the metadata where it finds a last blessed model."""
@@ -123,6 +141,21 @@ class History:
         if known is None:
             self.store.put_contexts([mlmd.Context(type_id=self.contexts[kind], name=name)])
         return self.store.get_context_by_type_and_name(kind, name)
+
+    def baseline(self, pipeline: str) -> int | None:
+        """The model that the resolver LatestBlessedTwice finds for the next run of a pipeline."""
+        context = self.store.get_context_by_type_and_name("pipeline", pipeline)
+        artifacts = self.store.get_artifacts_by_context(context.id) if context else []
+        by_kind = {
+            kind: {
+                artifact.custom_properties["current_model_id"].int_value
+                for artifact in artifacts
+                if artifact.type == kind and artifact.custom_properties["blessed"].int_value
+            }
+            for kind in ("ModelBlessing", "InfraBlessing")
+        }
+        blessed = by_kind["ModelBlessing"] & by_kind["InfraBlessing"]
+        return max((model.id for model in artifacts if model.type == "Model" and model.id in blessed), default=None)
 
     def known_runs(self) -> set[str]:
         return {context.name for context in self.store.get_contexts_by_type("pipeline_run")}
@@ -212,6 +245,81 @@ def test_each_pipeline_keeps_its_own_newest_blessed_model(history):
     assert history.known_runs() == {"run-1", "run-3"}
 
 
+def test_segment_and_purchase_models_keep_their_newest_blessed_models_apart(history):
+    segments = {"model": SEGMENTS, "pipeline": "segment-model-fundfusion-demography"}
+    history.run("run-1", blessed=True, **segments)
+    history.run("run-2", blessed=True)
+    history.run("run-3", blessed=True, **segments)
+    history.run("run-4", blessed=True, servable=False, **segments)
+    history.run("run-5", blessed=True, model=SEGMENTS, pipeline="segment-model-fundfusion-products")
+    history.run("run-6", blessed=False)
+    history.run("run-7", blessed=False, **segments)
+    assert prune(history.folder, keep=1, model=SEGMENTS) == ["run-1", "run-4"]
+    assert prune(history.folder, keep=1) == []
+    assert history.known_runs() == history.run_folders() == {"run-2", "run-3", "run-5", "run-6", "run-7"}
+
+
+def test_a_model_that_the_probe_blessed_in_a_later_run_stays_a_baseline(history):
+    history.run("run-1", blessed=True, servable=False)
+    history.run("run-2", blessed=True, reuse="run-1", reused=("ExampleGen", "Trainer", "Evaluator"))
+    history.run("run-3", blessed=False, pipeline="hackerearth")
+    before = history.baseline("bank-full")
+    assert before
+    prune(history.folder, keep=1)
+    assert history.baseline("bank-full") == before
+    assert "run-2" in history.known_runs()
+
+
+def test_the_newest_model_counts_and_not_the_newest_blessing(history):
+    history.run("run-1", blessed=True)
+    history.run("run-2", blessed=True)
+    history.run("run-3", blessed=True, reuse="run-1", reused=("ExampleGen", "Trainer"))
+    history.run("run-4", blessed=False)
+    before = history.baseline("bank-full")
+    prune(history.folder, keep=1)
+    assert history.baseline("bank-full") == before
+    assert "run-2" in history.known_runs()
+
+
+_RUN = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["purchase", "demography", "products"]),
+        "blessed": st.booleans(),
+        "servable": st.booleans(),
+        "cached": st.integers(0, 3),
+        "earlier": st.integers(0, 9),
+    }
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(plan=st.lists(_RUN, min_size=2, max_size=6), keep=st.integers(1, 3), pruned=st.sampled_from([MODEL, SEGMENTS]))
+def test_the_next_run_finds_the_same_baseline_after_pruning(plan, keep, pruned):
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder) / "artifacts")
+        runs: dict[str, list[str]] = {"purchase": [], "demography": [], "products": []}
+        for number, entry in enumerate(plan):
+            kind, name = entry["kind"], f"run-{number}"
+            earlier = runs[kind]
+            model = MODEL if kind == "purchase" else SEGMENTS
+            judge = "Evaluator" if kind == "purchase" else "SegmentJudge"
+            history.run(
+                name,
+                blessed=entry["blessed"],
+                servable=entry["servable"],
+                model=model,
+                pipeline=kind,
+                reuse=earlier[entry["earlier"] % len(earlier)] if earlier and entry["cached"] else None,
+                reused=("ExampleGen", "Trainer", judge)[: entry["cached"]],
+            )
+            earlier.append(name)
+        before = {kind: history.baseline(kind) for kind in runs}
+        prune(history.folder, keep, pruned)
+        assert {kind: history.baseline(kind) for kind in runs} == before
+        wanted = [model for model in before.values() if model is not None]
+        assert all(Path(model.uri, "content").exists() for model in history.store.get_artifacts_by_id(wanted))
+
+
 def test_the_newest_complete_run_stays_although_later_ones_failed(history):
     history.run("run-1", blessed=False)
     (runs_folder(history.folder, MODEL) / "latest").symlink_to("run-1")
@@ -274,15 +382,15 @@ def test_the_command_says_which_runs_it_removed(history, capsys):
 
 
 def test_runs_of_other_models_are_not_touched(history):
-    history.run("run-1", blessed=False, pipeline="segments", model="segment-model")
+    history.run("run-1", blessed=False, pipeline="segments", model=SEGMENTS)
     history.run("run-2", blessed=False)
-    history.run("run-3", blessed=False, pipeline="segments", model="segment-model")
+    history.run("run-3", blessed=False, pipeline="segments", model=SEGMENTS)
     history.run("run-4", blessed=False)
     others = [file for run in ("run-1", "run-3") for file in history.files_of(run)]
     assert prune(history.folder, keep=1) == ["run-2"]
     assert history.known_runs() == history.run_folders() == {"run-1", "run-3", "run-4"}
     assert all(file.exists() for file in others)
-    assert prune(history.folder, keep=1, model="segment-model") == ["run-1"]
+    assert prune(history.folder, keep=1, model=SEGMENTS) == ["run-1"]
     assert history.known_runs() == {"run-3", "run-4"}
 
 
@@ -290,7 +398,7 @@ def test_runs_from_before_there_was_a_folder_for_each_model_are_removed_too(hist
     for name in ("20270101-000000", "20270102-000000"):
         history.run(name, blessed=False)
     (runs_folder(history.folder, MODEL) / "20270101-000000").rename(history.folder / "runs" / "20270101-000000")
-    assert prune(history.folder, keep=1, model="segment-model") == []
+    assert prune(history.folder, keep=1, model=SEGMENTS) == []
     assert len(history.known_runs()) == 2
     assert prune(history.folder, keep=1) == ["20270101-000000"]
     assert not (history.folder / "runs" / "20270101-000000").exists()

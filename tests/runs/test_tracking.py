@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -183,10 +184,24 @@ def test_a_run_that_was_not_blessed_has_no_model_to_log(run_folder, server):
     assert server.files.keys() == {"summary.json"}
 
 
-def test_another_model_has_an_experiment_of_its_own(run_folder, server):
-    summaries.write(run_folder, replace(SUMMARY, pushed=None, model_name="segment-model"))
-    assert tracking.log(address(server), run_folder) == "segment-model"
-    assert server.told("experiments/create")["name"] == "segment-model"
+def test_a_segment_run_has_an_experiment_of_its_own(run_folder, tmp_path):
+    figures = summaries.figures(davies_bouldin=math.nan)
+    summaries.write(run_folder, summaries.segment_summary(chosen=figures, pushed=None))
+    uri = tracking.check(f"file:{tmp_path / 'tracking'}")
+    assert tracking.log(uri, run_folder) == "segment-model"
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("segment-model").experiment_id])
+    params = run.data.params
+    assert (params["settings.view"], params["features"]) == ("demography", "age, children")
+    assert (params["chosen.candidate.method"], params["chosen.candidate.clusters"]) == ("kmeans", "3")
+    assert params["segments.0"] == "over 53, no children"
+    figures = run.data.metrics
+    assert (figures["test/macro_silhouette"], figures["sample/null_silhouette"]) == (0.4712, 0.3514)
+    assert figures["test/share/0"] == 0.2533
+    assert not {"test/agreement", "sample/davies_bouldin"} & figures.keys(), "what is unknown is left out"
+    assert run.data.tags["contract"] == "fundfusion"
 
 
 def test_a_server_that_is_not_there(run_folder, closed_port):
@@ -196,13 +211,13 @@ def test_a_server_that_is_not_there(run_folder, closed_port):
 
 FINISHED_AT_ONCE = """
 import json, sys
-from pipeline import run
+from pipeline import launch, run
 
-def finish(settings, screen, started):
+def finish(kind, settings, screen, started):
     (settings.run_folder / "summary.json").write_text(sys.argv[1])
     return 3
 
-run._train = finish
+launch._train = finish
 code = run.main(sys.argv[2:])
 sys.exit("mlflow was imported" if "mlflow" in sys.modules and "--mlflow" not in sys.argv else code)
 """

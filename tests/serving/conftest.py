@@ -41,6 +41,16 @@ def server(start_server: Callable[[str], ServerProcess]) -> ServerProcess:
 
 
 @pytest.fixture(scope="session")
+def segment_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version 1 of a stand-in with the segment model's signature."""
+    from tests.support import toy_models
+
+    path = tmp_path_factory.mktemp("segment-model") / "1"
+    toy_models.segment_model(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def purchase_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Version 1 of a stand-in with the purchase model's signature."""
     from tests.support import toy_models

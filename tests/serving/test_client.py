@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.errors import ServiceError, UserError
 from serving import client as module
 from serving.client import Client
 from serving.client.__main__ import main
-from serving.client.score_file import neutral, score_file
+from serving.client.output_files import neutral
+from serving.client.score_file import SEGMENT_OUTPUTS, assign_file, list_name, score_file
+from tests.support.server import ServerProcess
+from tests.support.toy_models import SEGMENT_NAMES
 
 
 def metadata(**inputs: str) -> dict:
@@ -21,7 +27,7 @@ def metadata(**inputs: str) -> dict:
 
 
 class FakeServer:
-    """Answers each row with its number of features that are there."""
+    """Answers each row with the same probability."""
 
     def __init__(self, *failures: httpx.Response):
         self.failures = list(failures)
@@ -34,10 +40,21 @@ class FakeServer:
             return httpx.Response(200, json=metadata(age="DT_FLOAT", job="DT_STRING"))
         rows = json.loads(request.content)["instances"]
         self.requests.append(rows)
-        return httpx.Response(200, json={"predictions": [{"probability": 0.5, "purchase": 1} for _ in rows]})
+        return httpx.Response(200, json={"predictions": [self.answer(row) for row in rows]})
+
+    def answer(self, row: dict) -> dict:
+        return {"probability": 0.5, "purchase": 1}
 
     def client(self, **options) -> Client:
         return Client("http://model", transport=httpx.MockTransport(self), **options)
+
+
+class SegmentServer(FakeServer):
+    """Puts each row into the segment that its job names; the text in front of the colon is the number."""
+
+    def answer(self, row: dict) -> dict:
+        number = int(row["job"].partition(":")[0])
+        return {"segment": number, "name": row["job"], "distance": 1.5, "membership": [1.0], "outlier": number == 2}
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +122,67 @@ def test_a_scored_file_can_be_scored_again(tmp_path):
     assert source.read_text() == "age,job,probability,purchase\n1,a,0.5,1\n"
 
 
+def test_a_column_that_only_happens_to_have_the_name_of_an_output_is_not_overwritten(tmp_path):
+    source = write(tmp_path / "in.csv", "age,job,purchase\n1,a,a house\n")
+    with pytest.raises(UserError, match=r"in.csv: column 'purchase' has the name of an output"):
+        score_file(FakeServer().client(), source, tmp_path / "out.csv", batch_rows=10)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def rows_of(path, delimiter=","):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file, delimiter=delimiter))
+
+
+def test_customers_are_assigned_and_each_segment_gets_a_list(tmp_path):
+    source = write(tmp_path / "in.csv", "id;age;job\n1;41;0:a/b\n2;;2:Über 53!\n3;3;0:a/b\n4;5;2:Über 53!\n")
+    counts = assign_file(SegmentServer().client(), source, tmp_path / "out.csv", tmp_path / "lists", batch_rows=3)
+    assert counts == {"0:a/b": 2, "2:Über 53!": 2}
+    header = ["id", "age", "job", "segment", "name", "distance", "outlier"]
+    rows = rows_of(tmp_path / "out.csv", ";")
+    assert rows == [
+        header,
+        ["1", "41", "0:a/b", "0", "0:a/b", "1.5", "false"],
+        ["2", "", "2:Über 53!", "2", "2:Über 53!", "1.5", "true"],
+        ["3", "3", "0:a/b", "0", "0:a/b", "1.5", "false"],
+        ["4", "5", "2:Über 53!", "2", "2:Über 53!", "1.5", "true"],
+    ]
+    lists = {path.name: rows_of(path, ";") for path in (tmp_path / "lists").iterdir()}
+    assert lists == {"0-0-a-b.csv": [header, rows[1], rows[3]], "2-2-uber-53.csv": [header, rows[2], rows[4]]}
+    again = assign_file(SegmentServer().client(), tmp_path / "out.csv", tmp_path / "again.csv", None, batch_rows=100)
+    assert again == counts
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "out.csv").read_text()
+
+
+def test_lists_of_an_earlier_file_are_not_mixed_with_new_ones(tmp_path):
+    source = write(tmp_path / "in.csv", "age,job\n41,0:a\n")
+    (tmp_path / "lists").mkdir()
+    write(tmp_path / "lists" / "9-old.csv", "")
+    with pytest.raises(UserError, match="lists: the folder is not empty"):
+        assign_file(SegmentServer().client(), source, tmp_path / "out.csv", tmp_path / "lists", batch_rows=3)
+    (tmp_path / "lists" / "9-old.csv").unlink()
+    bad = write(tmp_path / "bad.csv", "age,job\n41,0:a\nold,0:a\n")
+    with pytest.raises(UserError, match=r"bad.csv:3"):
+        assign_file(SegmentServer().client(), bad, tmp_path / "out.csv", tmp_path / "lists", batch_rows=3)
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "bad.csv", "lists"}
+    assign_file(SegmentServer().client(), source, tmp_path / "out.csv", tmp_path / "lists", batch_rows=3)
+    assert [path.name for path in (tmp_path / "lists").iterdir()] == ["0-0-a.csv"]
+
+
+def test_a_model_of_another_kind_assigns_nothing(tmp_path):
+    source = write(tmp_path / "in.csv", "age,job\n41,a\n")
+    with pytest.raises(UserError, match="purchase-model is no segment model: it answers probability, purchase"):
+        assign_file(FakeServer().client(), source, tmp_path / "out.csv", None, batch_rows=3)
+
+
+@given(st.integers(0, 99), st.text(max_size=100))
+def test_any_segment_name_gives_a_file_name_that_every_system_takes(segment, name):
+    file = list_name(segment, name)
+    assert re.fullmatch(r"\d+(-[a-z0-9]+)*\.csv", file)
+    assert file.split("-")[0].removesuffix(".csv") == str(segment), "which makes it unique"
+    assert len(file) < 70
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -149,3 +227,28 @@ def test_the_command_scores_with_a_real_server(server, tmp_path, capsys):
     assert main([*command, "nope"]) == 1
     assert "Servable not found for request: Latest(nope)" in " ".join(capsys.readouterr().err.split())
     assert main([str(tmp_path / "absent.csv"), *command[1:], "two_inputs"]) == 2
+
+
+@pytest.mark.e2e
+def test_the_command_assigns_customers_with_a_real_segment_model(segment_model, tmp_path, capsys):
+    flags = [f"--model_base_path={segment_model.parent}", "--model_name=segment-model"]
+    source = write(tmp_path / "in.csv", "id,age,housing\n7,20,no\n8,47,yes\n9,,no\n10,90,no\n")
+    with ServerProcess(flags, tmp_path / "log") as server:
+        command = [str(source), "--segments", "--out", str(tmp_path / "out.csv"), "--url", server.url]
+        assert main([*command, "--per-segment", str(tmp_path / "lists")]) == 0
+    rows = rows_of(tmp_path / "out.csv")
+    assert rows[0] == ["id", "age", "housing", *SEGMENT_OUTPUTS]
+    assert [row[4] for row in rows[1:]] == [SEGMENT_NAMES[number] for number in (0, 1, 1, 2)]
+    assert [row[6] for row in rows[1:]] == ["false", "false", "false", "true"]
+    lists = sorted(path.name for path in (tmp_path / "lists").iterdir())
+    assert lists == ["0-young.csv", "1-middle-aged-1-1.csv", "2-over-53-retired.csv"]
+    told = capsys.readouterr().err
+    assert "4 rows scored" in told
+    assert "middle-aged, =1+1: 2 (50.0%)" in told
+
+
+def test_lists_need_segments(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["in.csv", "--out", "out.csv", "--per-segment", "lists"])
+    assert stopped.value.code == 2
+    assert "--per-segment: give --segments too" in capsys.readouterr().err

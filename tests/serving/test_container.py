@@ -25,6 +25,7 @@ from packaging.utils import canonicalize_name
 
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ROOT
+from serving.model_config import read_metrics_path, read_models
 
 CONTAINER = ROOT / "serving" / "container"
 
@@ -360,13 +361,9 @@ def start(stand_in: Path, *arguments: str, **environment: str) -> tuple[subproce
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({}, {"--rest_api_port=8501", "--port=8500", f"--model_base_path=/models/{PURCHASE_MODEL.name}"}),
+        ({}, {"--rest_api_port=8501", "--port=8500"}),
         ({"PORT": "3000"}, {"--rest_api_port=3000", "--port=8500"}),
         ({"PORT": "8500"}, {"--rest_api_port=8500", "--port=8510"}),
-        (
-            {"MODEL_NAME": "other", "MODEL_BASE_PATH": "/srv"},
-            {"--model_name=other", "--model_base_path=/srv/other"},
-        ),
         (
             {"THREADS": "3"},
             {
@@ -388,6 +385,31 @@ def test_the_entrypoint_passes_the_environment_on(stand_in, environment, expecte
     assert int(threads[0].split("=")[1]) >= 1
 
 
+def served(stand_in: Path, **environment: str) -> list[tuple[str, str]]:
+    """Names and folders of the models in the configuration that the entrypoint writes."""
+    process, arguments = start(stand_in, **environment)
+    process.terminate()
+    process.wait(10)
+    (config,) = [word.split("=")[1] for word in arguments if word.startswith("--model_config_file=")]
+    return [(model.name, str(model.base_path)) for model in read_models(Path(config))]
+
+
+def test_the_entrypoint_serves_every_model_that_has_a_version(stand_in):
+    models = stand_in / "models"
+    for folder in ("segment-model/3", "purchase-model/1", "purchase-model/2", "unfinished/partial-1", "empty"):
+        (models / folder).mkdir(parents=True)
+    names = ("purchase-model", "segment-model")
+    environment = {"MODEL_BASE_PATH": str(models), "TMPDIR": str(stand_in)}
+    assert served(stand_in, **environment) == [(name, str(models / name)) for name in names]
+    (stand_in / "arguments").unlink()
+    assert served(stand_in, **environment, MODEL_NAME="other") == [("other", str(models / "other"))]
+
+
+def test_the_entrypoint_waits_for_the_purchase_model_where_there_is_none(stand_in):
+    environment = {"MODEL_BASE_PATH": "/nowhere", "TMPDIR": str(stand_in)}
+    assert served(stand_in, **environment) == [(PURCHASE_MODEL.name, f"/nowhere/{PURCHASE_MODEL.name}")]
+
+
 def test_the_server_takes_the_entrypoints_place_and_gets_its_signals(stand_in):
     process, _ = start(stand_in)
     assert int((stand_in / "pid").read_text()) == process.pid
@@ -396,20 +418,26 @@ def test_the_server_takes_the_entrypoints_place_and_gets_its_signals(stand_in):
     assert (stand_in / "signals").read_text() == "TERM\n"
 
 
-def health(port: int, model: str) -> int:
-    environment = {**os.environ, "PORT": str(port), "MODEL_NAME": model}
+def health(port: int, **environment: str) -> int:
+    environment = {**os.environ, "PORT": str(port), **environment}
     return subprocess.run(
         [CONTAINER / "healthcheck.sh"], env=environment, stderr=subprocess.DEVNULL, check=False
     ).returncode
 
 
 def test_the_health_check_tells_a_serving_model_from_the_rest(server):
-    assert health(server.port, "half_plus_two") == 0
-    assert health(server.port, "absent") != 0
-    assert health(1, "half_plus_two") != 0
+    assert health(server.port, MODEL_NAME="half_plus_two") == 0
+    assert health(server.port, MODEL_NAME="absent") != 0
+    assert health(1, MODEL_NAME="half_plus_two") != 0
+
+
+def test_the_health_check_asks_for_every_model(server, tmp_path):
+    for name in ("half_plus_two", "strings"):
+        (tmp_path / name / "1").mkdir(parents=True)
+    assert health(server.port, MODEL_NAME="", MODEL_BASE_PATH=str(tmp_path)) == 0
+    (tmp_path / "absent" / "1").mkdir(parents=True)
+    assert health(server.port, MODEL_NAME="", MODEL_BASE_PATH=str(tmp_path)) != 0
 
 
 def test_the_monitoring_config_is_one_that_tensorflow_serving_reads():
-    from serving.model_config import read_metrics_path
-
     assert read_metrics_path(CONTAINER / "monitoring.config") == "/monitoring/prometheus/metrics"

@@ -102,3 +102,54 @@ def test_a_request_is_echoed_as_rapidjson_prints_it(text, shown):
 
 def test_an_echo_is_cut():
     assert 256 <= len(json_writer.echo(list(range(1000)))) < 270
+
+
+SEGMENTS = {
+    "distance": np.array([0.5], np.float32),
+    "membership": np.array([[0.75, 0.25]], np.float32),
+    "name": np.array(["Über 53".encode()], object),
+    "outlier": np.array([False]),
+    "segment": np.array([0], np.int64),
+}
+
+
+def test_texts_truth_values_and_vectors_stand_side_by_side():
+    assert (
+        json_writer.predict_rows(SEGMENTS).decode()
+        == """{
+    "predictions": [
+        {
+            "distance": 0.5,
+            "membership": [0.75, 0.25],
+            "name": "Über 53",
+            "outlier": false,
+            "segment": 0
+        }
+    ]
+}"""
+    )
+    assert (
+        json_writer.predict_columns(SEGMENTS).decode()
+        == """{
+    "outputs": {
+        "distance": [
+            0.5
+        ],
+        "membership": [
+            [
+                0.75,
+                0.25
+            ]
+        ],
+        "name": [
+            "Über 53"
+        ],
+        "outlier": [
+            false
+        ],
+        "segment": [
+            0
+        ]
+    }
+}"""
+    )

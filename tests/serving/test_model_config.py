@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import UserError
-from serving.model_config import ModelConfig, VersionPolicy, read_metrics_path, read_models
+from serving.model_config import FolderOfModels, ModelConfig, VersionPolicy, read_metrics_path, read_models
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -79,3 +79,21 @@ def test_the_metrics_page_is_where_the_monitoring_config_says(tmp_path, text, wh
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.config: cannot be read"):
         read_metrics_path(tmp_path / "nowhere.config")
+
+
+def test_folders_with_versions_are_models_and_stay_models(tmp_path):
+    folder = tmp_path / "serving"
+    models = FolderOfModels(folder, "first")
+    assert models.read() == (ModelConfig("first", folder / "first"),)
+    for path in ("b/1", "b/partial-2", "empty", "unfinished/partial-1"):
+        (folder / path).mkdir(parents=True)
+    assert models.read() == (ModelConfig("b", folder / "b"),)
+    (folder / "a" / "3").mkdir(parents=True)
+    (folder / "b").rename(tmp_path / "elsewhere")
+    assert models.read() == (ModelConfig("a", folder / "a"), ModelConfig("b", folder / "b"))
+
+
+def test_folder_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "serving").write_text("")
+    with pytest.raises(UserError, match="serving: cannot be read: Not a directory"):
+        FolderOfModels(tmp_path / "serving", "first").read()

@@ -17,7 +17,7 @@ FEATURES = ("age", "job")
 @pytest.fixture
 def version(tmp_path):
     columns = {"age": np.arange(20, 60, dtype=np.float32), "job": np.array(["student", "retired"] * 20, object)}
-    reference = profile.build(columns, np.linspace(0, 1, 40, dtype=np.float32), CONTRACT, FEATURES)
+    reference = profile.build(columns, np.linspace(0, 1, 40, dtype=np.float32), CONTRACT, FEATURES, "probability")
     folder = ModelFolder(tmp_path)
     folder.extra(PROFILE).parent.mkdir()
     folder.extra(PROFILE).write_text(reference.to_json())
@@ -50,9 +50,25 @@ def test_profile_of_another_model_is_not_used(version, inputs, caplog):
     assert "other features" in caplog.text
 
 
-def test_a_model_without_a_score_has_no_counts(version, caplog):
+def test_profile_of_another_output_is_not_used(version, caplog):
     assert recent.load(version, FEATURES, ["segment"]) is None
-    assert not caplog.records
+    assert "another output" in caplog.text
+
+
+def test_segment_names_are_counted(tmp_path):
+    columns = {"age": np.arange(20, 60, dtype=np.float32), "job": np.array(["student", "retired"] * 20, object)}
+    names = np.array(["young", "over 40"] * 20, object)
+    reference = profile.build(columns, names, CONTRACT, FEATURES, "name", values=("young", "over 40", "new"))
+    extra = ModelFolder(tmp_path).extra(PROFILE)
+    extra.parent.mkdir()
+    extra.write_text(reference.to_json())
+    counts = recent.load(ModelFolder(tmp_path), FEATURES, ["segment", "name", "membership"])
+    arrays = [np.array([30, 70, 71], np.float32), np.array([b"student", b"retired", b"retired"], object)]
+    outputs = {"name": np.array([b"young", b"over 40", b"over 40"], object), "membership": np.ones((3, 2), np.float32)}
+    counts.add(FEATURES, arrays, outputs)
+    page = json.loads(json.dumps(counts.page()))
+    assert page["recent"]["score"] == [1, 2, 0, 0, 0]
+    assert page["profile"]["score"] == {"values": ["young", "over 40", "new"]}
 
 
 def test_missing_or_damaged_profile_does_not_keep_a_version_from_serving(version):

@@ -43,7 +43,7 @@ def test_it_waits_for_a_model_and_then_says_how_to_call_it(tmp_path, purchase_mo
         server.wait_for("/livez")
         assert server.request("GET", "/readyz")[0] == 503
         assert server.request("GET", "/v1/models/purchase-model")[0] == 404
-        assert "No model has been pushed to artifacts/serving/purchase-model yet" in server.log.read_text()
+        assert "No model has been pushed to artifacts/serving yet" in server.log.read_text()
         base = tmp_path / "artifacts" / "serving" / "purchase-model"
         base.mkdir(parents=True)
         push(purchase_model, base, 1)
@@ -59,6 +59,30 @@ def test_it_waits_for_a_model_and_then_says_how_to_call_it(tmp_path, purchase_mo
         assert server.request("GET", "/monitoring/prometheus/metrics")[0] == 200
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(20) == 0
+
+
+def test_every_model_in_the_folder_is_served_also_one_that_comes_later(tmp_path, purchase_model, segment_model):
+    folder = tmp_path / "artifacts" / "serving"
+    for name in ("segment-model", "purchase-model"):
+        (folder / name).mkdir(parents=True)
+    push(segment_model, folder / "segment-model", 1)
+    with ServerProcess([], tmp_path / "log", cwd=tmp_path) as server:
+        assert server.request("GET", "/v1/models/purchase-model")[0] == 404
+        customers = {"instances": [{"age": 20.0, "housing": "no"}, {"age": 90.0, "housing": "yes"}]}
+        answer = server.predict("segment-model", customers)
+        segments = [(row["segment"], row["name"], row["outlier"]) for row in answer["predictions"]]
+        assert segments == [(0, "young", False), (2, "over 53 / retired", True)]
+        assert [row["distance"] for row in answer["predictions"]] == [0.5, 2.5]
+        assert [len(row["membership"]) for row in answer["predictions"]] == [4, 4]
+        push(purchase_model, folder / "purchase-model", 7)
+        wait_until(lambda: server.request("GET", "/v1/models/purchase-model/versions/7")[0] == 200)
+        server.wait_for("/readyz")
+        assert server.predict("purchase-model", {"instances": [toy_models.row()]})
+        assert server.predict("segment-model", customers) == answer
+        shutil.rmtree(folder / "segment-model")
+        push(purchase_model, folder / "purchase-model", 8)
+        wait_until(lambda: states(server) == {8: "AVAILABLE", 7: "END"})
+        assert server.predict("segment-model", customers) == answer, "what serves is not given up with its folder"
 
 
 NEEDS_IPV6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")

@@ -34,4 +34,4 @@ def profiled(columns, rows=slice(None)):
     """The reference profile of some rows, with scores that are drawn at random."""
     part = {name: column[rows] for name, column in columns.items()}
     scores = np.random.default_rng(0).beta(1, 8, len(part["age"])).astype(np.float32)
-    return profile.build(part, scores, CONTRACT, FEATURES)
+    return profile.build(part, scores, CONTRACT, FEATURES, "probability")

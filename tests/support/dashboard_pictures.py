@@ -23,7 +23,8 @@ from analysis.profile import Profile
 from data import sample
 from data.command import DONE, guarded
 from data.errors import NotReadyError
-from data.paths import ARTIFACTS, ROOT
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS, ROOT, serving_folder
 from monitoring import query
 from monitoring.dashboards import DASHBOARDS
 from monitoring.dashboards.builder import WIDTH, Panel, Row, layout
@@ -132,9 +133,10 @@ def _bars(axes: Axes, panel: Panel, series: Named) -> None:
         axes.tick_params(axis="x", rotation=60)
     else:
         bars.sort(key=lambda bar: bar[1])
-        colors = [_COLORS["green" if value < 1 else "red"] for _, value in bars]
+        has_line = len(panel.defaults["thresholds"]["steps"]) > 1
+        colors = [_COLORS["blue" if not has_line else "green" if value < 1 else "red"] for _, value in bars]
         axes.barh([name for name, _ in bars], [value for _, value in bars], color=colors)
-        axes.axvline(1, color="black", lw=1, ls="--")
+        axes.axvline(1 if has_line else 0, color="black", lw=1, ls="--")
         left, bottom, width, height = axes.get_position().bounds
         axes.set_position((left + width / 10, bottom, width * 9 / 10, height))
     axes.tick_params(labelsize=7)
@@ -195,7 +197,7 @@ def load_test(stack: Stack, features: Sequence[str], seconds: float) -> None:
         (customers, 100, True),
         (_later_customers(features), 10, False),
     ):
-        with Load(stack.server_url, stack.model, group, rate):
+        with Load(stack.server_url, PURCHASE_MODEL.name, group, rate):
             if push:
                 _push_again(stack)
             time.sleep(seconds / 4)
@@ -203,10 +205,10 @@ def load_test(stack: Stack, features: Sequence[str], seconds: float) -> None:
 
 def _push_again(stack: Stack) -> None:
     """Copies the newest version to the next number, as a push would."""
-    newest = stack.version()
-    partial = stack.models / "partial"
+    newest = stack.version(PURCHASE_MODEL.name)
+    partial = newest.path.with_name("partial")
     shutil.copytree(newest.path, partial)
-    partial.rename(stack.models / str(newest.version + 1))
+    partial.rename(newest.path.with_name(str(newest.version + 1)))
 
 
 def _later_customers(features: Sequence[str]) -> list[Customer]:
@@ -230,13 +232,13 @@ def main() -> int:
 
 def _run(artifacts: Path, seconds: float, out: Path) -> int:
     console = Console()
-    version = Stack(artifacts, out).version()
+    version = Stack(artifacts, out).version(PURCHASE_MODEL.name)
     features = list(Profile.of_version(version).features)
     if not takes_synthetic_customers(features):
         raise NotReadyError(f"{version.path}: the model does not take the synthetic sample's columns")
     with tempfile.TemporaryDirectory() as name:
         stack = Stack(Path(name) / "artifacts", Path(name) / "stack", interval=INTERVAL_SECONDS)
-        shutil.copytree(version.path, stack.models / version.path.name)
+        shutil.copytree(version.path, serving_folder(stack.artifacts, PURCHASE_MODEL.name) / version.path.name)
         (stack.artifacts / "runs").symlink_to(artifacts / "runs")
         with stack, console.status("load test ..."):
             start = time.time()

@@ -1,4 +1,4 @@
-"""A small model with the purchase model's signature, and the files that the pipeline writes about a model."""
+"""Small models with the signatures of the pipeline's models, and the files that the pipeline writes about a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis import profile
 from data.model_folder import CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder
-from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE, SEGMENT_MODEL
 from data.paths import runs_folder, serving_folder
 from tests.support import customers, summaries
 
@@ -35,10 +35,42 @@ def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
     tensors = {name: tf.constant(column) for name, column in columns.items()}
     answers = {name: tensor.numpy() for name, tensor in model.serve(tensors).items()}
     answer = {name: column[0].item() for name, column in answers.items()}
-    reference = profile.build(columns, answers[PURCHASE_MODEL.score], customers.CONTRACT, customers.FEATURES)
+    scores = answers[PURCHASE_MODEL.score]
+    reference = profile.build(columns, scores, customers.CONTRACT, customers.FEATURES, PURCHASE_MODEL.score)
     write_extras(partial, reference, GoldenRequest(instances(columns, np.arange(1)), [answer]))
     partial.rename(models / str(version))  # a server sees the version only when it is complete
     write_summary(artifacts, version)
+
+
+def push_segments(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
+    """Writes a version of a segment model with the given training rows, and the summary of its run."""
+    from tests.support import toy_models
+
+    models = serving_folder(artifacts, SEGMENT_MODEL.name)
+    models.mkdir(parents=True, exist_ok=True)
+    partial = models / f"partial-{version}"
+    toy_models.segment_model(partial)
+    reference = segment_profile(columns)
+    first = instances({name: columns[name] for name in reference.features}, np.arange(1))
+    write_extras(partial, reference, GoldenRequest(first, toy_models.segments_of(first)))
+    partial.rename(models / str(version))
+    write_segment_summary(artifacts, version)
+
+
+def segment_profile(columns: dict[str, np.ndarray]) -> profile.Profile:
+    """The reference profile of some rows that the segment model of `toy_models` assigned."""
+    from tests.support import toy_models
+
+    names = [answer["name"] for answer in toy_models.segments_of([{"age": age} for age in columns["age"].tolist()])]
+    output = np.array(names, object)
+    features = ("age", "housing")
+    return profile.build(columns, output, customers.CONTRACT, features, SEGMENT_MODEL.score, toy_models.SEGMENT_NAMES)
+
+
+def write_segment_summary(artifacts: Path, version: int) -> Path:
+    """Writes the summary of a run that pushed a version of a segment model, and returns its file."""
+    run = summaries.segment_summary(f"run-{version}", pushed__version=str(version))
+    return summaries.write(runs_folder(artifacts, SEGMENT_MODEL.name) / run.run_id, run)
 
 
 def write_extras(folder: Path, reference: profile.Profile, golden: GoldenRequest) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from analysis.figures import Metrics
+from analysis.segmentation import Candidate, CandidateFigures
 from runs.folder import SUMMARY
 from runs.summary import (
     Check,
@@ -16,6 +17,10 @@ from runs.summary import (
     PurchaseRunSettings,
     PurchaseSummary,
     PushedVersion,
+    RunSummary,
+    SegmentRunSettings,
+    SegmentShare,
+    SegmentSummary,
     Split,
     Stage,
     TrainedModel,
@@ -102,7 +107,78 @@ def compared(key: str, name: str, **changes: Any) -> ComparedModel:
     return ComparedModel(key, name, metrics(**changes), threshold=0.25, train_seconds=12.3, score_microseconds=4.0)
 
 
-def write(run_folder: Path, summary: PurchaseSummary) -> Path:
+def segment_summary(run_id: str = "20270101-000000", **changes: Any) -> SegmentSummary:
+    """A usual run on fundfusion's demography whose model was pushed; changes as for :func:`changed`."""
+    usual = SegmentSummary(
+        run_id=run_id,
+        dataset=Dataset(
+            contract="fundfusion",
+            source="/data/fundfusion.csv",
+            read=28_129,
+            rows=25_676,
+            quarantined=0,
+            synthetic=False,
+            label_rate=None,
+            split="random",
+            distinct=25_676,
+        ),
+        features=("age", "children"),
+        splits={"train": Split(17_973, None), "eval": Split(3_851, None), "test": Split(3_852, None)},
+        stages=(Stage("SegmentSearch", 23.4, cached=False), Stage("Trainer", 4.5, cached=False)),
+        seconds=61.2,
+        chosen=figures(),
+        segments=(
+            SegmentShare("over 53, no children", {"train": 0.2512, "eval": 0.2498, "test": 0.2533}),
+            SegmentShare("under 35", {"train": 0.4001, "eval": 0.4102, "test": 0.3994}),
+            SegmentShare("35 to 53, children", {"train": 0.3487, "eval": 0.34, "test": 0.3473}),
+        ),
+        silhouette=0.4821,
+        macro_silhouette=0.4712,
+        agreement=None,
+        gate=GateResult(
+            blessed=True,
+            checks=(
+                Check("silhouette_above_shuffled", 0.1281, 0.01, True),
+                Check("stability", 0.9312, 0.8, True),
+                Check("smallest_segment", 0.2512, 0.02, True),
+                Check("served_as_trained", True, True, True),
+                Check("served_as_evaluated", True, True, True),
+            ),
+            probe="TF Serving's SavedModel loader in a fresh process",
+        ),
+        pushed=PushedVersion("1795239192", "artifacts/serving/segment-model/1795239192"),
+        settings=SegmentRunSettings(
+            view="demography", method="auto", fewest=2, most=10, seed=42, data_sha256="a" * 64, commit="b" * 40
+        ),
+    )
+    return changed(usual, **changes)
+
+
+def figures(**changes: Any) -> CandidateFigures:
+    """The figures of a usual segmentation: three segments by K-Means on principal components."""
+    usual = CandidateFigures(
+        candidate=Candidate("kmeans", "pca", 3),
+        loss=0.7123,
+        silhouette=0.4907,
+        macro_silhouette=0.4795,
+        macro_error=0.0061,
+        full_silhouette=0.4411,
+        full_macro_silhouette=0.4302,
+        null_silhouette=0.3514,
+        null_deviation=0.0042,
+        gap=0.5123,
+        gap_error=0.0081,
+        davies_bouldin=0.8122,
+        calinski_harabasz=2345.6,
+        stability=0.9312,
+        seed_stability=0.9987,
+        smallest=0.2512,
+        largest=0.4001,
+    )
+    return replace(usual, **changes)
+
+
+def write(run_folder: Path, summary: RunSummary) -> Path:
     """Writes a summary into a run's folder and returns the file."""
     run_folder.mkdir(parents=True, exist_ok=True)
     file = run_folder / SUMMARY

@@ -1,4 +1,4 @@
-"""Small SavedModels with known answers, and one with the signature of the purchase model."""
+"""Small SavedModels with known answers, and stand-ins with the signatures of the purchase and the segment model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 NUMBERS = ("age", "balance", "day", "campaign", "pdays", "previous")
@@ -144,6 +145,49 @@ def row(index: int = 0) -> dict[str, float | str]:
     numbers = {name: float((index * 7 + position * 13) % 50) for position, name in enumerate(NUMBERS)}
     texts = {name: f"value-{(index + position) % 12}" for position, name in enumerate(TEXTS)}
     return {**numbers, **texts}
+
+
+SEGMENT_NAMES = ("young", "middle-aged, =1+1", "over 53 / retired", "nobody")
+"""Names of the segments of `segment_model`, with what a file name or a spreadsheet cannot take; the last is empty."""
+_CENTRES = (25.0, 45.0, 65.0, 1000.0)
+
+
+def segment_model(path: Path) -> None:
+    """A stand-in with the segment model's signature: the segment is the nearest centre to `age`, in decades."""
+    centres, names = tf.Variable(_CENTRES), tf.constant(SEGMENT_NAMES)
+
+    def assign(age: tf.Tensor, housing: tf.Tensor) -> dict[str, tf.Tensor]:
+        known = tf.where(tf.math.is_nan(age), 45.0, age)
+        distances = tf.abs(known[:, None] - centres) / 10.0
+        segment = tf.argmin(distances, axis=1)
+        nearest = tf.reduce_min(distances, axis=1)
+        return {
+            "segment": segment,
+            "name": tf.gather(names, segment),
+            "distance": nearest,
+            "membership": tf.nn.softmax(-tf.square(distances)),
+            "outlier": nearest > 2.0,
+        }
+
+    save(path, {"serving_default": (assign, [_vector("age"), _vector("housing", tf.string)])}, centres=centres)
+
+
+def segments_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `segment_model` answers, computed without TensorFlow."""
+    age = np.array([row["age"] for row in rows], np.float32)
+    distances = np.abs(np.nan_to_num(age, nan=45.0)[:, None] - np.float32(_CENTRES)) / np.float32(10)
+    weights = np.exp(-np.square(distances))
+    nearest = distances.argmin(axis=1)
+    return [
+        {
+            "segment": int(segment),
+            "name": SEGMENT_NAMES[segment],
+            "distance": float(own[segment]),
+            "membership": (weight / weight.sum()).tolist(),
+            "outlier": bool(own[segment] > 2),
+        }
+        for segment, own, weight in zip(nearest, distances, weights, strict=True)
+    ]
 
 
 def purchase_model(path: Path, seed: int = 0, constant: float | None = None) -> None:

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from analysis import metrics
 from data import columns
 from data import contract as contracts
+from modules import encoding
 from modules.purchase import calibration, estimator, transform
 from modules.purchase.hyperparameters import Hyperparameters
 
@@ -64,11 +65,11 @@ def test_what_is_known_only_after_the_call_is_left_out(split):
 
 
 def test_quantiles_leave_out_missing_values(customers):
-    grid = transform.exact_quantiles(customers, CONTRACT, with_after_call=False)
+    grid = encoding.exact_quantiles(customers, transform.numbers(CONTRACT))
     names = [name for name in CONTRACT.numeric if name != "duration"]
-    assert grid.shape == (len(names), transform.GRID)
-    assert grid[names.index("age"), transform.GRID // 2] == pytest.approx(np.median(customers["age"]), abs=1)
+    assert grid.shape == (len(names), encoding.GRID)
+    assert grid[names.index("age"), encoding.GRID // 2] == pytest.approx(np.median(customers["age"]), abs=1)
     assert grid[names.index("pdays")].min() >= 0
 
     never = {**customers, "pdays": np.full_like(customers["pdays"], -1)}
-    assert not transform.exact_quantiles(never, CONTRACT, with_after_call=False)[names.index("pdays")].any()
+    assert not encoding.exact_quantiles(never, transform.numbers(CONTRACT))[names.index("pdays")].any()

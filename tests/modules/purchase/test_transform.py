@@ -13,6 +13,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from data import contract as contracts
 from data.contract import Contract, Modelling
+from modules import encoding
 from modules.purchase import transform
 from modules.purchase.config import TrainingConfig
 
@@ -126,19 +127,19 @@ def test_the_pipelines_graph_gives_what_plain_quantiles_give(transformed, plain_
 
 def test_estimated_and_exact_quantiles_agree_within_the_rank_error(tmp_path):
     rows = _rows(SHOP, 4_000)
-    exact = transform.exact_quantiles(rows, SHOP, with_after_call=False)
+    exact = encoding.exact_quantiles(rows, transform.numbers(SHOP))
 
     def estimate(inputs):
-        grid = transform._quantiles(inputs, SHOP.numeric)
+        grid = encoding.quantiles(inputs, SHOP.numeric)
         return {"grid": tf.repeat(grid[tf.newaxis], tf.shape(inputs["spent"])[0], axis=0)}
 
     row = {name: values[:1] for name, values in _tensors(rows).items()}
     estimated = _fitted(estimate, rows, tmp_path).transform_features_layer()(row)["grid"].numpy()[0]
     assert estimated.shape == exact.shape
-    levels = np.arange(1, transform.GRID + 1) / (transform.GRID + 1)
-    for index, values in enumerate(transform.clipped(_tensors(rows), SHOP.numeric).numpy().T[:3]):
+    levels = np.arange(1, encoding.GRID + 1) / (encoding.GRID + 1)
+    for index, values in enumerate(encoding.clipped(_tensors(rows), SHOP.numeric).numpy().T[:3]):
         present = np.sort(values[~np.isnan(values)])
-        for grid, error in ((exact, 1 / len(present)), (estimated, transform.EPSILON + 1 / len(present))):
+        for grid, error in ((exact, 1 / len(present)), (estimated, encoding.EPSILON + 1 / len(present))):
             below, upto = (np.searchsorted(present, grid[index], side) / len(present) for side in ("left", "right"))
             assert (below - error <= levels).all()
             assert (levels <= upto + error).all()
@@ -173,7 +174,7 @@ def test_every_contract_gives_finite_features_of_one_length(name, with_after_cal
     assert single[transform.FEATURES].shape == (1, features.shape[1])
 
 
-GRID = np.tile(np.linspace(0.0, 50.0, transform.GRID, dtype=np.float32), (4, 1))
+GRID = np.tile(np.linspace(0.0, 50.0, encoding.GRID, dtype=np.float32), (4, 1))
 
 
 def _encode(grid=GRID, **changes):
@@ -225,7 +226,7 @@ def test_a_binned_number_marks_its_bin_and_none_where_it_is_missing():
 
 def test_a_binned_number_with_few_values_has_a_bin_for_each():
     grid = GRID.copy()
-    grid[0] = np.repeat([1.0, 2.0, 7.0, 9.0], transform.GRID // 4)
+    grid[0] = np.repeat([1.0, 2.0, 7.0, 9.0], encoding.GRID // 4)
     bins = [np.flatnonzero(_encode(grid, spent=value)[SPENT]).tolist() for value in (1.0, 2.0, 7.0, 9.0)]
     assert len({*map(tuple, bins)}) == 4
     assert all(len(marked) == 1 for marked in bins)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -12,8 +13,9 @@ from analysis.drift import RULE_OF_THUMB, Drift
 from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, any_value, number, percent
-from report.purchase.gather import ReportData
-from report.purchase.overview import CHECKS
+from report.gather import Records
+from report.overview import in_words
+from runs.summary import RunSummary
 
 LIBRARIES = (
     "tfx",
@@ -24,49 +26,52 @@ LIBRARIES = (
     "apache-beam",
     "scikit-learn",
 )
-USES = {
-    "train": "learning",
-    "eval": "early stopping, calibration, threshold",
-    "test": "the figures of this page",
-}
-"""What each split is used for."""
 MOST_QUARANTINED = 20
 """Quarantined rows that the page lists; quarantine.csv has all of them."""
 
 
-def data(report: ReportData) -> Section:
-    """Splits, anomalies, quarantined rows, and drift between the splits."""
-    dataset = report.summary.dataset
+def data(summary: RunSummary, records: Records, uses: Mapping[str, str]) -> Section:
+    """Rows, splits, anomalies, quarantined rows, and drift between the splits.
+
+    Args:
+      summary: of the run.
+      records: of the run.
+      uses: what each split is used for.
+    """
+    dataset = summary.dataset
     text = (
         f"{number(dataset.read)} rows were read from {dataset.source}: {number(dataset.rows)} were kept and "
         f"{number(dataset.quarantined)} quarantined."
     )
-    blocks: list[Block] = [Paragraph("rows", text), _splits(report)]
-    if report.anomalies:
+    if dataset.distinct is not None:
+        text += f" By their identifiers they are {number(dataset.distinct)} different customers."
+    blocks: list[Block] = [Paragraph("rows", text), _splits(summary, uses)]
+    if records.anomalies:
         blocks.append(Paragraph("anomalies", "Anomalies, compared with the contract:"))
-        blocks += [Paragraph("anomaly", line) for line in report.anomalies]
+        blocks += [Paragraph("anomaly", line) for line in records.anomalies]
     else:
         text = "There are no anomalies: all values are within the ranges and vocabularies of the contract."
         blocks.append(Paragraph("no-anomalies", text))
-    if report.quarantine:
-        blocks.append(_quarantined(report.quarantine))
-    if report.drift:
+    if records.quarantine:
+        blocks.append(_quarantined(records.quarantine))
+    if records.drift:
         text = (
             "Do the other splits look like train? The population stability index (PSI) compares the shares of a "
             "column's bins. 0 means no difference; above 0.1 is commonly called a shift, above 0.25 a large shift."
         )
         blocks.append(Paragraph("drift", text))
-        blocks += [_drift(split, drift) for split, drift in report.drift.items()]
+        blocks += [_drift(split, drift) for split, drift in records.drift.items()]
     return Section("data", "The data", blocks)
 
 
-def _splits(report: ReportData) -> Table:
+def _splits(summary: RunSummary, uses: Mapping[str, str]) -> Table:
+    labelled = summary.dataset.label_rate is not None
     cells = [
-        (name, number(split.rows), percent(split.label_rate, 1), USES.get(name, UNKNOWN))
-        for name, split in report.summary.splits.items()
+        (name, number(split.rows), *[percent(split.label_rate, 1)] * labelled, uses.get(name, UNKNOWN))
+        for name, split in summary.splits.items()
     ]
-    head = ("Split", "Customers", report.summary.dataset.words.many.capitalize(), "Used for")
-    return Table("splits", "Splits", head, cells, texts=frozenset({0, 3}))
+    head = ("Split", "Customers", *[summary.dataset.words.many.capitalize()] * labelled, "Used for")
+    return Table("splits", "Splits", head, cells, texts=frozenset({0, len(head) - 1}))
 
 
 def _quarantined(file: Path) -> Block:
@@ -112,12 +117,12 @@ def _drift(split: str, drift: Drift) -> Figure:
     return Figure(chart, says, Table(chart.name, caption, head, cells, texts=frozenset({0, 5})))
 
 
-def gate(report: ReportData) -> Section:
+def gate(summary: RunSummary) -> Section:
     """The checks of the gate."""
-    result = report.summary.gate
+    result = summary.gate
     cells = [
         (
-            CHECKS.get(check.metric, check.metric),
+            in_words(check),
             any_value(check.value) if isinstance(check.value, bool) else number(check.value, 4),
             any_value(check.bound) if isinstance(check.bound, bool) else number(check.bound, 4),
             "passed" if check.passed else "failed",
@@ -134,9 +139,9 @@ def gate(report: ReportData) -> Section:
     return Section("gate", "The gate", blocks)
 
 
-def timings(report: ReportData) -> Section:
+def timings(summary: RunSummary) -> Section:
     """Seconds of each component."""
-    stages = report.summary.stages
+    stages = summary.stages
     cached = sum(stage.cached for stage in stages)
     longest = max(stages, key=lambda stage: stage.seconds)
     says = f"{longest.name} took longest, {number(longest.seconds, 1)} s."
@@ -151,40 +156,44 @@ def timings(report: ReportData) -> Section:
     head = ("Component", "Seconds", "From the cache")
     table = Table("timings", "Components in the order they ran", head, cells, texts=frozenset({0, 2}))
     note = f" {cached} results came from the cache." if cached else ""
-    text = f"The run took {number(report.summary.seconds)} s, with start-up.{note}"
+    text = f"The run took {number(summary.seconds)} s, with start-up.{note}"
     return Section("timings", "Where the time went", [Paragraph("seconds", text), Figure(chart, says, table)])
 
 
-def lineage(report: ReportData) -> Section:
-    """Data, code, settings and artifacts behind the run."""
-    summary = report.summary
-    settings, model = summary.settings, summary.model
+def lineage(summary: RunSummary, records: Records, model: str, settings: Table) -> Section:
+    """Data, code, settings and artifacts behind the run.
+
+    Args:
+      summary: of the run.
+      records: of the run.
+      model: what was trained, in words.
+      settings: of the training.
+    """
     cells = [
         ("Run", summary.run_id),
         ("Contract", summary.dataset.contract),
         ("Data", summary.dataset.source),
-        ("Data, sha256", settings.data_sha256 or UNKNOWN),
-        ("Git commit", settings.commit or "not in a git checkout"),
+        ("Data, sha256", summary.settings.data_sha256 or UNKNOWN),
+        ("Git commit", summary.settings.commit or "not in a git checkout"),
         ("Columns", ", ".join(summary.features)),
-        ("Network", f"ensemble of {model.members} nets, {number(model.parameters)} parameters"),
-        ("Seed", any_value(settings.seed)),
+        ("Model", model),
+        ("Seed", any_value(summary.settings.seed)),
         ("Python", platform.python_version()),
         *((name, version(name)) for name in LIBRARIES),
     ]
-    hyperparameters = [(name, any_value(value)) for name, value in model.hyperparameters.items()]
-    records = [(record.output, str(record.number), record.folder) for record in report.artifacts]
+    artifacts = [(record.output, str(record.number), record.folder) for record in records.artifacts]
     text = (
         "A commit that ends in + had uncommitted changes. The versions are those of the machine that wrote this page."
     )
     blocks: list[Block] = [
         Paragraph("versions", text),
         Table("run", "The run", ("What", "Value"), cells, texts=frozenset({0, 1})),
-        Table("hyperparameters", "Hyperparameters", ("Name", "Value"), hyperparameters),
+        settings,
         Table(
             "artifacts",
             "Artifacts in ML Metadata",
             ("Output", "Artifact", "Folder"),
-            records,
+            artifacts,
             texts=frozenset({0, 2}),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Gathers the result of a run from its artifacts."""
+"""Gathers the result of a run that trained a purchase model from its artifacts."""
 
 from __future__ import annotations
 
@@ -6,30 +6,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow_model_analysis as tfma
-from ml_metadata.proto.metadata_store_pb2 import Artifact
 from tensorflow_model_analysis.proto import validation_result_pb2
 
 from analysis.figures import Metrics
 from data.model_folder import PurchaseCard
 from modules import artifacts
 from modules.evaluation_result import slice_figures
-from pipeline.components import benchmark, example_gen, pusher, scorer, serving_probe
-from pipeline.settings import Settings
+from pipeline.components import benchmark, scorer
+from pipeline.settings import PurchaseSettings, Settings
+from pipeline.summarize import shared
 from runs import outputs as of_run
 from runs.outputs import RunOutputs
-from runs.summary import (
-    Check,
-    ComparedModel,
-    Dataset,
-    GateResult,
-    LabelWords,
-    PurchaseRunSettings,
-    PurchaseSummary,
-    PushedVersion,
-    Split,
-    Stage,
-    TrainedModel,
-)
+from runs.summary import Check, ComparedModel, PurchaseRunSettings, PurchaseSummary, Stage, TrainedModel
 
 CHECKS = {
     "accuracy_gain": "accuracy_gain",
@@ -40,7 +28,9 @@ CHECKS = {
 """Names of the gate's checks by TFMA's figure; `_diff` is the difference to the last blessed model."""
 
 
-def summarize(settings: Settings, outputs: RunOutputs, stages: Sequence[Stage], seconds: float) -> PurchaseSummary:
+def summarize(
+    settings: Settings[PurchaseSettings], outputs: RunOutputs, stages: Sequence[Stage], seconds: float
+) -> PurchaseSummary:
     """The summary of a run that reached its end.
 
     Args:
@@ -49,59 +39,27 @@ def summarize(settings: Settings, outputs: RunOutputs, stages: Sequence[Stage], 
       stages: what each component did.
       seconds: wall time of the whole run.
     """
-    ingest = artifacts.read_json(outputs.uri(of_run.EXAMPLES), example_gen.SUMMARY)
     card = artifacts.model_card(outputs.uri(of_run.MODEL), PurchaseCard)
     metrics = artifacts.read_json(outputs.uri(of_run.SCORES), scorer.METRICS)
-    splits = {
-        name: Split(rows=split["rows"], label_rate=split["positives"] / split["rows"])
-        for name, split in ingest["splits"].items()
-    }
+    evaluation = outputs.uri(of_run.EVALUATION)
+    validation = tfma.load_validation_result(evaluation)
+    checks = evaluator_checks(tfma.load_eval_result(evaluation).config, validation, slice_figures(evaluation)[()])
+    spec = settings.spec
     return PurchaseSummary(
-        run_id=settings.run_id,
-        dataset=_dataset(settings, ingest),
-        features=card.features,
-        splits=splits,
-        stages=tuple(Stage(stage.name, round(stage.seconds, 3), stage.cached) for stage in stages),
-        seconds=round(seconds, 3),
+        **shared.common(settings, outputs, stages, seconds),
         model=TrainedModel(card.hyperparameters, card.parameters, card.members, card.threshold),
         metrics={name: Metrics(**split) for name, split in metrics.items()},
         comparison=_comparison(outputs),
-        gate=_gate(outputs),
-        pushed=_pushed(outputs),
-        settings=_settings(settings, outputs[of_run.EXAMPLES]),
-        model_name=settings.spec.model.name,
-    )
-
-
-def _dataset(settings: Settings, ingest: Mapping) -> Dataset:
-    label = settings.data.contract.required_label
-    positives = sum(split["positives"] for split in ingest["splits"].values())
-    return Dataset(
-        contract=settings.data.contract.name,
-        source=str(settings.data.path),
-        read=ingest["read"],
-        rows=ingest["kept"],
-        quarantined=ingest["quarantined"],
-        synthetic=settings.data.synthetic,
-        label_rate=positives / ingest["kept"],
-        split=settings.data.split,
-        row_order=settings.data.contract.row_order,
-        words=LabelWords(label.one, label.many),
-    )
-
-
-def _settings(settings: Settings, examples: Artifact) -> PurchaseRunSettings:
-    return PurchaseRunSettings(
-        with_duration=settings.spec.with_after_call,
-        quarantine=settings.data.quarantine,
-        trials=settings.spec.trials,
-        members=settings.spec.members,
-        seed=settings.spec.seed,
-        benchmark=settings.spec.benchmark,
-        cost=settings.cost,
-        margin=settings.margin,
-        data_sha256=examples.custom_properties["input_fingerprint"].string_value,
-        commit=settings.commit,
+        gate=shared.gate(outputs, of_run.BLESSING, checks),
+        settings=PurchaseRunSettings(
+            **shared.common_settings(settings, outputs),
+            with_duration=spec.with_after_call,
+            trials=spec.trials,
+            members=spec.members,
+            benchmark=spec.benchmark,
+            cost=spec.cost,
+            margin=spec.margin,
+        ),
     )
 
 
@@ -111,23 +69,6 @@ def _comparison(outputs: RunOutputs) -> tuple[ComparedModel, ...] | None:
         return None
     models = artifacts.read_json(outputs.uri(of_run.COMPARISON), benchmark.COMPARISON)["models"]
     return tuple(ComparedModel(**{**model, "metrics": Metrics(**model["metrics"])}) for model in models)
-
-
-def _gate(outputs: RunOutputs) -> GateResult:
-    """The Evaluator's verdict and the serving probe's, check by check."""
-    evaluation = outputs.uri(of_run.EVALUATION)
-    validation = tfma.load_validation_result(evaluation)
-    checks = evaluator_checks(tfma.load_eval_result(evaluation).config, validation, slice_figures(evaluation)[()])
-    served = _blessed(outputs[of_run.SERVING_BLESSING])
-    reason = (outputs.uri(of_run.SERVING_BLESSING), serving_probe.NOT_BLESSED)
-    checks.append(Check("served_as_evaluated", served, True, served))
-    if of_run.PUSHED_MODEL in outputs and outputs[of_run.PUSHED_MODEL].custom_properties[pusher.REFUSED].string_value:
-        checks.append(Check("same_inputs_as_serving", False, True, False))
-    return GateResult(
-        blessed=_blessed(outputs[of_run.BLESSING]) and served,
-        checks=tuple(checks),
-        probe="TF Serving's SavedModel loader in a fresh process" if served else artifacts.read_bytes(*reason).decode(),
-    )
 
 
 def evaluator_checks(
@@ -183,18 +124,3 @@ def _failures(
 
 def _place(figure: str) -> int:
     return [*CHECKS].index(figure) if figure in CHECKS else len(CHECKS)
-
-
-def _blessed(blessing: Artifact) -> bool:
-    return blessing.custom_properties["blessed"].int_value == 1
-
-
-def _pushed(outputs: RunOutputs) -> PushedVersion | None:
-    if of_run.PUSHED_MODEL not in outputs:
-        return None
-    properties = outputs[of_run.PUSHED_MODEL].custom_properties
-    if not properties["pushed"].int_value:
-        return None
-    return PushedVersion(
-        version=properties["pushed_version"].string_value, path=properties["pushed_destination"].string_value
-    )

@@ -6,9 +6,12 @@ many values for each named row. Texts are escaped here, because templates insert
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
@@ -318,7 +321,11 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> Markup:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    """The beginning of a name that has no room; the letters of some scripts are twice as wide as Latin ones."""
+    ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in name))
+    if not ends or ends[-1] <= _LONGEST_NAME:
+        return name
+    return name[: bisect.bisect_right(ends, _LONGEST_NAME - 1)] + "…"
 
 
 def _round_step(step: float) -> float:

@@ -54,7 +54,7 @@ def _heat(report: SegmentReport) -> Table:
     lines += _values(
         found, report.flags, lambda segment: _described(segment, report.flags), lambda segment: segment.described
     )
-    head = ("", *(f"{segment.number}: {segment.name}" for segment in found))
+    head = ("Figure", *(f"{segment.number}: {segment.name}" for segment in found))
     caption = "Medians with their units, and the index of values against the average"
     return Table(
         "side-by-side",

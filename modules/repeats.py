@@ -22,7 +22,7 @@ def repeated_rows(files: Sequence[Path], contract: Contract) -> list[np.ndarray]
 
     All identifiers of a row together are kept as a hash of 64 bits. Two customers of n have the same hash with a chance
     of about n^2 / 2^65, which is 1 in 370,000 for ten million rows. A row whose identifiers are all blank is a customer
-    of its own. The memory is about 40 bytes for each row.
+    of its own. It takes 25 bytes of memory for each row.
 
     Args:
       files: CSV files, in the order of their rows.
@@ -35,9 +35,15 @@ def repeated_rows(files: Sequence[Path], contract: Contract) -> list[np.ndarray]
       BadFileError: as :func:`data.reader.read`.
     """
     by_file = [_hashes(file, contract) for file in files]
+    ends = np.cumsum([len(part) for part in by_file])
     hashes = np.concatenate(by_file)
-    repeated = pd.Series(hashes).duplicated(keep="last").to_numpy() & (hashes != _BLANK)
-    return np.split(repeated, np.cumsum([len(part) for part in by_file[:-1]]))
+    del by_file
+    # A stable sort leaves rows of the same customer in the order of the files.
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes[order]
+    repeated = np.zeros(len(hashes), bool)
+    repeated[order[:-1]] = (hashes[:-1] == hashes[1:]) & (hashes[:-1] != _BLANK)
+    return np.split(repeated, ends[:-1])
 
 
 def _hashes(file: Path, contract: Contract) -> np.ndarray:

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from modules.segments.rule import METHOD_NAMES
 from runs.backtest_result import MODELS
 from runs.kinds import space
 from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from runs.summary import ComparedModel, Stage
 
 SYNTHETIC = "synthetic sample: the figures show that the pipeline works, not what a bank would see"
-_METHODS = {"kmeans": "K-Means", "kmedoids": "K-Medoids"}
 
 
 class Screen:
@@ -155,7 +155,7 @@ def _purchase_results(summary: PurchaseSummary) -> Iterator[Table | str]:
 def _segment_results(summary: SegmentSummary) -> Iterator[Table | str]:
     chosen, candidate = summary.chosen, summary.chosen.candidate
     own = space(candidate)
-    way = f"{_METHODS[candidate.method]} on {own}"
+    way = f"{METHOD_NAMES[candidate.method]} on {own}"
     yield f"view {escape(summary.settings.view)}: {len(summary.segments)} segments by {way}"
     shares = _table("segment", *summary.splits)
     for segment in summary.segments:

@@ -269,7 +269,10 @@ def _show_comparison(summaries: Sequence[RunSummary]) -> None:
     if not same_test_rows(summaries):
         console.print("[yellow]the runs may have different test rows, so their figures may not be comparable[/]")
     if not same_space(summaries):
-        console.print("[yellow]distances are measured in different spaces, so silhouettes are not comparable[/]")
+        console.print(
+            "[yellow]silhouettes of different spaces are not comparable; for runs on the same columns, those of "
+            "chosen.full_silhouette and chosen.full_macro_silhouette are[/]"
+        )
     if any(summary.dataset.synthetic for summary in summaries):
         console.print("[yellow]the synthetic sample does not show what a bank would see[/]")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -43,7 +43,7 @@ class Kind(Generic[Summary]):
       after_call: whether columns known only after the call are features.
       chosen: what the user or the search chose of the model.
       results: what was measured and is compared; of splits only the test split.
-      space: in which distances between customers are measured; None where the model has none.
+      space: what runs must share so that distances between customers mean the same; empty where there are none.
       model: parameters in MLflow.
       metrics: in MLflow, by name; None and NaN are not tracked.
     """
@@ -57,7 +57,7 @@ class Kind(Generic[Summary]):
     after_call: Callable[[Summary], bool]
     chosen: Callable[[Summary], Part]
     results: Callable[[Summary], Part]
-    space: Callable[[Summary], str | None]
+    space: Callable[[Summary], tuple[Hashable, ...]]
     model: Callable[[Summary], Part]
     metrics: Callable[[Summary], Mapping[str, float | None]]
 
@@ -110,7 +110,7 @@ PURCHASE = Kind[PurchaseSummary](
     after_call=lambda run: run.settings.with_duration,
     chosen=lambda run: {"model": {"hyperparameters": run.model.hyperparameters}},
     results=_purchase_results,
-    space=lambda run: None,
+    space=lambda run: (),
     model=lambda run: {"model": dataclasses.asdict(run.model)},
     metrics=_purchase_metrics,
 )
@@ -123,8 +123,17 @@ def space(candidate: Candidate) -> str:
     return {"pca": "principal components", "autoencoder": "autoencoder code"}[candidate.representation]
 
 
-_COMPARABLE = ("macro_silhouette", "macro_error", "null_silhouette", "null_deviation", "stability", "seed_stability")
-"""Figures of the chosen candidate that say something in other spaces too; a loss or a gap does not."""
+_COMPARABLE = (
+    "macro_silhouette",
+    "macro_error",
+    "full_silhouette",
+    "full_macro_silhouette",
+    "null_silhouette",
+    "null_deviation",
+    "stability",
+    "seed_stability",
+)
+"""Figures of the chosen candidate that say something beside those of another run; a loss or a gap does not."""
 
 
 def _segment_results(run: SegmentSummary) -> Part:
@@ -154,6 +163,12 @@ def _segment_metrics(run: SegmentSummary) -> dict[str, float | None]:
     }
 
 
+def _space(run: SegmentSummary) -> tuple[Hashable, ...]:
+    shared = (*run.features, space(run.chosen.candidate))
+    learned = run.chosen.candidate.representation == "autoencoder"
+    return (*shared, run.settings.seed, run.settings.data_sha256) if learned else shared
+
+
 SEGMENTS = Kind[SegmentSummary](
     summary=SegmentSummary,
     model_name=SEGMENT_MODEL.name,
@@ -178,7 +193,7 @@ SEGMENTS = Kind[SegmentSummary](
         Trait(lambda run: run.settings.method, lambda method: "all methods" if method == "auto" else f"{method} alone"),
         Trait(
             lambda run: (run.settings.fewest, run.settings.most),
-            lambda clusters: f"{clusters[0]} to {clusters[1]} clusters",
+            lambda clusters: f"{'..'.join(map(str, sorted({*clusters})))} clusters",
         ),
         _SEED,
     ),
@@ -186,7 +201,7 @@ SEGMENTS = Kind[SegmentSummary](
     after_call=lambda run: False,
     chosen=lambda run: {"chosen": {"candidate": dataclasses.asdict(run.chosen.candidate)}},
     results=_segment_results,
-    space=lambda run: f"{', '.join(run.features)}: {space(run.chosen.candidate)}",
+    space=_space,
     model=lambda run: {
         "chosen": {"candidate": dataclasses.asdict(run.chosen.candidate)},
         "segments": {str(number): segment.name for number, segment in enumerate(run.segments)},

@@ -18,6 +18,7 @@ from data.contract import Categorical, Contract, Label, Modelling, Numeric, Publ
 from runs.summary import Check, PurchaseSummary, SegmentSummary
 from serving.flags import Flags
 from tests.conftest import ROOT
+from tests.support import segmentations
 
 COMMANDS = (
     "pipeline.run",
@@ -87,9 +88,13 @@ def test_every_field_of_a_summary_is_described():
 
 
 def test_every_check_of_the_gate_is_described():
-    from pipeline.summarize import CHECKS
+    from modules.segments import gate
+    from pipeline.summarize.purchase import CHECKS
 
-    assert {*CHECKS.values(), "served_as_evaluated", "same_inputs_as_serving"} <= code("pipeline/README.md")
+    of_segments = {check.metric for check in gate.checks(segmentations.search(), segmentations.segmentation())}
+    assert {*CHECKS.values(), *of_segments, "served_as_evaluated", "same_inputs_as_serving"} <= code(
+        "pipeline/README.md"
+    )
     assert {field.name for field in dataclasses.fields(Check)} <= code("pipeline/README.md")
 
 

@@ -16,7 +16,7 @@ from modules.segments.representation import Activation, Layer, Representation
 
 HIDDEN = 32
 """Units of the layer before the code, and of the layer after it."""
-EPOCHS, BATCH, LEARNING_RATE = 30, 128, 3e-3
+EPOCHS, BATCH, LEARNING_RATE = 30, 256, 3e-3
 HELD_OUT = 0.2
 """Share of the rows that the autoencoder does not learn from."""
 
@@ -137,7 +137,8 @@ class _Network:
         return total / tf.cast(tf.shape(batches)[0], tf.float32)
 
     def _layers(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-        dense = [layer for layer in self._model.layers if isinstance(layer, keras.layers.Dense)]
+        """The layers of the encoder, and those of the decoder."""
         activations: tuple[Activation, ...] = ("relu", "linear", "relu", "linear")
-        layers = [Layer(*layer.get_weights(), activation) for layer, activation in zip(dense, activations, strict=True)]
-        return tuple(layers[:2]), tuple(layers[2:])
+        weights, biases = (self._model.get_weights()[start::2] for start in (0, 1))
+        layers = tuple(map(Layer, weights, biases, activations))
+        return layers[:2], layers[2:]

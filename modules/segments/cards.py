@@ -72,12 +72,10 @@ def segments(
                 silhouette=float(quality.mean()) if quality.size else float("nan"),
                 silhouettes=_quantiles(quality),
                 over_represented=_over_represented([columns[name] for name in view.columns], inside),
-                medians=tuple(_median(values[name], inside, name, contract) for name in view.columns if name in values),
+                medians=_medians(values, view.columns, inside, contract),
                 typical=_typical(raw, values, columns, inside, distances, contract),
                 described=_described([columns[name] for name in view.describe], inside),
-                described_medians=tuple(
-                    _median(values[name], inside, name, contract) for name in view.describe if name in values
-                ),
+                described_medians=_medians(values, view.describe, inside, contract),
                 label_rate=rate,
                 label_low=low,
                 label_high=high,
@@ -170,19 +168,23 @@ def _described(columns: Sequence[Values], inside: np.ndarray) -> tuple[ValueShar
     return tuple(sorted(values, key=lambda s: (-s.low / s.overall, -s.share)))
 
 
-def _median(values: np.ndarray, inside: np.ndarray, name: str, contract: Contract) -> Median:
-    present = values[~np.isnan(values)]
-    own = values[inside & ~np.isnan(values)]
-    unknown = float("nan")
-    median = float(np.median(own)) if own.size else unknown
-    overall = float(np.median(present)) if present.size else unknown
-    return Median(
-        column=name,
-        unit=contract.numeric[name].unit,
-        median=float(f"{median:.7g}"),  # the digits that a float32 has
-        overall=float(f"{overall:.7g}"),
-        position=float(np.mean(present < median)) if own.size else unknown,
-    )
+def _medians(
+    values: Mapping[str, np.ndarray], columns: Sequence[str], inside: np.ndarray, contract: Contract
+) -> tuple[Median, ...]:
+    """Of those columns that are numbers."""
+    found = []
+    for name in columns:
+        if name not in values:
+            continue
+        known = ~np.isnan(values[name])
+        present, own = values[name][known], values[name][known & inside]
+        median, overall = (float(np.median(part)) if part.size else float("nan") for part in (own, present))
+        position = float(np.mean(present < median)) if own.size else float("nan")
+        # A float32 has seven digits.
+        found.append(
+            Median(name, contract.numeric[name].unit, float(f"{median:.7g}"), float(f"{overall:.7g}"), position)
+        )
+    return tuple(found)
 
 
 def _typical(

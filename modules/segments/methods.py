@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import ThreadpoolController
 
 from analysis.segmentation import Candidate
 from modules.segments.gower import gower
@@ -24,6 +25,7 @@ TIE = 1e-5
 medoids, and rounding, which is not the same in numpy and TensorFlow, must not decide between them."""
 MEDOID_ROWS = 5_000
 """Most rows among which K-Medoids looks for medoids: their distances take 100 MB."""
+_THREADS = ThreadpoolController()
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def fit(
 
 def kmeans(points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     """The centres of K-Means, float32 [k, d], of points float32 [n, d]; the best of `STARTS` fits."""
-    with warnings.catch_warnings():
+    # On a few thousand rows a second OpenMP thread takes more time than it saves, and sums in another order.
+    with warnings.catch_warnings(), _THREADS.limit(limits=1, user_api="openmp"):
         # Fewer different points than clusters: two centres are the same, and one of them gets no rows.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = KMeans(clusters, n_init=STARTS, random_state=seed).fit(points)

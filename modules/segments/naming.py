@@ -227,10 +227,11 @@ def _best(columns: Sequence[_Column], inside: np.ndarray, true: np.ndarray, befo
     size, found = int(inside.sum()), []
     room = LONGEST - sum(len(trait.text) + len(", ") for trait in before)
     used = {trait.column for trait in before}
+    groups = [np.flatnonzero(rows) for rows in (inside & true, true, inside)]
     for column in columns:
         if column.values.column in used:
             continue
-        own, every, members = (column.values.counts(rows) for rows in (inside & true, true, inside))
+        own, every, members = (column.values.counts(rows) for rows in groups)
         for trait in column.traits:
             if len(trait.text) > room:
                 continue

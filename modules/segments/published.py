@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 
@@ -10,60 +12,71 @@ from analysis import segmentation
 from analysis.clusters import knee, mean_agreement, silhouette
 from analysis.segmentation import REPRESENTATIONS, PublishedResult
 from data.contract_columns import Published
-from modules.segments.measure import cluster, half_fits
-from modules.segments.reference import Reference, reference
+from modules.segments.measure import Spaces, cluster, half_fits
+from modules.segments.reference import reference
 from modules.segments.rows import Rows
 
 
 def repeat(
-    published: Published,
+    published: Sequence[Published],
     sample: Rows,
     measured: np.ndarray,
     full_distances: np.ndarray,
     clusters: Sequence[int],
     seed: int,
+    pool: Executor,
 ) -> list[PublishedResult]:
-    """Repeats a published segmentation: on its own columns, or on those of the view in each representation.
+    """Repeats published segmentations of the same columns and scaling.
 
     Args:
-      published: what was published.
-      sample: customers, encoded by its columns and scaling.
+      published: what was published. Segmentations of the view's own columns are repeated in each representation.
+      sample: customers, encoded by these columns and this scaling.
       measured: those of them that are measured, int64.
       full_distances: between the measured customers in the space of the view's transformed columns, float32 [n, n].
       clusters: numbers of clusters for the elbow.
       seed: of all fits.
+      pool: shares the fits among the processor's cores.
 
     Returns:
-      One result for each representation; none where fewer customers differ than clusters were published.
+      For each segmentation one result for each representation; none where fewer customers differ than it has clusters.
     """
-    if len(np.unique(sample.features[measured], axis=0)) < published.clusters:
+    different = len(np.unique(sample.features[measured], axis=0))
+    published = [publication for publication in published if publication.clusters <= different]
+    if not published:
         return []
-    names: Sequence[segmentation.Representation] = ("columns",) if published.columns else REPRESENTATIONS
-    beside = reference(sample, measured, names, seed)
-    return [_result(published, beside, name, full_distances, clusters, seed) for name in names]
+    names: Sequence[segmentation.Representation] = ("columns",) if published[0].columns else REPRESENTATIONS
+    tried = [number for number in clusters if number <= different]
+    most = max(*tried, *(publication.clusters for publication in published))
+    beside = reference(sample, measured, names, most, seed)
+    by_name: list[list[PublishedResult]] = []
+    for name in names:
+        spaces = beside.spaces("kmeans", name)
+        losses = list(pool.map(lambda k, own=spaces.own: cluster("kmeans", own, k, seed).loss, tried))
+        one = partial(_result, beside.rows, name, spaces, full_distances, knee(tried, losses), seed)
+        by_name.append(list(pool.map(one, published)))
+    return [result for results in zip(*by_name, strict=True) for result in results]
 
 
 def _result(
-    published: Published,
-    beside: Reference,
+    rows: Rows,
     name: segmentation.Representation,
+    spaces: Spaces,
     full_distances: np.ndarray,
-    tried: Sequence[int],
+    elbow: int | None,
     seed: int,
+    published: Published,
 ) -> PublishedResult:
-    own_space, null_spaces = beside.spaces("kmeans", name)
     clusters = published.clusters
-    labels = _largest_first(cluster("kmeans", own_space, clusters, seed).labels, clusters)
-    own = silhouette(own_space.distances, labels, clusters)
+    labels = _largest_first(cluster("kmeans", spaces.own, clusters, seed).labels, clusters)
+    own = silhouette(spaces.own.distances, labels, clusters)
     nulls = [
         silhouette(null.distances, cluster("kmeans", null, clusters, seed).labels, clusters).macro
-        for null in null_spaces
+        for null in spaces.nulls
     ]
-    losses = [cluster("kmeans", own_space, number, seed).loss for number in tried]
     shares = np.bincount(labels, minlength=clusters) / len(labels)
     return PublishedResult(
         title=published.title,
-        columns=published.columns or beside.rows.columns,
+        columns=published.columns or rows.columns,
         representation=name,
         clusters=clusters,
         published_silhouette=published.silhouette,
@@ -71,10 +84,10 @@ def _result(
         macro_silhouette=own.macro,
         full_silhouette=silhouette(full_distances, labels, clusters).micro,
         null_silhouette=float(np.mean(nulls)),
-        stability=mean_agreement(half_fits("kmeans", own_space, clusters, seed)),
-        knee=knee(tried, losses),
+        stability=mean_agreement(half_fits("kmeans", spaces.halves, clusters, seed)),
+        knee=elbow,
         shares=tuple(shares.tolist()),
-        ranges=tuple(_ranges(beside.rows.take(labels == segment)) for segment in range(clusters)),
+        ranges=tuple(_ranges(rows.take(labels == segment)) for segment in range(clusters)),
     )
 
 

@@ -90,13 +90,15 @@ def pca(features: np.ndarray, components: int | None = None) -> Components:
     """Principal components of the transformed columns.
 
     Args:
-      features: float32 [rows, D]; at least two rows differ.
+      features: float32 [rows, D]; at least two rows.
       components: how many are kept; by default as many as explain `EXPLAINED` of the variance.
 
     Returns:
       The components, as one linear layer. They are not scaled to unit variance.
     """
-    fit = PCA(svd_solver="full").fit(features.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        # Equal rows have no variance to share.
+        fit = PCA(svd_solver="full").fit(features.astype(np.float64))
     shares = fit.explained_variance_ratio_
     kept = components or int(np.searchsorted(shares.cumsum(), EXPLAINED) + 1)
     axes = fit.components_[:kept].T

@@ -2,7 +2,8 @@
 
 1. A candidate is acceptable if all of these hold:
    - its segments are clearer than those of the null reference: its macro silhouette is more than `DEVIATIONS` standard
-     deviations, and at least `MARGIN`, above the mean macro silhouette of the null reference;
+     deviations, at least `MARGIN`, and at least the share `RELATIVE_MARGIN` above the mean macro silhouette of the null
+     reference. Of many candidates on noise, some are two deviations above it by chance, but only by a few percent;
    - it is stable: the mean adjusted Rand index between fits on half-samples is at least `STABLE`;
    - its smallest segment holds at least `SMALLEST` of the customers.
 2. For each method in each representation the acceptable candidate with the best macro silhouette in its own space is
@@ -22,6 +23,7 @@ from analysis.segmentation import Candidate, CandidateFigures, Method, Represent
 
 DEVIATIONS = 2.0
 MARGIN = 0.01
+RELATIVE_MARGIN = 0.1
 STABLE = 0.8
 SMALLEST = 0.02
 
@@ -40,7 +42,9 @@ REPRESENTATION_NAMES: dict[Representation, str] = {
 def refusals(figures: CandidateFigures) -> tuple[str, ...]:
     """Why a candidate is not acceptable: some of `NOT_CLEARER`, `UNSTABLE` and `TOO_SMALL`; empty where it is."""
     above = figures.macro_silhouette - figures.null_silhouette
-    clearer = above > DEVIATIONS * figures.null_deviation and above >= MARGIN
+    clearer = above > DEVIATIONS * figures.null_deviation and above >= max(
+        MARGIN, RELATIVE_MARGIN * figures.null_silhouette
+    )
     checks = {
         NOT_CLEARER: clearer,
         UNSTABLE: figures.stability >= STABLE,

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from analysis import segmentation
-from analysis.clusters import agreement, knee, mean_agreement
-from analysis.segmentation import AutoencoderFit, Candidate, CandidateFigures, Knee, Method, SearchResult
+from analysis.clusters import knee
+from analysis.segmentation import (
+    AutoencoderFit,
+    Candidate,
+    CandidateFigures,
+    Knee,
+    Method,
+    PublishedResult,
+    SearchResult,
+)
 from data.contract_columns import Published
 from data.errors import BadFileError
 from modules.segments import rule
-from modules.segments.measure import Measured, cluster, measure, space
-from modules.segments.methods import euclidean
+from modules.segments.autoencoder import Autoencoder
+from modules.segments.measure import Measured, between, measure
 from modules.segments.published import repeat
 from modules.segments.reference import Reference, reference
 from modules.segments.representation import Representation
@@ -23,7 +35,7 @@ from modules.segments.rows import Rows
 
 SAMPLE_ROWS = 8_000
 """Rows that the search wants: principal components and autoencoders are fitted on all of them."""
-MEASURED_ROWS = 3_000
+MEASURED_ROWS = 2_500
 """Rows of the sample on which candidates are fitted and measured; half-samples have half as many."""
 
 
@@ -67,18 +79,18 @@ def search(
     """
     measured_rows = np.sort(np.random.default_rng(seed).permutation(len(sample))[:MEASURED_ROWS])
     candidates = _possible(view, sample.take(measured_rows), candidates)
-    say("fits representations of the sample and of its shuffled columns")
-    beside = reference(sample, measured_rows, {candidate.representation for candidate in candidates}, seed)
-    full_distances = euclidean(beside.rows.features, beside.rows.features)
-    measured = _measure(beside, full_distances, candidates, seed, say)
-    figures = [dataclasses.replace(m.figures, refusals=rule.refusals(m.figures)) for m in measured]
-    chosen = rule.choose(figures)
-    matrix = next(m.agreement for m in measured if m.figures.candidate == chosen.candidate)
     clusters = sorted({candidate.clusters for candidate in candidates})
-    repeated = []
-    for publication, rows in published:
-        say(f"repeats {publication.title}")
-        repeated += repeat(publication, rows, measured_rows, full_distances, clusters, seed)
+    say("fits representations of the sample, of its halves and of its shuffled columns")
+    names = {candidate.representation for candidate in candidates}
+    beside = reference(sample, measured_rows, names, clusters[-1], seed)
+    full_distances = between(beside.rows.features)
+    # The products are small: one thread for each candidate gains more than several for each product.
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        measured = _measure(beside, full_distances, candidates, seed, pool, say)
+        repeated = _repeat(published, measured_rows, full_distances, clusters, seed, pool, say)
+    figures = [dataclasses.replace(each.figures, refusals=rule.refusals(each.figures)) for each in measured]
+    chosen = rule.choose(figures)
+    matrix = next(each.agreement for each in measured if each.figures.candidate == chosen.candidate)
     result = SearchResult(
         view=view,
         rows=len(beside.rows),
@@ -88,11 +100,11 @@ def search(
         knees=_knees(figures),
         explained_variance=beside.components.explained_variance if beside.components else (),
         components=beside.components.kept if beside.components else 0,
-        autoencoder=_autoencoder_fit(beside, sample, figures, seed) if beside.autoencoders else None,
+        autoencoder=_autoencoder_fit(beside.autoencoder, sample, figures) if beside.autoencoder else None,
         stability_matrix=tuple(tuple(line) for line in matrix.tolist()),
         published=tuple(repeated),
     )
-    return SearchOutcome(result, beside.representations)
+    return SearchOutcome(result, {name: fits.own for name, fits in beside.fits.items()})
 
 
 def _possible(view: str, rows: Rows, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -113,17 +125,19 @@ def _measure(
     full_distances: np.ndarray,
     candidates: Sequence[Candidate],
     seed: int,
+    pool: Executor,
     say: Callable[[str], None],
 ) -> list[Measured]:
-    """In the order of the candidates; each space is built once."""
-    spaces: dict[tuple[Method, segmentation.Representation], list[Candidate]] = {}
+    """In the order of the candidates; the spaces are built once for all candidates of a method and representation."""
+    groups: dict[tuple[Method, segmentation.Representation], list[Candidate]] = {}
     for candidate in candidates:
-        spaces.setdefault((candidate.method, candidate.representation), []).append(candidate)
+        groups.setdefault((candidate.method, candidate.representation), []).append(candidate)
     measured: dict[Candidate, Measured] = {}
-    for (method, representation), group in spaces.items():
+    for (method, representation), group in groups.items():
         say(f"tries {rule.METHOD_NAMES[method]} on {rule.REPRESENTATION_NAMES[representation]}")
-        own, nulls = beside.spaces(method, representation)
-        measured |= {candidate: measure(candidate, own, nulls, full_distances, seed) for candidate in group}
+        spaces = beside.spaces(method, representation)
+        one = partial(measure, spaces=spaces, full_distances=full_distances, seed=seed)
+        measured.update(zip(group, pool.map(one, group), strict=True))
     return [measured[candidate] for candidate in candidates]
 
 
@@ -138,19 +152,33 @@ def _knees(figures: Sequence[CandidateFigures]) -> tuple[Knee, ...]:
     )
 
 
-def _autoencoder_fit(beside: Reference, sample: Rows, figures: Sequence[CandidateFigures], seed: int) -> AutoencoderFit:
-    """The first autoencoder, and how far the best segmentation on its code agrees with those on other codes."""
-    of_code = [each for each in figures if each.candidate.representation == "autoencoder"]
-    best = rule.choose(of_code).candidate
-    labelings = [
-        cluster(best.method, space(best.method, each.representation, beside.rows), best.clusters, seed).labels
-        for each in beside.autoencoders
-    ]
-    first = beside.autoencoders[0]
+def _autoencoder_fit(autoencoder: Autoencoder, sample: Rows, figures: Sequence[CandidateFigures]) -> AutoencoderFit:
+    """How well it restores rows that it did not learn from, and whether the best segments on its code come again."""
+    best = rule.choose([each for each in figures if each.candidate.representation == "autoencoder"])
     return AutoencoderFit(
-        code=first.code,
-        loss=first.loss,
-        held_out_loss=first.held_out_loss,
-        errors=first.errors(sample.features[first.held_out], sample.owners, sample.columns),
-        seed_agreement=mean_agreement(agreement(labelings)),
+        code=autoencoder.code,
+        loss=autoencoder.loss,
+        held_out_loss=autoencoder.held_out_loss,
+        errors=autoencoder.errors(sample.features[autoencoder.held_out], sample.owners, sample.columns),
+        seed_agreement=best.seed_stability,
     )
+
+
+def _repeat(
+    published: Sequence[tuple[Published, Rows]],
+    measured_rows: np.ndarray,
+    full_distances: np.ndarray,
+    clusters: Sequence[int],
+    seed: int,
+    pool: Executor,
+    say: Callable[[str], None],
+) -> list[PublishedResult]:
+    """Publications of the same columns and scaling share what is fitted."""
+    groups: dict[tuple[tuple[str, ...], str], tuple[Rows, list[Published]]] = {}
+    for publication, rows in published:
+        groups.setdefault((publication.columns, publication.scaling), (rows, []))[1].append(publication)
+    results: list[PublishedResult] = []
+    for rows, publications in groups.values():
+        say(f"repeats {', '.join(publication.title for publication in publications)}")
+        results += repeat(publications, rows, measured_rows, full_distances, clusters, seed, pool)
+    return results

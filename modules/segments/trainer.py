@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from sklearn.metrics import adjusted_rand_score
+from tfx.dsl.io import fileio
 from tfx.v1.components import FnArgs
 
 from analysis import profile, segmentation
@@ -66,6 +67,7 @@ def run_fn(fn_args: FnArgs) -> None:
         module.predict,
         sample.batch.raw,
     )
+    fileio.makedirs(fn_args.model_run_dir)
     fitted.write(segmenter, fn_args.model_run_dir)
     assigned = {}
     for name, split in (("train", train), ("eval", evaluation)):

@@ -40,7 +40,7 @@ class Values:
     edges: tuple[tuple[float, float], ...] = ()
 
     def counts(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """How many customers have each value: int [values], of all or of those that `rows` picks, bool [rows]."""
+        """How many customers have each value: int [values], of all or of those that `rows` picks."""
         return np.bincount(self.codes if rows is None else self.codes[rows], minlength=len(self.texts))
 
 

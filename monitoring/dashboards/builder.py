@@ -16,8 +16,10 @@ WIDTH = 24
 TAG = "model-monitoring"
 
 SELECTED = 'job=~"$job",instance=~"$instance",model_name=~"$model"'
-"""Label matchers of every query. The exporter's target has the instance label of its server, so that one choice of
-`instance` selects both."""
+"""Label matchers of queries about a model. The exporter's target has the instance label of its server, so that one
+choice of `instance` selects both."""
+OF_SERVER = 'job=~"$job",instance=~"$instance"'
+"""Label matchers of queries about the serving process, which may have several models."""
 FROM_SOURCE = f'{SELECTED},source=~"$source"'
 """Label matchers of drift queries."""
 
@@ -93,15 +95,18 @@ def thresholds(*steps: tuple[float | None, str]) -> dict[str, Any]:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
-def stat(title: str, description: str, unit: str, query: str, colors: dict[str, Any], **more: Any) -> Panel:
-    """A small panel with one number, on a background in the color of its threshold."""
+def stat(
+    title: str, description: str, unit: str, query: str, colors: dict[str, Any], legend: str = "", **more: Any
+) -> Panel:
+    """A small panel with one number for each series, on a background in the color of its threshold."""
     defaults = {"thresholds": colors, "color": {"mode": "thresholds"}, **more.pop("defaults", {})}
     options = {"reduceOptions": {"calcs": ["lastNotNull"]}, "graphMode": "area", "colorMode": "background"}
-    return Panel(title, description, unit, {"": query}, "stat", 4, 4, options, defaults, **more)
+    width = more.pop("width", 4)
+    return Panel(title, description, unit, {legend: query}, "stat", width, 4, options, defaults, **more)
 
 
 GOOD_IS_ONE = thresholds((None, "red"), (1, "green"))
-YES_OR_NO = {
+YES_OR_NO: dict[str, Any] = {
     "defaults": {
         "mappings": [{"type": "value", "options": {"0": {"text": "no"}, "1": {"text": "yes"}}}],
         "min": 0,

@@ -4,6 +4,7 @@ from monitoring.dashboards.builder import (
     FROM_SOURCE,
     SELECTED,
     SHARE,
+    STACKED,
     YES_OR_NO,
     Dashboard,
     Panel,
@@ -14,6 +15,9 @@ from monitoring.dashboards.builder import (
 )
 
 _BARS = {"orientation": "horizontal", "displayMode": "basic", "reduceOptions": {"calcs": ["lastNotNull"]}}
+
+_OF_SEGMENTS = f"and on (job, instance, model_name) model_segment_ratio{{{SELECTED}}}"
+"""Keeps the series of segment models."""
 
 _ROWS = [
     Row(
@@ -86,12 +90,97 @@ _ROWS = [
             ),
             Panel(
                 "Score drift",
-                "PSI of the score against the training split, and the line above which it is large and not due to "
-                "chance.",
+                "PSI of the score, or of the segments' shares, against the training split, and the line above which "
+                "it is large and not due to chance.",
                 "short",
                 {
-                    "PSI {{source}}": f"max by (source) (model_drift_score_psi{{{FROM_SOURCE}}})",
+                    "PSI {{model_name}} {{source}}": "max by (model_name, source) "
+                    f"(model_drift_score_psi{{{FROM_SOURCE}}})",
                     "alarm line": f"max(model_drift_score_psi_alarm_line{{{FROM_SOURCE}}})",
+                },
+                overrides=[dashed("alarm line", "red")],
+                defaults={"min": 0},
+                alert="ModelScoreDrift",
+            ),
+        ],
+    ),
+    Row(
+        "Segments",
+        [
+            *(
+                stat(
+                    title,
+                    description,
+                    unit,
+                    f'max(model_quality{{{SELECTED},metric="{metric}"}})',
+                    thresholds((None, "blue")),
+                    defaults={"decimals": 3},
+                    width=6,
+                )
+                for title, description, unit, metric in (
+                    (
+                        "Silhouette",
+                        "Mean silhouette of the customers of the test split, in the space of the served version.",
+                        "none",
+                        "silhouette",
+                    ),
+                    (
+                        "Macro silhouette",
+                        "Mean over segments of their mean silhouette, so that a large segment hides no small one.",
+                        "none",
+                        "macro_silhouette",
+                    ),
+                    (
+                        "Stability",
+                        "Mean adjusted Rand index between segmentations of half-samples of the training split. 1: "
+                        "always the same segments.",
+                        "none",
+                        "stability",
+                    ),
+                    (
+                        "Smallest segment",
+                        "Share of the customers of the test split in the smallest segment.",
+                        "percentunit",
+                        "smallest_share",
+                    ),
+                )
+            ),
+            Panel(
+                "Share of each segment",
+                "Share of recent customers in each segment.",
+                "percentunit",
+                {"{{segment}}": f'max by (segment) (model_segment_ratio{{{SELECTED},window="recent"}})'},
+                defaults={**SHARE, **STACKED},
+                alert="ModelScoreDrift",
+            ),
+            Panel(
+                "Change against the training split",
+                "Share of recent customers in each segment minus its share in the training split. Without drift it is "
+                "near 0.",
+                "percentunit",
+                {
+                    "{{segment}}": f'max by (segment) (model_segment_ratio{{{SELECTED},window="recent"}}) - '
+                    f'max by (segment) (model_segment_ratio{{{SELECTED},window="training"}})'
+                },
+                kind="bargauge",
+                instant=True,
+                options=_BARS,
+                defaults={
+                    "min": -0.5,
+                    "max": 0.5,
+                    "thresholds": thresholds((None, "blue")),
+                    "color": {"mode": "thresholds"},
+                },
+                alert="ModelScoreDrift",
+            ),
+            Panel(
+                "Drift of the shares",
+                "PSI of the segments' shares against the training split, and the line above which it is large and not "
+                "due to chance.",
+                "short",
+                {
+                    "PSI {{source}}": f"max by (source) (model_drift_score_psi{{{FROM_SOURCE}}} {_OF_SEGMENTS})",
+                    "alarm line": f"max(model_drift_score_psi_alarm_line{{{FROM_SOURCE}}} {_OF_SEGMENTS})",
                 },
                 overrides=[dashed("alarm line", "red")],
                 defaults={"min": 0},
@@ -184,7 +273,7 @@ MODEL_AND_DATA = Dashboard(
     "model-and-data",
     "model-data",
     "Model and data",
-    "Whether recent customers are like those the model learned from, and how it scores them.",
+    "Whether recent customers are like those the model learned from, how it scores them, and their segments.",
     _ROWS,
     by_source=True,
 )

@@ -2,6 +2,7 @@
 
 from monitoring.dashboards.builder import (
     GOOD_IS_ONE,
+    OF_SERVER,
     SELECTED,
     SHARE,
     STACKED,
@@ -40,8 +41,9 @@ _ROWS = [
                 "Serving version",
                 "Number of the newest version that serves.",
                 "none",
-                f"max(model_server_serving_version_number{{{SELECTED}}})",
+                f"max by (model_name) (model_server_serving_version_number{{{SELECTED}}})",
                 thresholds((None, "blue")),
+                "{{model_name}}",
                 defaults={"decimals": 0},
                 alert="ModelPushNotServing",
             ),
@@ -49,8 +51,9 @@ _ROWS = [
                 "Age of the version",
                 "Time since the serving version was written.",
                 "s",
-                f"time() - max(model_server_serving_version_pushed_timestamp_seconds{{{SELECTED}}})",
+                f"time() - max by (model_name) (model_server_serving_version_pushed_timestamp_seconds{{{SELECTED}}})",
                 thresholds((None, "blue")),
+                "{{model_name}}",
             ),
             stat(
                 "Server errors",
@@ -158,8 +161,8 @@ _ROWS = [
                 "version replaces another.",
                 "bytes",
                 {
-                    "RSS": f"max(model_server_process_resident_memory_bytes{{{SELECTED}}})",
-                    "limit": f"min(model_server_process_memory_limit_bytes{{{SELECTED}}})",
+                    "RSS": f"max(model_server_process_resident_memory_bytes{{{OF_SERVER}}})",
+                    "limit": f"min(model_server_process_memory_limit_bytes{{{OF_SERVER}}})",
                 },
                 width=12,
                 defaults={"min": 0},
@@ -170,7 +173,7 @@ _ROWS = [
                 "CPU",
                 "Cores that the serving process uses.",
                 "short",
-                {"cores": f"sum(rate(model_server_process_cpu_seconds_total{{{SELECTED}}}[$__rate_interval]))"},
+                {"cores": f"sum(rate(model_server_process_cpu_seconds_total{{{OF_SERVER}}}[$__rate_interval]))"},
                 width=6,
                 defaults={"min": 0},
             ),
@@ -179,8 +182,8 @@ _ROWS = [
                 "Of the serving process. If one of them rises steadily, there is a leak.",
                 "short",
                 {
-                    "threads": f"max(model_server_process_threads{{{SELECTED}}})",
-                    "open files": f"max(model_server_process_open_fds{{{SELECTED}}})",
+                    "threads": f"max(model_server_process_threads{{{OF_SERVER}}})",
+                    "open files": f"max(model_server_process_open_fds{{{OF_SERVER}}})",
                 },
                 width=6,
                 defaults={"min": 0},
@@ -194,7 +197,7 @@ _ROWS = [
                 "State of each version",
                 "The versions that the server knows, their states, and why a version could not be loaded.",
                 "none",
-                {"{{version}} {{state}} {{error_code}}": f"model_server_version_state{{{SELECTED}}}"},
+                {"{{model_name}} {{version}} {{state}} {{error_code}}": f"model_server_version_state{{{SELECTED}}}"},
                 kind="state-timeline",
                 width=12,
                 options={"mergeValues": True, "showValue": "never", "legend": {"showLegend": False}},
@@ -203,7 +206,7 @@ _ROWS = [
             ),
             Panel(
                 "Loads",
-                "Attempts to load a version of the model since the server started, by result.",
+                "Attempts to load a version of the models since the server started, by result.",
                 "short",
                 {
                     "{{status}}": "sum by (status) (:tensorflow:cc:saved_model:load_attempt_count"
@@ -217,7 +220,7 @@ _ROWS = [
                 "Golden request latency",
                 "Time of the golden request, measured on the exporter's host.",
                 "s",
-                {"golden": f"max(model_server_golden_request_duration_seconds{{{SELECTED}}})"},
+                {"{{model_name}}": f"max by (model_name) (model_server_golden_request_duration_seconds{{{SELECTED}}})"},
                 width=6,
                 defaults={"min": 0},
                 alert="ModelGoldenRequestFailing",

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
+from data.paths import serving_folder
 from monitoring import query
 from monitoring.dashboards import DASHBOARDS
 from monitoring.dashboards.builder import document
@@ -25,7 +26,9 @@ pytestmark = pytest.mark.e2e
 
 PATIENCE_SECONDS = 60
 ROWS_PER_REQUEST = 500
-PREDICT = f"/v1/models/{PURCHASE_MODEL.name}:predict"
+MODEL = PURCHASE_MODEL.name
+PREDICT = f"/v1/models/{MODEL}:predict"
+OF_MODEL = f'model_name="{MODEL}"'
 RULES = [
     rule
     for name in ("recording.yml", "alerts.yml")
@@ -77,7 +80,9 @@ def running(tmp_path_factory, real_columns, fifths):
         assert "CI" not in os.environ, "prometheus is needed in CI; it is Debian's package of that name"
         pytest.skip("prometheus is not installed")
     folder = tmp_path_factory.mktemp("monitoring")
-    stand_in.push(folder / "artifacts", 1, {name: column[fifths[0]] for name, column in real_columns.items()})
+    training = {name: column[fifths[0]] for name, column in real_columns.items()}
+    stand_in.push(folder / "artifacts", 1, training)
+    stand_in.push_segments(folder / "artifacts", 1, training)
     ports = Ports(free_port(), free_port(), free_port())
     with QuickStack(folder / "artifacts", folder / "stack", ports=ports, interval=1) as stack:
         yield stack
@@ -86,9 +91,14 @@ def running(tmp_path_factory, real_columns, fifths):
 @pytest.fixture
 def stack(running, real_columns, fifths):
     """The stack with scored customers and a bad request, whichever tests ran before."""
-    drift = "model_drift_score_alarm"
+    drift = "count(model_drift_score_alarm) == 2"
     if not found(running, drift):
-        with Load(running.server_url, running.model, stand_in.instances(real_columns, fifths[1]), 50) as load:
+        customers = stand_in.instances(real_columns, fifths[1])
+        of_segments = [{"age": customer["age"], "housing": customer["housing"]} for customer in customers]
+        with (
+            Load(running.server_url, MODEL, customers, 50) as load,
+            Load(running.server_url, SEGMENT_MODEL.name, of_segments, 20),
+        ):
             wait_until(lambda: load.answered > 300 and found(running, drift))
         status, _ = ask(running, PREDICT, {"instances": [{}]})
         assert status == 400
@@ -151,7 +161,7 @@ def test_variable_has_values(stack, definition):
     values = {series.labels[label] for series in found(stack, filled_in(selector))}
     assert values
     if label == "model_name":
-        assert values == {stack.model}
+        assert values == {MODEL, SEGMENT_MODEL.name}
 
 
 def test_deploy_marks_can_be_queried(stack):
@@ -200,16 +210,16 @@ def test_exporter_and_server_agree_on_memory(stack):
 def test_random_customers_raise_no_drift_alarm(stack, real_columns, fifths):
     send(stack, real_columns, fifths[1])
     wait_for_scrapes(stack, 5)
-    wait_until(lambda: found(stack, "model_drift_rows >= 4500"))
+    wait_until(lambda: found(stack, f"model_drift_rows{{{OF_MODEL}}} >= 4500"))
     assert not {name for name in alerts(stack) | alerts(stack, "pending") if "Drift" in name}
 
 
 def test_golden_request_is_not_counted_among_the_customers(stack):
     wait_for_scrapes(stack)
-    before = found(stack, "model_drift_rows")[0].samples[0][1]
+    before = found(stack, f"model_drift_rows{{{OF_MODEL}}}")[0].samples[0][1]
     checks = found(stack, "sum(model_server_golden_request_checks_total)")[0].samples[0][1]
     wait_until(lambda: found(stack, f"sum(model_server_golden_request_checks_total) > {checks + 2}"))
-    assert found(stack, "model_drift_rows")[0].samples[0][1] == before
+    assert found(stack, f"model_drift_rows{{{OF_MODEL}}}")[0].samples[0][1] == before
 
 
 def test_a_bad_day(stack, real_columns, fifths):
@@ -233,22 +243,22 @@ def _customers_change_and_return(stack, columns, fifths):
 
 
 def _push_fails_and_is_repeated(stack, columns, fifths):
-    broken = stack.models / "2"
-    (stack.models / "partial-2").mkdir()
-    (stack.models / "partial-2" / "saved_model.pb").write_bytes(b"not a model")
-    (stack.models / "partial-2").rename(broken)
+    models = serving_folder(stack.artifacts, MODEL)
+    (models / "partial-2").mkdir()
+    (models / "partial-2" / "saved_model.pb").write_bytes(b"not a model")
+    broken = (models / "partial-2").rename(models / "2")
     wait_until(lambda: {"ModelLoadFailed", "ModelPushNotServing"} <= alerts(stack))
     named = {series.labels["model_name"] for series in found(stack, 'ALERTS{alertname="ModelLoadFailed"}')}
-    assert named == {stack.model}
+    assert named == {MODEL}
     status, answer = ask(stack, PREDICT, {"instances": stand_in.instances(columns, fifths[1][:1])})
     assert (status, len(answer["predictions"])) == (200, 1)
     wait_until(lambda: found(stack, 'model_server_version_state{version="2",error_code!="OK"}'))
     shutil.rmtree(broken)
     stand_in.push(stack.artifacts, 3, {name: column[fifths[0]] for name, column in columns.items()})
-    wait_until(lambda: found(stack, "model_server_serving_version_number == 3"))
+    wait_until(lambda: found(stack, f"model_server_serving_version_number{{{OF_MODEL}}} == 3"))
     wait_until(lambda: found(stack, filled_in(DEPLOYS)))
     wait_until(lambda: "ModelPushNotServing" not in alerts(stack))
-    wait_until(lambda: found(stack, "model_server_golden_request_success == 1"))
+    wait_until(lambda: found(stack, "min(model_server_golden_request_success) == 1"))
 
 
 def _server_dies_and_returns(stack):
@@ -261,4 +271,4 @@ def _server_dies_and_returns(stack):
     assert found(stack, 'up{job="model-exporter"} == 1')
     stack.start("server")
     wait_until(lambda: not alerts(stack) & {"ModelServerDown", "ModelNoVersionAvailable"})
-    wait_until(lambda: found(stack, "model_server_up == 1"))
+    wait_until(lambda: found(stack, "min(model_server_up) == 1"))

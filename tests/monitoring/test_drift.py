@@ -16,11 +16,12 @@ from data.contract import Contract
 from data.errors import BadFileError, NotReadyError
 from data.model_folder import CONTRACT as CONTRACT_FILE
 from data.model_folder import PROFILE, GoldenRequest, ModelFolder
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import serving_folder
 from monitoring import drift
 from tests.support import stand_in
 from tests.support.customers import CONTRACT, FEATURES, model_columns
+from tests.support.toy_models import SEGMENT_NAMES
 
 ROOT = Path(__file__).parents[2]
 MODEL = PURCHASE_MODEL.name
@@ -187,3 +188,45 @@ def test_names_give_way_to_figures_on_a_narrow_screen(tmp_path, columns):
         shares = [f"{share:.1%}" for share in shift.shares.values()]
         assert line.split()[1:] == [*figures, *shares, "moved"]
         assert ("…" in line) == (len(name) > 20)
+
+
+def assigned(file, rows):
+    """Writes a list of `age`, `housing`, a customer's number and the segments of the segment model."""
+    lines = ["customer,age,housing,segment,name"]
+    for number, (age, segment) in enumerate(rows):
+        lines.append(f'{number},{age},yes,{segment},"{SEGMENT_NAMES[segment]}"')
+    file.write_text("\n".join([*lines, ""]))
+    return file
+
+
+@pytest.fixture
+def segment_version(tmp_path, sample_columns):
+    folder = ModelFolder(serving_folder(tmp_path, SEGMENT_MODEL.name) / "2")
+    stand_in.write_extras(folder.path, stand_in.segment_profile(sample_columns), GOLDEN)
+    return folder
+
+
+def test_a_list_for_a_segment_model_needs_only_its_inputs(tmp_path, segment_version):
+    file = assigned(tmp_path / "list.csv", [(25, 0), (70, 2), (70, 2), (70, 2)] * 100)
+    measured = drift.of_list(file, segment_version)
+    assert set(measured.features) == {"age", "housing"}
+    assert measured.score.alarm is True
+    assert [share.recent for share in measured.texts] == [0.25, 0, 0.75, 0]
+    assert (measured.mean_score, measured.reference_mean_score) == (None, None)
+
+
+def test_a_column_name_that_is_not_the_segments_is_passed_over(tmp_path, segment_version):
+    file = tmp_path / "list.csv"
+    file.write_text("name,age,housing\n" + "Ann Smith,30,no\n" * 300)
+    measured = drift.of_list(file, segment_version)
+    assert (measured.rows, measured.score, measured.texts) == (300, None, ())
+
+
+@pytest.mark.usefixtures("segment_version")
+def test_command_line_shows_the_shares_of_segments(tmp_path):
+    file = assigned(tmp_path / "list.csv", [(25, 0), (70, 2), (70, 2), (70, 2)] * 100)
+    shown = run(file, 100, "--model", SEGMENT_MODEL.name).stdout
+    (line,) = [line for line in shown.splitlines() if SEGMENT_NAMES[2] in line]
+    assert line.split()[-2] == "75.0%"
+    assert re.search(r"\(segment\) .* moved", shown)
+    assert "Mean score" not in shown

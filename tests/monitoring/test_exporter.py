@@ -4,6 +4,7 @@ import fnmatch
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,16 +15,17 @@ from urllib.request import urlopen
 import numpy as np
 import psutil
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from data import sample
 from data.model_folder import GOLDEN_REQUEST, GoldenRequest, ModelFolder
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import serving_folder
-from monitoring.collector import ModelCollector, Settings
+from monitoring.collector import ServerCollector, Settings
 from monitoring.process import ServerProcess
 from tests.support import stand_in
+from tests.support.toy_models import SEGMENT_NAMES
 
 ROOT = Path(__file__).parents[2]
 MODEL = PURCHASE_MODEL.name
@@ -86,11 +88,11 @@ def artifacts(tmp_path, sample_profile):
 
 @pytest.fixture
 def collector(server, artifacts):
-    return ModelCollector(Settings(f"http://127.0.0.1:{server.server_port}", MODEL, artifacts))
+    return ServerCollector(Settings(f"http://127.0.0.1:{server.server_port}", artifacts))
 
 
 class Samples(dict):
-    """Values by name and label values but the model's, in any order."""
+    """Values by name and label values in any order, without the name of the purchase model."""
 
     def __getitem__(self, key):
         return super().__getitem__((key[0], frozenset(key[1:])))
@@ -99,16 +101,19 @@ class Samples(dict):
         return super().__contains__((key[0], frozenset(key[1:])))
 
 
-def scrape(collector):
-    from prometheus_client import generate_latest
-
+def page_of(collector):
     registry = CollectorRegistry()
     registry.register(collector)
+    return generate_latest(registry).decode()
+
+
+def scrape(collector):
     found = Samples()
-    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+    for family in text_string_to_metric_families(page_of(collector)):
         for sample_ in family.samples:
-            assert sample_.labels["model_name"] == MODEL
-            labels = frozenset(value for name, value in sample_.labels.items() if name != "model_name")
+            of_no_model = sample_.name.startswith(("model_server_process_", "model_exporter_"))
+            assert ("model_name" in sample_.labels) != of_no_model
+            labels = frozenset(value for value in sample_.labels.values() if value != MODEL)
             found[sample_.name, labels] = sample_.value
     return found
 
@@ -168,6 +173,62 @@ def test_golden_request_compares_all_outputs_of_any_model(collector, server, art
     assert scrape(collector)["model_server_golden_request_success",] == success
 
 
+@pytest.fixture
+def segments(server, artifacts, sample_columns):
+    """A segment model beside the purchase model; the newest customers are all over 53. Returns its profile."""
+    name = SEGMENT_MODEL.name
+    profile = stand_in.segment_profile(sample_columns)
+    folder = serving_folder(artifacts, name) / "7"
+    stand_in.write_extras(folder, profile, GOLDEN)
+    stand_in.write_segment_summary(artifacts, 7)
+    server.pages[f"/v1/models/{name}"] = status(("7", "AVAILABLE", "OK"))
+    counts = profile.counts()
+    counts.add({name: column[-400:] for name, column in sample_columns.items()}, np.full(400, SEGMENT_NAMES[2], object))
+    page = {"version": "7", "profile": profile.to_dict(), "recent": counts.to_dict()}
+    server.pages["/monitoring/profile"] = {name: page}
+    return profile
+
+
+def test_every_model_is_watched_side_by_side(collector, artifacts, segments):
+    found = scrape(collector)
+    assert found["model_server_serving_version_number",] == 3
+    assert found["model_server_serving_version_number", SEGMENT_MODEL.name] == 7
+    assert found["model_quality", "3", "auc"] == 0.8
+    page = page_of(collector)
+    described = re.findall("^# TYPE (.+) .+$", page, re.MULTILINE)
+    assert len(described) == len(set(described)), "each metric is described once"
+    only = ServerCollector(Settings("http://127.0.0.1:9", artifacts, SEGMENT_MODEL.name))
+    assert ("model_server_up",) not in scrape(only)
+    assert scrape(only)["model_server_up", SEGMENT_MODEL.name] == 0
+
+
+def test_quality_and_shares_of_segments(collector, segments):
+    name, found = SEGMENT_MODEL.name, scrape(collector)
+    assert found["model_quality", name, "7", "macro_silhouette"] == pytest.approx(0.4712)
+    assert found["model_quality", name, "7", "silhouette"] == pytest.approx(0.4821)
+    assert found["model_quality", name, "7", "stability"] == pytest.approx(0.9312)
+    assert found["model_quality", name, "7", "smallest_share"] == pytest.approx(0.2533)
+    training = [found["model_segment_ratio", name, "training", segment] for segment in SEGMENT_NAMES]
+    assert training == pytest.approx((segments.reference.score / 8000)[:-2])
+    assert training[-1] == 0, "a segment without customers has a share too"
+    assert [found["model_segment_ratio", name, "recent", segment] for segment in SEGMENT_NAMES] == [0, 0, 1, 0]
+    assert found["model_drift_score_alarm", name, "server"] == 1
+    assert ("model_drift_mean_score", name, "server") not in found
+    assert not any(metric == "model_drift_score_ratio" for metric, _ in found)
+
+
+def test_a_model_that_is_pushed_later_is_watched_from_then_on(server, tmp_path, sample_profile):
+    collector = ServerCollector(Settings(f"http://127.0.0.1:{server.server_port}", tmp_path))
+    assert scrape(collector)["model_server_available_versions",] == 1, "the purchase model is expected first"
+    name = SEGMENT_MODEL.name
+    stand_in.write_extras(serving_folder(tmp_path, name) / "7", sample_profile, GOLDEN)
+    found = scrape(collector)
+    assert ("model_server_up", name) in found
+    assert ("model_server_up",) not in found
+    shutil.rmtree(serving_folder(tmp_path, name))
+    assert ("model_server_up", name) in scrape(collector), "an alert about it must not end with its folder"
+
+
 @pytest.mark.parametrize("answer", [{}, {"predictions": [{"other": 1}]}, {"predictions": []}, []])
 def test_odd_answers_fail_the_golden_request_and_nothing_else(collector, server, answer):
     server.pages["predict"] = answer
@@ -222,12 +283,12 @@ def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sa
 
 
 def test_the_readme_names_every_metric_and_every_metric_it_names_exists(
-    collector, server, sample_profile, sample_columns
+    collector, server, sample_profile, sample_columns, segments
 ):
     counts = sample_profile.counts()
     counts.add({name: column[-1000:] for name, column in sample_columns.items()}, np.full(1000, 0.1, np.float32))
     page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
-    server.pages["/monitoring/profile"] = {MODEL: page}
+    server.pages["/monitoring/profile"][MODEL] = page
     names = {name for name, _ in scrape(collector)}
     patterns = set(re.findall(r"`(model_[a-z_]+\*?)`", (ROOT / "monitoring" / "README.md").read_text())) - {
         "model_name"

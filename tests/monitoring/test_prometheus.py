@@ -65,7 +65,10 @@ def test_alert_of_a_model_carries_its_name(alert):
         for firing in check["exp_alerts"]
         if check["alertname"] == alert["alert"]
     ]
-    of_a_process = alert["alert"] in {"ModelServerDown", "ModelMetricsAbsent", "ModelExporterDown"}
+    of_a_process = alert["alert"] in {
+        *("ModelServerDown", "ModelMetricsAbsent", "ModelExporterDown"),
+        *("ModelMemoryNearLimit", "ModelMemoryGrowth"),
+    }
     assert all(("model_name" in names) != of_a_process for names in labels)
 
 

@@ -17,10 +17,11 @@ import yaml
 from analysis import drift, profile
 from data.contract import Contract
 from data.errors import UserError
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import serving_folder
 from monitoring.load import Load, demonstration_customers
 from monitoring.stack import Ports, Stack
+from serving.model_config import read_models
 from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,8 @@ def ports():
 
 @pytest.fixture
 def artifacts(tmp_path):
-    (serving_folder(tmp_path, PURCHASE_MODEL.name) / "7").mkdir(parents=True)
+    for model in (SEGMENT_MODEL, PURCHASE_MODEL):
+        (serving_folder(tmp_path, model.name) / "7").mkdir(parents=True)
     return tmp_path
 
 
@@ -66,7 +68,23 @@ def test_prometheus_is_pointed_at_these_processes(tmp_path, artifacts, ports):
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_no_model(tmp_path, ports):
+@pytest.mark.parametrize(
+    ("model", "served"),
+    [(None, [PURCHASE_MODEL.name, SEGMENT_MODEL.name]), (SEGMENT_MODEL.name, [SEGMENT_MODEL.name])],
+)
+def test_server_and_exporter_get_every_model_or_the_given_one(tmp_path, artifacts, ports, model, served):
+    stack = Stack(artifacts, tmp_path / "stack", model, ports)
+    stack.configure()
+    assert stack.names() == served
+    (config,) = [Path(word.split("=")[1]) for word in stack._command("server") if "model_config_file" in word]
+    assert [entry.name for entry in read_models(config)] == served
+    assert ("--model" in stack._command("exporter")) == (model is not None)
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_no_model(tmp_path, ports, artifacts):
+    with pytest.raises(UserError, match="other: no model has been pushed yet"):
+        Stack(artifacts, tmp_path / "stack", "other", ports).configure()
     with pytest.raises(UserError, match="no model has been pushed yet; run `make run` first"):
         Stack(tmp_path / "none", tmp_path / "stack", ports=ports).configure()
 

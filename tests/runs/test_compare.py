@@ -245,7 +245,8 @@ def test_segment_runs_are_listed_with_columns_of_their_own(capsys, tmp_path):
     [
         ({"settings__data_sha256": "f" * 64}, "other data"),
         ({"settings__method": "kmedoids"}, "kmedoids alone"),
-        ({"settings__most": 20}, "2 to 20 clusters"),
+        ({"settings__most": 20}, "2..20 clusters"),
+        ({"settings__fewest": 4, "settings__most": 4}, "4 clusters"),
         ({"settings__seed": 7, "features": ("age", "income")}, "+income, -children, seed 7"),
         ({"settings__view": "products", "features": ("saving", "credit")}, "-"),
     ],
@@ -289,13 +290,26 @@ def test_silhouettes_of_other_spaces_are_not_passed_off_as_comparable(capsys, tm
     write_segments(tmp_path, "20270102-000000", **changes)
     names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
     assert not json.loads(shown(capsys, tmp_path, *names, "--json"))["same_space"]
-    assert "silhouettes are not comparable" in shown(capsys, tmp_path, *names)
+    assert "silhouettes of different spaces are not comparable" in shown(capsys, tmp_path, *names)
 
 
-def test_gower_and_euclidean_distances_are_different_spaces(capsys, tmp_path):
-    for name, method in (("20270101-000000", "kmeans"), ("20270102-000000", "kmedoids")):
-        chosen = summaries.figures(candidate=Candidate(method, "columns", 3))
-        write_segments(tmp_path, name, chosen=chosen)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            {"chosen__candidate": Candidate("kmeans", "columns", 3)},
+            {"chosen__candidate": Candidate("kmedoids", "columns", 3)},
+        ),
+        (
+            {"chosen__candidate": Candidate("kmeans", "autoencoder", 3)},
+            {"chosen__candidate": Candidate("kmeans", "autoencoder", 3), "settings__seed": 7},
+        ),
+    ],
+    ids=["Gower and Euclidean distances", "two autoencoders"],
+)
+def test_the_same_representation_may_be_another_space(capsys, tmp_path, one, other):
+    write_segments(tmp_path, "20270101-000000", **one)
+    write_segments(tmp_path, "20270102-000000", **other)
     names = ("20270101-000000", "20270102-000000", "--model", SEGMENTS)
     assert not json.loads(shown(capsys, tmp_path, *names, "--json"))["same_space"]
 

@@ -211,13 +211,13 @@ def test_a_server_that_is_not_there(run_folder, closed_port):
 
 FINISHED_AT_ONCE = """
 import json, sys
-from pipeline import run
+from pipeline import launch, run
 
-def finish(settings, screen, started):
+def finish(kind, settings, screen, started):
     (settings.run_folder / "summary.json").write_text(sys.argv[1])
     return 3
 
-run._train = finish
+launch._train = finish
 code = run.main(sys.argv[2:])
 sys.exit("mlflow was imported" if "mlflow" in sys.modules and "--mlflow" not in sys.argv else code)
 """

@@ -133,9 +133,10 @@ def _bars(axes: Axes, panel: Panel, series: Named) -> None:
         axes.tick_params(axis="x", rotation=60)
     else:
         bars.sort(key=lambda bar: bar[1])
-        colors = [_COLORS["green" if value < 1 else "red"] for _, value in bars]
+        has_line = len(panel.defaults["thresholds"]["steps"]) > 1
+        colors = [_COLORS["blue" if not has_line else "green" if value < 1 else "red"] for _, value in bars]
         axes.barh([name for name, _ in bars], [value for _, value in bars], color=colors)
-        axes.axvline(1, color="black", lw=1, ls="--")
+        axes.axvline(1 if has_line else 0, color="black", lw=1, ls="--")
         left, bottom, width, height = axes.get_position().bounds
         axes.set_position((left + width / 10, bottom, width * 9 / 10, height))
     axes.tick_params(labelsize=7)

@@ -137,7 +137,13 @@ def segment_summary(run_id: str = "20270101-000000", **changes: Any) -> SegmentS
         agreement=None,
         gate=GateResult(
             blessed=True,
-            checks=(Check("stability", 0.9312, 0.8, True), Check("served_as_trained", True, True, True)),
+            checks=(
+                Check("silhouette_above_shuffled", 0.1281, 0.01, True),
+                Check("stability", 0.9312, 0.8, True),
+                Check("smallest_segment", 0.2512, 0.02, True),
+                Check("served_as_trained", True, True, True),
+                Check("served_as_evaluated", True, True, True),
+            ),
             probe="TF Serving's SavedModel loader in a fresh process",
         ),
         pushed=PushedVersion("1795239192", "artifacts/serving/segment-model/1795239192"),

@@ -10,24 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_transform.beam as tft_beam
 import yaml
 from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
-from tfx.v1.components import FnArgs
 
 from data import contract as contracts
 from data.contract import Contract
 from data.errors import BadContractError
 from data.model_folder import ModelFolder
-from modules import encoding, schema, tf_serving_probe
+from data.model_spec import PURCHASE_MODEL
+from modules import encoding, tf_serving_probe
 from modules.purchase import estimator, transform
 from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters
 from modules.purchase.predictor import scorer
 from modules.purchase.trainer import run_fn
+from tests.support.training import examples, train_and_export
 
 TINY = {"width": 4, "depth": 1, "epochs": 1, "members": 1}
 NAMES = ("age", "Age", "a.b", "x-y", "0", "features", "examples", "probability", "purchase", "training", "name")
@@ -244,14 +242,17 @@ def test_tf_serving_answers_as_the_exported_model_does(document, filling, labels
     train = rows_of(contract, filling, labels, seed, TRAIN)
     evaluation = rows_of(contract, filling, labels, seed + 1, EVALUATION)
     with tempfile.TemporaryDirectory() as folder:
-        export = train_and_export(Path(folder), contract, with_after_call, train, evaluation)
+        config = TrainingConfig(contract, with_after_call, seed=1).to_config()
+        export = train_and_export(Path(folder), contract, transform.preprocessing_fn, run_fn, config, train, evaluation)
         features = contract.features(with_after_call)
         card = ModelFolder(export).card()
         assert card.features == features
         raw = {name: evaluation[name] for name in features}
         expected = scorer(str(export), features)(raw)
         assert np.isfinite(expected).all()
-        differences = tf_serving_probe.differences(str(export), raw, examples(evaluation), expected)
+        differences = tf_serving_probe.differences(
+            str(export), raw, examples(evaluation), PURCHASE_MODEL.score, expected
+        )
         assert max(differences.values()) < 1e-6
 
 
@@ -280,55 +281,3 @@ def test_a_contract_that_cannot_become_a_model_is_refused_with_the_reason(docume
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     with pytest.raises(BadContractError, match=message):
         contracts.load(path)
-
-
-def train_and_export(
-    folder: Path,
-    contract: Contract,
-    with_after_call: bool,
-    train: dict[str, np.ndarray],
-    evaluation: dict[str, np.ndarray],
-) -> Path:
-    """Runs Transform and the Trainer's `run_fn` as the pipeline does; returns the SavedModel's folder."""
-    config = TrainingConfig(contract, with_after_call, seed=1).to_config()
-    metadata = dataset_metadata.DatasetMetadata(schema.from_contract(contract))
-    names = list(schema_utils.schema_as_feature_spec(metadata.schema).feature_spec)
-    records = [dict(zip(names, row, strict=True)) for row in zip(*(train[name] for name in names), strict=True)]
-    with tft_beam.Context(temp_dir=str(folder / "temporary")):
-        function = (records, metadata) | tft_beam.AnalyzeDataset(
-            lambda inputs: transform.preprocessing_fn(inputs, config)
-        )
-        function | tft_beam.WriteTransformFn(str(folder / "transform"))
-    for name, rows in (("train", train), ("eval", evaluation)):
-        with tf.io.TFRecordWriter(str(folder / name)) as writer:
-            for serialized in examples(rows):
-                writer.write(serialized)
-    run_fn(
-        FnArgs(
-            transform_output=str(folder / "transform"),
-            train_files=[str(folder / "train")],
-            eval_files=[str(folder / "eval")],
-            serving_model_dir=str(folder / "1"),
-            model_run_dir=str(folder / "logs"),
-            custom_config=config,
-        )
-    )
-    return folder / "1"
-
-
-def examples(rows: dict[str, np.ndarray]) -> list[bytes]:
-    """Serialized tf.Examples."""
-
-    def feature(values: np.ndarray, row: int) -> tf.train.Feature:
-        if values.dtype == object:
-            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[values[row]]))
-        if values.dtype == np.int64:
-            return tf.train.Feature(int64_list=tf.train.Int64List(value=[values[row]]))
-        return tf.train.Feature(float_list=tf.train.FloatList(value=[values[row]]))
-
-    return [
-        tf.train.Example(
-            features=tf.train.Features(feature={name: feature(values, row) for name, values in rows.items()})
-        ).SerializeToString()
-        for row in range(len(rows["label"]))
-    ]

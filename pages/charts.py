@@ -321,11 +321,18 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> Markup:
 
 
 def _shortened(name: str) -> str:
-    """The beginning of a name that has no room; the letters of some scripts are twice as wide as Latin ones."""
-    ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in name))
+    """The beginning of a name that has no room."""
+    ends = list(accumulate(map(_width, name)))
     if not ends or ends[-1] <= _LONGEST_NAME:
         return name
     return name[: bisect.bisect_right(ends, _LONGEST_NAME - 1)] + "…"
+
+
+def _width(letter: str) -> float:
+    """About how wide a letter is, compared with a small Latin one."""
+    if east_asian_width(letter) in "WF":
+        return 2.0
+    return 1.3 if letter.isupper() else 1.0
 
 
 def _round_step(step: float) -> float:

@@ -94,7 +94,7 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
             words.column(entry.column),
             quantity(entry.median, entry.unit),
             f"all customers {quantity(entry.overall, entry.unit)}",
-            None if math.isnan(entry.position) else position(entry.position, style),
+            None if math.isnan(entry.median) else position(words.position(entry), style),
         )
         for entry in sorted(medians, key=_remarkable)[:MEDIANS]
     ]
@@ -103,7 +103,7 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
 
 def _remarkable(entry: Median) -> float:
     """Sorts medians by their distance from the middle of all customers, unknown ones last."""
-    return 1.0 if math.isnan(entry.median) else -abs(entry.position - 0.5)
+    return 1.0 if math.isnan(entry.median) else -abs(words.position(entry) - 0.5)
 
 
 def _typical(segment: Segment, flags: frozenset[str]) -> Facts:

@@ -32,6 +32,8 @@ CRITERIA = (
 )
 """Columns of the table of numbers of clusters."""
 
+FEW_COLUMNS = 3
+"""Up to so many columns of a published result are named, and their ranges in its segments told."""
 ON = {
     "columns": "on its columns",
     "pca": "on principal components",
@@ -89,8 +91,9 @@ def published(report: SegmentReport) -> Section:
     blocks: list[Block] = [Paragraph("published", text), _published_table(report.search.published)]
     for number_, result in enumerate(report.search.published):
         blocks.append(Paragraph(f"published-{number_}", _what_it_is(result)))
-        shares = zip(result.shares, result.ranges, strict=False)
-        blocks.append(Lines(f"published-{number_}", [f"{percent(share)}: {text}" for share, text in shares]))
+        if len(result.columns) <= FEW_COLUMNS:
+            shares = zip(result.shares, result.ranges, strict=True)
+            blocks.append(Lines(f"published-{number_}", [f"{percent(share)}: {text}" for share, text in shares]))
     return Section("published", "Published results, repeated", blocks)
 
 
@@ -276,7 +279,7 @@ def _what_it_is(result: PublishedResult) -> str:
     """One sentence on what a published result shows."""
     of = (
         words.listed(map(words.column, result.columns))
-        if len(result.columns) <= 3
+        if len(result.columns) <= FEW_COLUMNS
         else f"{len(result.columns)} columns"
     )
     told = (
@@ -295,7 +298,8 @@ def _what_it_is(result: PublishedResult) -> str:
     return (
         f"{result.title}: K-Means {ON[result.representation]} ({of}), {result.clusters} segments. Measured here: "
         f"silhouette {number(result.silhouette, 2)} in that space; {told}. Its macro silhouette is {structure}, and in "
-        f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}."
+        f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}. They hold "
+        f"{words.listed(map(percent, result.shares))} of the customers."
     )
 
 

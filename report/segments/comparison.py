@@ -69,7 +69,7 @@ def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Med
     lines = []
     for entries in zip(*(medians(segment) for segment in found), strict=True):
         header = f"{words.column(entries[0].column)}, {words.of_unit(entries[0].unit)}"
-        shades = [None if math.isnan(e.median) else 2 * e.position - 1 for e in entries]
+        shades = [None if math.isnan(e.median) else 2 * words.position(e) - 1 for e in entries]
         lines.append((header, [words.bare(entry) for entry in entries], shades))
     return lines
 

@@ -108,6 +108,8 @@ def training_data(options: argparse.Namespace, labelled: bool) -> TrainingData:
         raise BadOptionError(
             f"--split time needs rows in the order of their dates, and {contract.name} has row_order: none"
         )
+    if options.last_row_counts and not contract.identifiers:
+        raise BadOptionError(f"--last-row-counts needs identifiers, and contract {contract.name} has none")
     return TrainingData(
         path=path.resolve(),
         contract=contract,
@@ -154,14 +156,16 @@ def _train(kind: Kind[Spec], settings: Settings[Spec], screen: Screen, started: 
     from runs.outputs import MODEL_RUN, connect, outputs
 
     pipeline = kind.graph(settings, local_environment(settings))
-    stages = screen.progress(_keep_quarantine(run_locally(pipeline, settings.run_id), settings))
+    stages = screen.progress(_watch_ingestion(run_locally(pipeline, settings.run_id), settings, screen))
     artifacts = outputs(connect(settings.metadata), settings.run_id)
     summary = kind.summarize(settings, artifacts, stages, time.monotonic() - started)
     (settings.run_folder / SUMMARY).write_text(summary.to_json(), encoding="utf-8")
     _point_latest(settings.run_folder)
     screen.summary(summary)
     _report(settings, screen)
-    screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {artifacts.uri(MODEL_RUN)}")
+    logs = artifacts.uri(MODEL_RUN)
+    if any(Path(logs).rglob("events.out.*")):
+        screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {logs}")
     return _conclude(settings, summary, screen)
 
 
@@ -194,8 +198,9 @@ def _serving_flags(settings: Settings) -> str:
     return f" --model_name={settings.spec.model.name} --model_base_path={settings.serving}"
 
 
-def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Iterator[Stage | str]:
-    """The events of a run. The rows set aside are copied to its folder before a later stage may stop it."""
+def _watch_ingestion(events: Iterable[Stage | str], settings: Settings[Spec], screen: Screen) -> Iterator[Stage | str]:
+    """The events of a run. Repeated identifiers are told, and the rows set aside are copied to the run's folder, before
+    a later stage may stop it."""
     from modules import artifacts
     from pipeline.components import example_gen
     from runs.outputs import EXAMPLES, connect, outputs
@@ -204,6 +209,8 @@ def _keep_quarantine(events: Iterable[Stage | str], settings: Settings) -> Itera
         yield event
         if not isinstance(event, str) and event.name == EXAMPLES.node:
             examples = outputs(connect(settings.metadata), settings.run_id).uri(EXAMPLES)
+            if said := example_gen.repeated_identifiers(artifacts.read_json(examples, example_gen.SUMMARY)):
+                screen.say(said, style="yellow")
             if artifacts.exists(examples, example_gen.QUARANTINE):
                 rows = artifacts.read_bytes(examples, example_gen.QUARANTINE)
                 (settings.run_folder / QUARANTINE).write_bytes(rows)

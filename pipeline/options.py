@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import ARTIFACTS
 
 SEED = 42
@@ -59,7 +62,7 @@ def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
     """`--model-name`, `--replace-inputs`, `--keep`: where a blessed model goes."""
     parser.add_argument(
         "--model-name",
-        type=_model_name,
+        type=partial(_model_name, reserved={PURCHASE_MODEL.name, SEGMENT_MODEL.name} - {model}),
         default=model,
         metavar="NAME",
         help="the model to push a version of, in artifacts/serving and /v1/models (default: %(default)s)",
@@ -102,7 +105,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what the libraries print")
 
 
-def _model_name(text: str) -> str:
+def _model_name(text: str, reserved: Collection[str]) -> str:
+    if text in reserved:
+        raise argparse.ArgumentTypeError(f"{text} is the name of another kind of model")
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", text):
         raise argparse.ArgumentTypeError(f"expected small letters, digits, '.', '_' and '-', got {text!r}")
     return text

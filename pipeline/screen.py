@@ -104,8 +104,8 @@ class Screen:
         if data.synthetic:
             self.say(f"\n{SYNTHETIC}", style="bold yellow")
         rows = f"{data.rows:,} rows kept of {data.read:,} read, {data.quarantined:,} quarantined"
-        distinct = "" if data.distinct in (None, data.rows) else f", {data.distinct:,} different customers"
-        self.say(f"\n{data.contract}: {rows}{distinct}; {len(summary.features)} features; split {data.split}")
+        rows += f", {data.superseded:,} superseded" if data.superseded else ""
+        self.say(f"\n{data.contract}: {rows}; {len(summary.features)} features; split {data.split}")
         for part in _results(summary):
             self._console.print(part)
         gate = _table("gate", "value", "bound", "")

@@ -68,6 +68,9 @@ _DATA: Trait[RunSummary] = Trait(lambda run: run.settings.data_sha256, lambda _:
 _QUARANTINE: Trait[RunSummary] = Trait(
     lambda run: run.settings.quarantine, lambda quarantine: "quarantine" if quarantine else "no quarantine"
 )
+_LAST_ROW: Trait[RunSummary] = Trait(
+    lambda run: run.settings.last_row, lambda last_row: "last row counts" if last_row else "all rows count"
+)
 _SEED: Trait[RunSummary] = Trait(lambda run: run.settings.seed, lambda seed: f"seed {seed}")
 
 
@@ -102,6 +105,7 @@ PURCHASE = Kind[PurchaseSummary](
     traits=(
         _DATA,
         _QUARANTINE,
+        _LAST_ROW,
         Trait(lambda run: run.settings.trials, lambda trials: f"{trials} trials" if trials else "no tuning"),
         Trait(lambda run: run.model.members, lambda members: f"ensemble of {members}"),
         _SEED,
@@ -190,6 +194,7 @@ SEGMENTS = Kind[SegmentSummary](
     traits=(
         _DATA,
         _QUARANTINE,
+        _LAST_ROW,
         Trait(lambda run: run.settings.method, lambda method: "all methods" if method == "auto" else f"{method} alone"),
         Trait(
             lambda run: (run.settings.fewest, run.settings.most),

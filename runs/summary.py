@@ -44,6 +44,7 @@ class Dataset:
       label_rate: share of positive rows among those kept; None without a label.
       split: `random` or `time`.
       words: how to speak of positive rows.
+      superseded: rows left out because a later row has the same identifiers.
       distinct: different customers by the contract's identifiers; None where it has none.
     """
 
@@ -57,6 +58,7 @@ class Dataset:
     split: str
     row_order: str = "none"
     words: LabelWords = LabelWords()
+    superseded: int = 0
     distinct: int | None = None
 
 
@@ -66,12 +68,14 @@ class RunSettings:
 
     Attributes:
       quarantine: whether bad rows were quarantined instead of stopping the run.
+      last_row: whether of rows with the same identifiers only the last one counted.
       seed: of all random numbers.
       data_sha256: of the input.
       commit: git commit of the code, with a `+` where files differed from it; None outside a repository.
     """
 
     quarantine: bool = False
+    last_row: bool = False
     seed: int | None = None
     data_sha256: str | None = None
     commit: str | None = None

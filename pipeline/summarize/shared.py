@@ -45,6 +45,7 @@ def common_settings(settings: Settings[Spec], outputs: RunOutputs) -> dict[str, 
     """The fields of `RunSettings`."""
     return {
         "quarantine": settings.data.quarantine,
+        "last_row": settings.data.last_row,
         "seed": settings.spec.seed,
         "data_sha256": outputs[of_run.EXAMPLES].custom_properties["input_fingerprint"].string_value,
         "commit": settings.commit,
@@ -87,7 +88,8 @@ def _dataset(settings: Settings[Spec], ingest: Mapping[str, Any]) -> Dataset:
         split=data.split,
         row_order=contract.row_order,
         words=LabelWords(contract.label.one, contract.label.many) if contract.label else LabelWords(),
-        distinct=ingest.get("distinct"),
+        superseded=ingest["superseded"],
+        distinct=ingest["distinct"],
     )
 
 

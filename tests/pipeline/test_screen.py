@@ -125,10 +125,10 @@ def test_agreement_is_shown_from_the_second_model_on(segments, shown):
     assert "on test: 0.9700" in "\n".join(shown(changed(segments, agreement=0.97)))
 
 
-def test_repeated_customers_are_mentioned(segments, shown):
-    assert "different customers" not in "\n".join(shown(segments))
-    assert "28,129 read, 0 quarantined, 25,600 different customers" in "\n".join(
-        shown(changed(segments, dataset__distinct=25_600))
+def test_rows_that_a_later_row_replaced_are_counted(segments, shown):
+    assert "superseded" not in "\n".join(shown(segments))
+    assert "28,129 read, 0 quarantined, 2,453 superseded" in "\n".join(
+        shown(changed(segments, dataset__superseded=2_453))
     )
 
 

@@ -11,7 +11,7 @@ from pipeline import settings
 from pipeline.settings import PurchaseSettings, Settings, TrainingData, code_commit
 
 DATA = TrainingData(Path("customers.csv"), contracts.load("bank-full"))
-RUN = Settings(DATA, run_id="1")
+RUN = Settings(DATA, run_id="1", spec=PurchaseSettings())
 
 
 def test_models_that_cannot_be_compared_have_no_common_baseline():

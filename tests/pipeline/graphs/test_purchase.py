@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from tfx.proto.orchestration.pipeline_pb2 import PipelineNode
 
 from data import contract as contracts
 from data.contract import Contract
-from data.paths import ROOT
 from modules.purchase.gate import Gate
 from pipeline import fingerprint
 from pipeline.environment import Environment
 from pipeline.graphs.purchase import create_pipeline
 from pipeline.settings import PurchaseSettings, TrainingData
 from tests.conftest import STAGES
+from tests.support.checkout import copy_of_the_code
 
 
 @dataclass(frozen=True)
@@ -164,10 +163,9 @@ def test_beam_is_given_the_flags_of_the_environment(settings):
 @pytest.fixture
 def checkout(tmp_path, monkeypatch) -> Path:
     """A copy of the code whose files may be changed; fingerprints are taken from it."""
-    for package in ("data", "analysis", "pages", "modules", "runs", "monitoring", "serving", "report", "pipeline"):
-        shutil.copytree(ROOT / package, tmp_path / "checkout" / package, ignore=lambda _, names: {"raw", "__pycache__"})
-    monkeypatch.setattr(fingerprint, "ROOT", tmp_path / "checkout")
-    return tmp_path / "checkout"
+    copy = copy_of_the_code(tmp_path)
+    monkeypatch.setattr(fingerprint, "ROOT", copy)
+    return copy
 
 
 ALL = STAGES - {"StatisticsGen", "ExampleValidator", "AnomalyCheck", "LatestBlessedModel", "AtomicPusher"}
@@ -189,7 +187,7 @@ ALL = STAGES - {"StatisticsGen", "ExampleValidator", "AnomalyCheck", "LatestBles
         ("runs/compare.py", set()),
         ("monitoring/collector.py", set()),
         ("serving/manager.py", set()),
-        ("report/page.py", set()),
+        ("report/purchase/page.py", set()),
         ("pages/charts.py", set()),
         ("pipeline/run.py", set()),
     ],

@@ -68,14 +68,12 @@ def _card(report: SegmentReport, segment: Segment) -> Card:
         segment.name,
         percent(segment.shares["train"]),
         f"of customers, {number(segment.rows)} in training",
-        [_continues(report, segment)],
+        [] if report.segmentation.agreement is None else [_continues(segment)],
         [part for part in parts if part.facts],
     )
 
 
-def _continues(report: SegmentReport, segment: Segment) -> str:
-    if report.segmentation.agreement is None:
-        return "There is no earlier blessed model whose segment it could continue."
+def _continues(segment: Segment) -> str:
     if segment.continues is None:
         return "New: it continues no segment of the last blessed model."
     if segment.continues == segment.name:

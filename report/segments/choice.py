@@ -249,7 +249,7 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
 def _published_table(results: Sequence[PublishedResult]) -> Table:
     cells = [
         (
-            f"{result.title}, {ON[result.representation]}",
+            _named(result),
             str(result.clusters),
             number(result.published_silhouette, 2),
             number(result.silhouette, 2),
@@ -277,30 +277,28 @@ def _published_table(results: Sequence[PublishedResult]) -> Table:
 
 def _what_it_is(result: PublishedResult) -> str:
     """One sentence on what a published result shows."""
-    of = (
-        words.listed(map(words.column, result.columns))
-        if len(result.columns) <= FEW_COLUMNS
-        else f"{len(result.columns)} columns"
-    )
-    told = (
-        "no silhouette was published"
-        if result.published_silhouette is None
-        else (f"{number(result.published_silhouette, 2)} was published")
-    )
+    few = len(result.columns) <= FEW_COLUMNS
+    of = words.listed(map(words.column, result.columns)) if few else f"{len(result.columns)} columns"
+    measured = f"silhouette {number(result.silhouette, 2)} in that space"
+    if result.published_silhouette is not None:
+        measured += f", where {number(result.published_silhouette, 2)} was published"
     gain = result.macro_silhouette - result.null_silhouette
     if math.isnan(gain) or gain <= 0:
         structure = "no clearer than segments of shuffled columns, so it shows no relation between the columns"
     else:
         structure = (
-            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what "
-            "the relation between the columns adds"
+            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what the "
+            "relation between the columns adds"
         )
+    sizes = f"{percent(result.shares[0], 1)} to {percent(result.shares[-1], 1)}"
     return (
-        f"{result.title}: K-Means {ON[result.representation]} ({of}), {result.clusters} segments. Measured here: "
-        f"silhouette {number(result.silhouette, 2)} in that space; {told}. Its macro silhouette is {structure}, and in "
-        f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}. They hold "
-        f"{words.listed(map(percent, result.shares))} of the customers."
+        f"{_named(result)} ({of}), {result.clusters} segments of {sizes} of the customers: {measured}; its macro "
+        f"silhouette is {structure}."
     )
+
+
+def _named(result: PublishedResult) -> str:
+    return f"{result.title}, {ON[result.representation]}"
 
 
 def _clusters_axis(clusters: Sequence[int]) -> Axis:

@@ -24,8 +24,8 @@ USES = {
 """What each split is used for."""
 
 GATE = (
-    "The silhouette and the stability are measured on a sample of the training split, the smallest segment on all of it, "
-    "and what the model serves on every row."
+    "The silhouette and the stability are measured on a sample of the training split, the smallest segment on all of "
+    "it, and what the model serves on every row."
 )
 """Where the gate's checks are measured."""
 

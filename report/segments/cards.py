@@ -37,7 +37,13 @@ def card_name(segment: Segment) -> str:
 
 def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
     """What the segment has more often than all customers, by lift: describing flags whose interval is above average."""
-    return [value for value in _frequent(segment.described) if value.column in flags and value.value in YES]
+    return [value for value in frequent(segment.described) if value.column in flags and value.value in YES]
+
+
+def frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
+    """The values that are more frequent than average, and not by chance, by lift."""
+    found = [value for value in values if value.low > value.overall and value.index >= LEAST_INDEX]
+    return sorted(found, key=lambda value: -value.index)
 
 
 def in_a_few_words(segment: Segment, flags: frozenset[str]) -> str:
@@ -129,7 +135,7 @@ def _also(segment: Segment, flags: frozenset[str], style: str) -> Facts:
     """One value of each describing column that is neither a flag nor a number, by lift."""
     numbers = {entry.column for entry in segment.described_medians}
     found: dict[str, ValueShare] = {}
-    for value in _frequent(segment.described):
+    for value in frequent(segment.described):
         if value.column not in flags | numbers:
             found.setdefault(value.column, value)
     facts = [_share(value, words.value(value, flags), style) for value in list(found.values())[:ALSO]]
@@ -170,9 +176,3 @@ def _distinct(report: SegmentReport, segment: Segment, style: str) -> Facts:
 def _share(value: ValueShare, what: str, style: str) -> Fact:
     limits = (value.low, value.high)
     return Fact(what, percent(value.share), words.compared(value), bar(value.share, style, limits, value.overall))
-
-
-def _frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
-    """The values that are more frequent than average, and not by chance, by lift."""
-    found = [value for value in values if value.low > value.overall and value.index >= LEAST_INDEX]
-    return sorted(found, key=lambda value: -value.index)

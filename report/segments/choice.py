@@ -136,7 +136,7 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
         around(loss, [*losses, 0.0], lambda v: f"{v:g}"),
         [
             Series("loss", clusters, losses),
-            Series("knee", [k for k, _ in at_knee], [v for _, v in at_knee], style=1, points=True),
+            *([Series("knee", *zip(*at_knee, strict=True), style=1, points=True)] if at_knee else []),
         ],
     )
     cells = [(str(k), number(value, 4), "knee" if k == knee else "") for k, value in zip(clusters, losses, strict=True)]

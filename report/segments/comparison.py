@@ -12,7 +12,7 @@ from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, number, percent, percents, signed, times
 from report.changes import settings_that_differ
 from report.segments import words
-from report.segments.cards import ALSO, SETS_APART, overall_rate
+from report.segments.cards import ALSO, SETS_APART, frequent, overall_rate
 from report.segments.gather import SegmentReport
 
 STRONG = 1.5
@@ -97,10 +97,10 @@ def _set_apart(segment: Segment) -> Sequence[ValueShare]:
 
 
 def _described(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
-    """All flags, and the first other values by lift but ranges of numbers, whose medians are told."""
+    """All flags, and the values more frequent than average that are no ranges of numbers, whose medians are told."""
     numbers = {entry.column for entry in segment.described_medians}
     owned = [value for value in segment.described if value.column in flags and value.value in YES]
-    others = [value for value in segment.described if value.column not in flags | numbers]
+    others = [value for value in frequent(segment.described) if value.column not in flags | numbers]
     return owned + others[:ALSO]
 
 

@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 PARALLEL := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve monitor test test-fast lint format conformance quality lock clean
+.PHONY: help run segment serve monitor test test-fast lint format conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,10 @@ help:  ## show this list
 run: $(INSTALLED)  ## train on the default data and push a model; ARGS="--data FILE" for more
 	@$(PYTHON) -m pipeline.run $(ARGS)
 
-serve: $(INSTALLED)  ## serve the pushed model on port 8501; ARGS="--rest_api_port=9000"
+segment: $(INSTALLED)  ## divide the default customers into segments and push that model; ARGS="--data FILE"
+	@$(PYTHON) -m pipeline.segment $(ARGS)
+
+serve: $(INSTALLED)  ## serve the pushed models on port 8501; ARGS="--rest_api_port=9000"
 	@$(PYTHON) -m serving $(ARGS)
 
 monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load; needs Debian's prometheus

@@ -22,6 +22,7 @@ from tests.support import segmentations
 
 COMMANDS = (
     "pipeline.run",
+    "pipeline.segment",
     "pipeline.backtest",
     "report",
     "runs",

@@ -6,9 +6,12 @@ many values for each named row. Texts are escaped here, because templates insert
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
@@ -318,7 +321,18 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> Markup:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    """The beginning of a name that has no room."""
+    ends = list(accumulate(map(_width, name)))
+    if not ends or ends[-1] <= _LONGEST_NAME:
+        return name
+    return name[: bisect.bisect_right(ends, _LONGEST_NAME - 1)] + "…"
+
+
+def _width(letter: str) -> float:
+    """About how wide a letter is, compared with a small Latin one."""
+    if east_asian_width(letter) in "WF":
+        return 2.0
+    return 1.3 if letter.isupper() else 1.0
 
 
 def _round_step(step: float) -> float:

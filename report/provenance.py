@@ -117,8 +117,13 @@ def _drift(split: str, drift: Drift) -> Figure:
     return Figure(chart, says, Table(chart.name, caption, head, cells, texts=frozenset({0, 5})))
 
 
-def gate(summary: RunSummary) -> Section:
-    """The checks of the gate."""
+def gate(summary: RunSummary, measured: str) -> Section:
+    """The checks of the gate.
+
+    Args:
+      summary: of the run.
+      measured: on which rows the checks are measured, in a sentence or two.
+    """
     result = summary.gate
     cells = [
         (
@@ -129,12 +134,9 @@ def gate(summary: RunSummary) -> Section:
         )
         for check in result.checks
     ]
-    text = (
-        "A model is pushed only if it passes every check. The comparison with the last blessed model starts with the "
-        "second run."
-    )
+    text = f"A model is pushed only if it passes every check. {measured}"
     head = ("Check", "Value", "At least", "Verdict")
-    table = Table("gate", "Checks on the test split", head, cells, texts=frozenset({0, 3}))
+    table = Table("gate", "Checks", head, cells, texts=frozenset({0, 3}))
     blocks: list[Block] = [Paragraph("gate", text), table, Paragraph("probe", f"Serving probe: {result.probe}.")]
     return Section("gate", "The gate", blocks)
 

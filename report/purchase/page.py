@@ -19,6 +19,9 @@ USES = {
 }
 """What each split is used for."""
 
+GATE = "All are measured on the test split. The comparison with the last blessed model starts with the second run."
+"""Where the gate's checks are measured."""
+
 
 def render(report: PurchaseReport, cost: float, margin: float) -> str:
     """The HTML of a report; the cost of a call and the margin of a positive row are in euros."""
@@ -47,6 +50,6 @@ def _sections(report: PurchaseReport, cost: float, margin: float) -> Iterator[Se
     yield training.importance(report)
     yield training.learning(report)
     yield provenance.data(report.summary, report.records, USES)
-    yield provenance.gate(report.summary)
+    yield provenance.gate(report.summary, GATE)
     yield provenance.timings(report.summary)
     yield provenance.lineage(report.summary, report.records, training.network(report), training.hyperparameters(report))

@@ -131,7 +131,7 @@ def _matrix(report: SegmentReport) -> Block:
     return Table(
         "stability",
         caption,
-        ("", *names),
+        ("Fit", *names),
         cells,
         heat=[[(STABLE - value) / SHADED for value in line] for line in matrix],
     )

@@ -37,7 +37,13 @@ def card_name(segment: Segment) -> str:
 
 def offers(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
     """What the segment has more often than all customers, by lift: describing flags whose interval is above average."""
-    return [value for value in _frequent(segment.described) if value.column in flags and value.value in YES]
+    return [value for value in frequent(segment.described) if value.column in flags and value.value in YES]
+
+
+def frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
+    """The values that are more frequent than average, and not by chance, by lift."""
+    found = [value for value in values if value.low > value.overall and value.index >= LEAST_INDEX]
+    return sorted(found, key=lambda value: -value.index)
 
 
 def in_a_few_words(segment: Segment, flags: frozenset[str]) -> str:
@@ -68,14 +74,12 @@ def _card(report: SegmentReport, segment: Segment) -> Card:
         segment.name,
         percent(segment.shares["train"]),
         f"of customers, {number(segment.rows)} in training",
-        [_continues(report, segment)],
+        [] if report.segmentation.agreement is None else [_continues(segment)],
         [part for part in parts if part.facts],
     )
 
 
-def _continues(report: SegmentReport, segment: Segment) -> str:
-    if report.segmentation.agreement is None:
-        return "There is no earlier blessed model whose segment it could continue."
+def _continues(segment: Segment) -> str:
     if segment.continues is None:
         return "New: it continues no segment of the last blessed model."
     if segment.continues == segment.name:
@@ -94,7 +98,7 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
             words.column(entry.column),
             quantity(entry.median, entry.unit),
             f"all customers {quantity(entry.overall, entry.unit)}",
-            None if math.isnan(entry.position) else position(entry.position, style),
+            None if math.isnan(entry.median) else position(words.position(entry), style),
         )
         for entry in sorted(medians, key=_remarkable)[:MEDIANS]
     ]
@@ -103,7 +107,7 @@ def _middle(medians: Sequence[Median], name: str, title: str, style: str) -> Fac
 
 def _remarkable(entry: Median) -> float:
     """Sorts medians by their distance from the middle of all customers, unknown ones last."""
-    return 1.0 if math.isnan(entry.median) else -abs(entry.position - 0.5)
+    return 1.0 if math.isnan(entry.median) else -abs(words.position(entry) - 0.5)
 
 
 def _typical(segment: Segment, flags: frozenset[str]) -> Facts:
@@ -131,7 +135,7 @@ def _also(segment: Segment, flags: frozenset[str], style: str) -> Facts:
     """One value of each describing column that is neither a flag nor a number, by lift."""
     numbers = {entry.column for entry in segment.described_medians}
     found: dict[str, ValueShare] = {}
-    for value in _frequent(segment.described):
+    for value in frequent(segment.described):
         if value.column not in flags | numbers:
             found.setdefault(value.column, value)
     facts = [_share(value, words.value(value, flags), style) for value in list(found.values())[:ALSO]]
@@ -172,9 +176,3 @@ def _distinct(report: SegmentReport, segment: Segment, style: str) -> Facts:
 def _share(value: ValueShare, what: str, style: str) -> Fact:
     limits = (value.low, value.high)
     return Fact(what, percent(value.share), words.compared(value), bar(value.share, style, limits, value.overall))
-
-
-def _frequent(values: Sequence[ValueShare]) -> list[ValueShare]:
-    """The values that are more frequent than average, and not by chance, by lift."""
-    found = [value for value in values if value.low > value.overall and value.index >= LEAST_INDEX]
-    return sorted(found, key=lambda value: -value.index)

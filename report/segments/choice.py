@@ -32,6 +32,8 @@ CRITERIA = (
 )
 """Columns of the table of numbers of clusters."""
 
+FEW_COLUMNS = 3
+"""Up to so many columns of a published result are named, and their ranges in its segments told."""
 ON = {
     "columns": "on its columns",
     "pca": "on principal components",
@@ -89,8 +91,9 @@ def published(report: SegmentReport) -> Section:
     blocks: list[Block] = [Paragraph("published", text), _published_table(report.search.published)]
     for number_, result in enumerate(report.search.published):
         blocks.append(Paragraph(f"published-{number_}", _what_it_is(result)))
-        shares = zip(result.shares, result.ranges, strict=False)
-        blocks.append(Lines(f"published-{number_}", [f"{percent(share)}: {text}" for share, text in shares]))
+        if len(result.columns) <= FEW_COLUMNS:
+            shares = zip(result.shares, result.ranges, strict=True)
+            blocks.append(Lines(f"published-{number_}", [f"{percent(share)}: {text}" for share, text in shares]))
     return Section("published", "Published results, repeated", blocks)
 
 
@@ -133,7 +136,7 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
         around(loss, [*losses, 0.0], lambda v: f"{v:g}"),
         [
             Series("loss", clusters, losses),
-            Series("knee", [k for k, _ in at_knee], [v for _, v in at_knee], style=1, points=True),
+            *([Series("knee", *zip(*at_knee, strict=True), style=1, points=True)] if at_knee else []),
         ],
     )
     cells = [(str(k), number(value, 4), "knee" if k == knee else "") for k, value in zip(clusters, losses, strict=True)]
@@ -246,7 +249,7 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
 def _published_table(results: Sequence[PublishedResult]) -> Table:
     cells = [
         (
-            f"{result.title}, {ON[result.representation]}",
+            _named(result),
             str(result.clusters),
             number(result.published_silhouette, 2),
             number(result.silhouette, 2),
@@ -274,29 +277,28 @@ def _published_table(results: Sequence[PublishedResult]) -> Table:
 
 def _what_it_is(result: PublishedResult) -> str:
     """One sentence on what a published result shows."""
-    of = (
-        words.listed(map(words.column, result.columns))
-        if len(result.columns) <= 3
-        else f"{len(result.columns)} columns"
-    )
-    told = (
-        "no silhouette was published"
-        if result.published_silhouette is None
-        else (f"{number(result.published_silhouette, 2)} was published")
-    )
+    few = len(result.columns) <= FEW_COLUMNS
+    of = words.listed(map(words.column, result.columns)) if few else f"{len(result.columns)} columns"
+    measured = f"silhouette {number(result.silhouette, 2)} in that space"
+    if result.published_silhouette is not None:
+        measured += f", where {number(result.published_silhouette, 2)} was published"
     gain = result.macro_silhouette - result.null_silhouette
     if math.isnan(gain) or gain <= 0:
         structure = "no clearer than segments of shuffled columns, so it shows no relation between the columns"
     else:
         structure = (
-            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what "
-            "the relation between the columns adds"
+            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what the "
+            "relation between the columns adds"
         )
+    sizes = f"{percent(result.shares[0], 1)} to {percent(result.shares[-1], 1)}"
     return (
-        f"{result.title}: K-Means {ON[result.representation]} ({of}), {result.clusters} segments. Measured here: "
-        f"silhouette {number(result.silhouette, 2)} in that space; {told}. Its macro silhouette is {structure}, and in "
-        f"{words.FULL} of the view the same segments have {number(result.full_silhouette, 2)}."
+        f"{_named(result)} ({of}), {result.clusters} segments of {sizes} of the customers: {measured}; its macro "
+        f"silhouette is {structure}."
     )
+
+
+def _named(result: PublishedResult) -> str:
+    return f"{result.title}, {ON[result.representation]}"
 
 
 def _clusters_axis(clusters: Sequence[int]) -> Axis:

@@ -12,7 +12,7 @@ from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, number, percent, percents, signed, times
 from report.changes import settings_that_differ
 from report.segments import words
-from report.segments.cards import ALSO, SETS_APART, overall_rate
+from report.segments.cards import ALSO, SETS_APART, frequent, overall_rate
 from report.segments.gather import SegmentReport
 
 STRONG = 1.5
@@ -54,7 +54,7 @@ def _heat(report: SegmentReport) -> Table:
     lines += _values(
         found, report.flags, lambda segment: _described(segment, report.flags), lambda segment: segment.described
     )
-    head = ("", *(f"{segment.number}: {segment.name}" for segment in found))
+    head = ("Figure", *(f"{segment.number}: {segment.name}" for segment in found))
     caption = "Medians with their units, and the index of values against the average"
     return Table(
         "side-by-side",
@@ -69,7 +69,7 @@ def _medians(found: Sequence[Segment], medians: Callable[[Segment], Sequence[Med
     lines = []
     for entries in zip(*(medians(segment) for segment in found), strict=True):
         header = f"{words.column(entries[0].column)}, {words.of_unit(entries[0].unit)}"
-        shades = [None if math.isnan(e.median) else 2 * e.position - 1 for e in entries]
+        shades = [None if math.isnan(e.median) else 2 * words.position(e) - 1 for e in entries]
         lines.append((header, [words.bare(entry) for entry in entries], shades))
     return lines
 
@@ -97,10 +97,10 @@ def _set_apart(segment: Segment) -> Sequence[ValueShare]:
 
 
 def _described(segment: Segment, flags: frozenset[str]) -> list[ValueShare]:
-    """All flags, and the first other values by lift but ranges of numbers, whose medians are told."""
+    """All flags, and the values more frequent than average that are no ranges of numbers, whose medians are told."""
     numbers = {entry.column for entry in segment.described_medians}
     owned = [value for value in segment.described if value.column in flags and value.value in YES]
-    others = [value for value in segment.described if value.column not in flags | numbers]
+    others = [value for value in frequent(segment.described) if value.column not in flags | numbers]
     return owned + others[:ALSO]
 
 

@@ -44,7 +44,8 @@ def overview(report: SegmentReport) -> Overview:
 def _headline(report: SegmentReport) -> str:
     count, view = len(report.segmentation.segments), report.segmentation.view
     shares = [segment.shares["train"] for segment in report.by_share]
-    sizes = f"the largest is {percent(shares[0])} of them, the smallest {percent(shares[-1])}"
+    most, least = ("larger", "smaller") if count == 2 else ("largest", "smallest")
+    sizes = f"the {most} is {percent(shares[0])} of them, the {least} {percent(shares[-1])}"
     if report.summary.gate.blessed:
         return f"{words.counted(count).capitalize()} kinds of customers by {view}: {sizes}."
     return f"No segmentation by {view} passed the gate. The best one has {words.counted(count)} segments."

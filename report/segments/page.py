@@ -23,6 +23,12 @@ USES = {
 }
 """What each split is used for."""
 
+GATE = (
+    "The silhouette and the stability are measured on a sample of the training split, the smallest segment on all of "
+    "it, and what the model serves on every row."
+)
+"""Where the gate's checks are measured."""
+
 
 def render(report: SegmentReport) -> str:
     """The HTML of a report."""
@@ -47,7 +53,7 @@ def _sections(report: SegmentReport) -> Iterator[Section]:
     if report.search.published:
         yield choice.published(report)
     yield provenance.data(report.summary, report.records, USES)
-    yield provenance.gate(report.summary)
+    yield provenance.gate(report.summary, GATE)
     yield provenance.timings(report.summary)
     chosen = report.search.chosen
     model = f"{words.way(chosen)}, {chosen.clusters} segments"

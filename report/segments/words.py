@@ -13,6 +13,8 @@ from pages.formatting import UNKNOWN, number, percent, percents, times
 
 VERDICTS = {NOT_CLEARER: "like shuffled columns", UNSTABLE: "unstable", TOO_SMALL: "segment too small"}
 """Refusals for a table, which has little room."""
+SHORT_NAME = 4
+"""Up to so many letters a name in capitals may be an abbreviation."""
 SHARE = "share"
 """The first word of the units of shares."""
 FULL = "the space of all transformed columns"
@@ -59,8 +61,14 @@ def flags(segmentation: Segmentation) -> frozenset[str]:
 
 
 def column(name: str) -> str:
-    """`Produk_Kredit_Rumah` -> `Produk Kredit Rumah`."""
-    return name.replace("_", " ")
+    """`Produk_Kredit_Rumah` -> `Produk Kredit Rumah`, `CASH_ADVANCE` -> `cash advance`."""
+    spaced = name.replace("_", " ")
+    return spaced.lower() if name.isupper() and len(name) > SHORT_NAME else spaced
+
+
+def position(entry: Median) -> float:
+    """Where a median is among all customers, from 0 to 1; 0.5 where it is theirs, however many have the same value."""
+    return 0.5 if entry.median == entry.overall else entry.position
 
 
 def value(share: ValueShare, flags: frozenset[str]) -> str:

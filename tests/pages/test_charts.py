@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pages.charts import WIDTH, Axis, Row, Series, around, curves, rows
+from pages.charts import WIDTH, Axis, Band, Group, Row, Series, around, bands, curves, rows, scatter
 from pages.formatting import percent, short_euro
 
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 4))
@@ -120,3 +120,51 @@ def test_a_share_does_not_break_before_its_sign():
 )
 def test_amounts_on_an_axis_are_short(value, text):
     assert short_euro(value) == text
+
+
+def bars_of(picture: ET.Element, kind: str) -> list[tuple[float, float]]:
+    """Widths and heights of the bars of a kind."""
+    found = [bar for bar in picture.iter("rect") if kind in bar.get("class", "").split()]
+    return [(float(bar.get("width", "")), float(bar.get("height", ""))) for bar in found]
+
+
+def test_a_scatter_has_every_point_and_marks_each_group_beside_its_colour():
+    groups = [Group("young", 0, [0.1, 0.2], [1, 2]), Group("old", 1, [0.8], [9]), Group("nobody", 2, [], [])]
+    chart = scatter("name", "A title", "says", Axis("x", 0, 1, percent), Axis("y", 0, 10, str), groups)
+    picture = ET.fromstring(chart.svg)
+    young, old = (element for element in picture.iter("path") if "points" in element.get("class", ""))
+    assert (young.get("d", "").count("M"), old.get("d", "").count("M")) == (2, 1)
+    assert young.get("class") != old.get("class")
+    mark = re.compile(r"M[-.\d]+ [-.\d]+")
+    assert len({mark.sub("", path.get("d", "").partition("z")[0]) for path in (young, old)}) == 2
+    assert [text.text for text in picture.iter("text") if text.get("class") == "on-chip"] == ["0", "1"]
+    assert [key.name for key in chart.legend] == ["young", "old", "nobody"]
+
+
+def test_bands_are_as_high_as_their_shares_and_as_long_as_their_quantiles():
+    groups = [Band("most", 0, (-0.1, 0.2, 0.4), 0.75), Band("few", 1, (0.1, 0.2, 0.3), 0.25)]
+    picture = ET.fromstring(bands("name", "A title", "says", around("silhouette", [-0.1, 0.4], str), groups, 0.2).svg)
+    most, few = bars_of(picture, "c0"), bars_of(picture, "c1")
+    assert most[0][1] == pytest.approx(3 * few[0][1], rel=0.02)
+    assert [width for width, _ in most] == pytest.approx([4 * most[2][0], 2 * most[2][0], most[2][0]], abs=0.3)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.lists(st.floats(-1, 1), max_size=6).map(sorted), st.floats(0, 1)), max_size=11))
+def test_any_quantiles_and_shares_make_a_well_formed_picture(groups):
+    told = [Band(ATTACK, number, tuple(values), share) for number, (values, share) in enumerate(groups)]
+    axis = around("silhouette", [value for band in told for value in band.quantiles], str, zero=True)
+    picture = ET.fromstring(bands("name", "A title", "says", axis, told, 0.0).svg)
+    assert len(bars_of(picture, "band")) == sum(len(band.quantiles) for band in told)
+
+
+@pytest.mark.parametrize("name", ["x" * 21, "年" * 10, "CASH_ADVANCE_TRX"])
+def test_a_name_that_has_room_is_whole_and_a_longer_one_is_cut(name):
+    def drawn_name(text: str) -> str | None:
+        svg = rows("name", "A title", "says", Axis("x", 0, 1, percent), [Row(text, 0.5)]).svg
+        return next(element.text for element in ET.fromstring(svg).iter("text") if element.get("text-anchor") == "end")
+
+    assert drawn_name(name) == name
+    longer = drawn_name(name * 2) or ""
+    assert longer.endswith("…")
+    assert len(longer) <= len(name) + 1

@@ -1,10 +1,11 @@
 """The rule that chooses among candidates.
 
 1. A candidate is acceptable if all of these hold:
-   - its segments are clearer than those of the null reference: its macro silhouette is more than `DEVIATIONS` standard
+   - its segments are clearer than those of the null reference: its macro silhouette is at least `DEVIATIONS` standard
      deviations, at least `MARGIN`, and at least the share `RELATIVE_MARGIN` above the mean macro silhouette of the null
      reference. Of many candidates on noise, some are two deviations above it by chance, but only by a few percent;
-   - it is stable: the mean adjusted Rand index between fits on half-samples is at least `STABLE`;
+   - it is stable: the mean adjusted Rand index between fits on half-samples is at least `STABLE`, and so is the one
+     between fits with different seeds;
    - its smallest segment holds at least `SMALLEST` of the customers.
 2. For each method in each representation the acceptable candidate with the best macro silhouette in its own space is
    kept. Of candidates with equal macro silhouettes, to three digits, the one with fewer segments is kept.
@@ -29,6 +30,7 @@ SMALLEST = 0.02
 
 NOT_CLEARER = "segments are no clearer than in shuffled data"
 UNSTABLE = "segments change from sample to sample"
+SEED_DEPENDENT = "segments change with the seed of the fit"
 TOO_SMALL = f"a segment has fewer than {SMALLEST:.0%} of the customers"
 
 METHOD_NAMES: dict[Method, str] = {"kmeans": "K-Means", "kmedoids": "K-Medoids"}
@@ -39,15 +41,18 @@ REPRESENTATION_NAMES: dict[Representation, str] = {
 }
 
 
+def least_above(figures: CandidateFigures) -> float:
+    """How far the macro silhouette must be above that of the null reference."""
+    return max(MARGIN, DEVIATIONS * figures.null_deviation, RELATIVE_MARGIN * figures.null_silhouette)
+
+
 def refusals(figures: CandidateFigures) -> tuple[str, ...]:
-    """Why a candidate is not acceptable: some of `NOT_CLEARER`, `UNSTABLE` and `TOO_SMALL`; empty where it is."""
-    above = figures.macro_silhouette - figures.null_silhouette
-    clearer = above > DEVIATIONS * figures.null_deviation and above >= max(
-        MARGIN, RELATIVE_MARGIN * figures.null_silhouette
-    )
+    """Why a candidate is not acceptable, in the phrases above; empty where it is acceptable."""
+    clearer = figures.macro_silhouette - figures.null_silhouette >= least_above(figures)
     checks = {
         NOT_CLEARER: clearer,
         UNSTABLE: figures.stability >= STABLE,
+        SEED_DEPENDENT: figures.seed_stability >= STABLE,
         TOO_SMALL: figures.smallest >= SMALLEST,
     }
     return tuple(refusal for refusal, passed in checks.items() if not passed)

@@ -45,6 +45,8 @@ def _figures(method="kmeans", representation="columns", clusters=3, **changes):
         ({"macro_silhouette": 0.05, "null_deviation": 0.0}, (rule.NOT_CLEARER,)),
         ({"stability": 0.8}, ()),
         ({"stability": 0.7999}, (rule.UNSTABLE,)),
+        ({"seed_stability": 0.8}, ()),
+        ({"seed_stability": 0.7999}, (rule.SEED_DEPENDENT,)),
         ({"smallest": 0.02}, ()),
         ({"smallest": 0.0199}, (rule.TOO_SMALL,)),
         (

@@ -121,7 +121,11 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
     knee = next((k.clusters for k in search.knees if (k.method, k.representation) == (method, representation)), None)
     clusters = [figures.candidate.clusters for figures in tried]
     losses = [figures.loss for figures in tried]
-    at_knee = [(k, loss) for k, loss in zip(clusters, losses, strict=True) if k == knee]
+    point = [
+        Series("knee", [k], [value], style=1, points=True)
+        for k, value in zip(clusters, losses, strict=True)
+        if k == knee
+    ]
     says = (
         "The curve has no knee."
         if knee is None
@@ -136,7 +140,7 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
         around(loss, [*losses, 0.0], lambda v: f"{v:g}"),
         [
             Series("loss", clusters, losses),
-            *([Series("knee", *zip(*at_knee, strict=True), style=1, points=True)] if at_knee else []),
+            *point,
         ],
     )
     cells = [(str(k), number(value, 4), "knee" if k == knee else "") for k, value in zip(clusters, losses, strict=True)]

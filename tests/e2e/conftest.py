@@ -19,14 +19,19 @@ from runs.summary import RunSummary, read
 from tests.conftest import ROOT
 
 
-def command(artifacts: Path, *arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "pipeline.run", "--artifacts", str(artifacts), *map(str, arguments)]
+def command(artifacts: Path, *arguments: str | Path, module: str = "pipeline.run") -> list[str]:
+    return [sys.executable, "-m", module, "--artifacts", str(artifacts), *map(str, arguments)]
 
 
-def run(artifacts: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Runs the pipeline to its end."""
+def run(artifacts: Path, *arguments: str | Path, module: str = "pipeline.run") -> subprocess.CompletedProcess:
+    """Runs a pipeline to its end."""
     return subprocess.run(
-        command(artifacts, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        command(artifacts, *arguments, module=module),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
 
 

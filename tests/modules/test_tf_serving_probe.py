@@ -48,6 +48,7 @@ def run_probe(monkeypatch, folder, expected) -> int:
     document = {
         "rows": {"age": AGES},
         "examples": [base64.b64encode(example(age)).decode() for age in AGES],
+        "output": "probability",
         "expected": np.asarray(expected, float).tolist(),
     }
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))

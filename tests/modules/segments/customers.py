@@ -13,12 +13,12 @@ def encode(numbers: np.ndarray, categories: np.ndarray | None = None) -> Rows:
     features, owners, gower = [], [], []
     for column in numbers.T:
         missing = np.isnan(column)
-        known = column[~missing]
+        known = column[~missing] if not missing.all() else np.zeros(1)
         deviation = known.std() or 1.0
         scaled = np.where(missing, 0, (column - known.mean()) / deviation)
         parts = [scaled, missing] if missing.any() else [scaled]
         ranks = np.full(len(column), np.nan)
-        ranks[~missing] = (rankdata(known) - 1) / max(len(known) - 1, 1)
+        ranks[~missing] = (rankdata(column[~missing]) - 1) / max(len(known) - 1, 1)
         owners += [len(gower)] * len(parts)
         features += parts
         gower.append(ranks)

@@ -47,7 +47,7 @@ def customers(rows: int, seed: int) -> dict[str, np.ndarray]:
     kind = random.integers(3, size=rows)
     age = np.where(kind == 0, 25, 65) + random.integers(-5, 6, rows)
     return {
-        "spent": np.array([10, 900, 100])[kind] * random.lognormal(0, 0.3, rows).astype(np.float32),
+        "spent": (np.array([10, 900, 100])[kind] * random.lognormal(0, 0.3, rows)).astype(np.float32),
         "age": np.where(kind == 2, np.nan, age).astype(np.float32),
         "city": np.array(["Köln".encode(), b"Bonn", b"Ulm"], object)[kind],
         "card": np.array([b"0", b"1"], object)[(random.random(rows) < np.array([0.1, 0.8, 0.4])[kind]).astype(int)],

@@ -1,15 +1,14 @@
-"""For judging the choice: numbers of clusters, methods and representations that were tried, and published results."""
+"""For judging the choice: the numbers of clusters, the methods and the representations that were tried."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from analysis.segmentation import Candidate, CandidateFigures, PublishedResult, SearchResult
+from analysis.segmentation import Candidate, CandidateFigures, SearchResult
 from modules.segments.rule import best_by_space
-from pages.blocks import Block, Figure, Lines, Paragraph, Section, Table
+from pages.blocks import Block, Figure, Paragraph, Section, Table
 from pages.charts import Axis, Row, Series, around, curves, rows
-from pages.formatting import UNKNOWN, number, percent
+from pages.formatting import number, percent
 from report.segments import words
 from report.segments.gather import SegmentReport
 
@@ -32,13 +31,6 @@ CRITERIA = (
 )
 """Columns of the table of numbers of clusters."""
 
-FEW_COLUMNS = 3
-"""Up to so many columns of a published result are named, and their ranges in its segments told."""
-ON = {
-    "columns": "on its columns",
-    "pca": "on principal components",
-    "autoencoder": "on the autoencoder's code",
-}
 Combination = tuple[str, str]
 """Method and representation."""
 
@@ -82,21 +74,6 @@ def methods(report: SegmentReport) -> Section:
     return Section("methods", "Methods and representations", blocks)
 
 
-def published(report: SegmentReport) -> Section:
-    """Published segmentations of these rows, repeated; the contract must name some."""
-    text = (
-        "The contract names published segmentations of these customers. Each was repeated with K-Means on the columns "
-        "and with the number of clusters of its authors."
-    )
-    blocks: list[Block] = [Paragraph("published", text), _published_table(report.search.published)]
-    for number_, result in enumerate(report.search.published):
-        blocks.append(Paragraph(f"published-{number_}", _what_it_is(result)))
-        if len(result.columns) <= FEW_COLUMNS:
-            shares = zip(result.shares, result.ranges, strict=True)
-            blocks.append(Lines(f"published-{number_}", [f"{percent(share)}: {text}" for share, text in shares]))
-    return Section("published", "Published results, repeated", blocks)
-
-
 def _combination(candidate: Candidate) -> Combination:
     return candidate.method, candidate.representation
 
@@ -121,7 +98,11 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
     knee = next((k.clusters for k in search.knees if (k.method, k.representation) == (method, representation)), None)
     clusters = [figures.candidate.clusters for figures in tried]
     losses = [figures.loss for figures in tried]
-    at_knee = [(k, loss) for k, loss in zip(clusters, losses, strict=True) if k == knee]
+    point = [
+        Series("knee", [k], [value], style=1, points=True)
+        for k, value in zip(clusters, losses, strict=True)
+        if k == knee
+    ]
     says = (
         "The curve has no knee."
         if knee is None
@@ -136,7 +117,7 @@ def _elbow(search: SearchResult, tried: Sequence[CandidateFigures]) -> Figure:
         around(loss, [*losses, 0.0], lambda v: f"{v:g}"),
         [
             Series("loss", clusters, losses),
-            *([Series("knee", *zip(*at_knee, strict=True), style=1, points=True)] if at_knee else []),
+            *point,
         ],
     )
     cells = [(str(k), number(value, 4), "knee" if k == knee else "") for k, value in zip(clusters, losses, strict=True)]
@@ -244,61 +225,6 @@ def _side_by_side(search: SearchResult, best: Sequence[CandidateFigures]) -> Fig
     marked = [figures.candidate for figures in best].index(search.chosen)
     caption = "The best acceptable candidate of each, or the best one of all"
     return Figure(chart, says, Table("methods", caption, head, cells, frozenset({0, 1, len(head) - 1}), marked=marked))
-
-
-def _published_table(results: Sequence[PublishedResult]) -> Table:
-    cells = [
-        (
-            _named(result),
-            str(result.clusters),
-            number(result.published_silhouette, 2),
-            number(result.silhouette, 2),
-            number(result.macro_silhouette, 2),
-            number(result.null_silhouette, 2),
-            number(result.full_silhouette, 2),
-            number(result.stability, 2),
-            UNKNOWN if result.knee is None else str(result.knee),
-        )
-        for result in results
-    ]
-    head = (
-        "Result",
-        "k",
-        "Silhouette, published",
-        "Measured, own space",
-        "Macro, own space",
-        "Shuffled columns, macro",
-        "Measured, full space",
-        "Stability",
-        "Knee",
-    )
-    return Table("published", "Published and measured", head, cells)
-
-
-def _what_it_is(result: PublishedResult) -> str:
-    """One sentence on what a published result shows."""
-    few = len(result.columns) <= FEW_COLUMNS
-    of = words.listed(map(words.column, result.columns)) if few else f"{len(result.columns)} columns"
-    measured = f"silhouette {number(result.silhouette, 2)} in that space"
-    if result.published_silhouette is not None:
-        measured += f", where {number(result.published_silhouette, 2)} was published"
-    gain = result.macro_silhouette - result.null_silhouette
-    if math.isnan(gain) or gain <= 0:
-        structure = "no clearer than segments of shuffled columns, so it shows no relation between the columns"
-    else:
-        structure = (
-            f"{number(gain, 2)} above the {number(result.null_silhouette, 2)} of shuffled columns, which is what the "
-            "relation between the columns adds"
-        )
-    sizes = f"{percent(result.shares[0], 1)} to {percent(result.shares[-1], 1)}"
-    return (
-        f"{_named(result)} ({of}), {result.clusters} segments of {sizes} of the customers: {measured}; its macro "
-        f"silhouette is {structure}."
-    )
-
-
-def _named(result: PublishedResult) -> str:
-    return f"{result.title}, {ON[result.representation]}"
 
 
 def _clusters_axis(clusters: Sequence[int]) -> Axis:

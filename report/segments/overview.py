@@ -14,6 +14,8 @@ from report.segments.belief import REASONABLE, WEAK
 from report.segments.cards import card_name, in_a_few_words, offers, overall_rate
 from report.segments.gather import SegmentReport
 
+MOST_TILES = 4
+"""In a row; the most important ones come first."""
 ALMOST_THE_SAME = 0.9
 """Adjusted Rand index from which on segments are called so."""
 
@@ -36,7 +38,7 @@ def overview(report: SegmentReport) -> Overview:
             ("Method", words.way(report.search.chosen)),
             ("Quarantined", f"{number(data.quarantined)} rows"),
         ],
-        tiles=_tiles(report),
+        tiles=_tiles(report)[:MOST_TILES],
         kinds=[_kind(report, segment) for segment in report.by_share],
     )
 
@@ -89,7 +91,7 @@ def _tiles(report: SegmentReport) -> list[Tile]:
             number(found.macro_silhouette, 2),
             f"macro silhouette on test, in {words.space(best.candidate, report.search)}",
             f"{number(best.null_silhouette, 2)} for shuffled columns"
-            + words.in_full_space("; over all rows {}", found.full_silhouette, best.candidate, report.search),
+            + words.in_full_space("; micro silhouette {}", found.full_silhouette, best.candidate, report.search),
         ),
         Tile(
             "rules",

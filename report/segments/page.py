@@ -14,6 +14,7 @@ from report.segments.cards import segments
 from report.segments.comparison import changes, side_by_side
 from report.segments.gather import SegmentReport
 from report.segments.overview import overview
+from report.segments.published import published
 from report.segments.spaces import spaces
 
 USES = {
@@ -51,7 +52,7 @@ def _sections(report: SegmentReport) -> Iterator[Section]:
     yield choice.methods(report)
     yield spaces(report)
     if report.search.published:
-        yield choice.published(report)
+        yield published(report)
     yield provenance.data(report.summary, report.records, USES)
     yield provenance.gate(report.summary, GATE)
     yield provenance.timings(report.summary)

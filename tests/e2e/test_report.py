@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from data.paths import runs_folder
 from report.purchase.page import render
 from report.segments.page import render as segment_page
+from runs.summary import SegmentSummary, read
 from tests.conftest import ROOT
 from tests.e2e.conftest import latest
 from tests.report import segment_run
@@ -35,6 +36,8 @@ pytestmark = pytest.mark.e2e
 
 DESKTOP, PHONE = (1280, 1000), (375, 812)
 PICTURES = {"desktop": DESKTOP, "phone": PHONE}
+SEGMENT_PICTURES = {"segments": DESKTOP}
+"""Of the page of a segmentation, whose run is given as REPORT_RUN."""
 SCREENS = 2
 """Heights of the window that a picture shows."""
 COLOURS = 256
@@ -231,7 +234,8 @@ def test_print_has_no_dark_background(open_page):
 def test_pictures_at_desktop_and_phone_width(open_page, tmp_path):
     folder = ROOT / "report" / "pictures" if REPORT_RUN else tmp_path
     folder.mkdir(exist_ok=True)
-    for name, (width, height) in PICTURES.items():
+    segmented = REPORT_RUN and isinstance(read(Path(REPORT_RUN)), SegmentSummary)
+    for name, (width, height) in (SEGMENT_PICTURES if segmented else PICTURES).items():
         picture = folder / f"{name}.png"
         page = open_page((width, height * SCREENS))
         page.screenshot(path=picture)

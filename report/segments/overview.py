@@ -59,10 +59,10 @@ def _how_far_to_believe(report: SegmentReport) -> str:
         alike = "almost the same segments"
     else:
         alike = "different segments" if UNSTABLE in best.refusals else "similar segments"
-    clear = "no clearer" if NOT_CLEARER in best.refusals else "clearer"
+    clear = "but the segments are no clearer" if NOT_CLEARER in best.refusals else "and the segments are clearer"
     return (
         f"Different halves of the customers give {alike} (stability {number(best.stability, 2)}; 1 is identical, 0 is "
-        f"chance), and the segments are {clear} than those of shuffled columns (macro silhouette "
+        f"chance), {clear} than those of shuffled columns (macro silhouette "
         f"{number(best.macro_silhouette, 2)} against {number(best.null_silhouette, 2)}, in "
         f"{words.space(best.candidate, report.search)}){_overlap(best)}."
     )

@@ -57,6 +57,8 @@ def flags(segmentation: Segmentation) -> frozenset[str]:
     for segment in segmentation.segments:
         for value in (*segment.described, *segment.over_represented):
             values.setdefault(value.column, set()).add(value.value)
+        for name, told in segment.typical.items():
+            values.setdefault(name, set()).add(told)
     return frozenset(name for name, found in values.items() if found <= YES | NO)
 
 

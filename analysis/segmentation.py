@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -82,7 +83,7 @@ class CandidateFigures:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> CandidateFigures:
         """Reads `dataclasses.asdict` of figures; raises KeyError or TypeError where the document is something else."""
-        return cls(**{**_tuples(document), "candidate": Candidate(**document["candidate"])})
+        return cls(**{**_known(_tuples(document)), "candidate": Candidate(**document["candidate"])})
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class SearchResult:
         return next(figures for figures in self.figures if figures.candidate == self.chosen)
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1)
+        return strict_json(dataclasses.asdict(self))
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> SearchResult:
@@ -230,13 +231,14 @@ class ValueShare:
 
 @dataclass(frozen=True)
 class Median:
-    """The middle value of a number in a segment; NaN where all its values are missing.
+    """The middle value of a number in a segment; NaN where more than half of its values are missing.
 
     Attributes:
       column, unit: of the contract.
       median: in the segment.
       overall: among all customers.
-      position: share of all customers with a lower value than `median`, 0 to 1; 0.5 is average.
+      position: share of all customers with a lower value than `median`, plus half of those with the same, 0 to 1; 0.5
+        is average.
     """
 
     column: str
@@ -348,7 +350,7 @@ class Segmentation:
     scatter: Scatter
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1)
+        return strict_json(dataclasses.asdict(self))
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Segmentation:
@@ -358,7 +360,7 @@ class Segmentation:
                 **{
                     **_tuples(document),
                     "segments": tuple(_segment(segment) for segment in document["segments"]),
-                    "rules": Rules(**_tuples(document["rules"])),
+                    "rules": Rules(**_known(_tuples(document["rules"]))),
                     "scatter": Scatter(**_tuples(document["scatter"])),
                 }
             )
@@ -368,9 +370,33 @@ class Segmentation:
 
 def _segment(document: Mapping[str, Any]) -> Segment:
     shares = {key: tuple(ValueShare(**value) for value in document[key]) for key in ("over_represented", "described")}
-    medians = {key: tuple(Median(**value) for value in document[key]) for key in ("medians", "described_medians")}
-    return Segment(**{**_tuples(document), **shares, **medians})
+    medians = {
+        key: tuple(Median(**_known(value)) for value in document[key]) for key in ("medians", "described_medians")
+    }
+    return Segment(**{**_tuples(document), "silhouette": _number(document["silhouette"]), **shares, **medians})
 
 
 def _tuples(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+
+
+def strict_json(document: Any) -> str:
+    """JSON in which an unknown number is null, where Python would write NaN, which is no JSON."""
+    return json.dumps(_without_nan(document), indent=1, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _number(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+def _known(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of :func:`_without_nan`, for values that are all known or NaN."""
+    return {key: _number(value) for key, value in document.items()}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.figures import Metrics
-from analysis.segmentation import CandidateFigures
+from analysis.segmentation import CandidateFigures, strict_json
 from data.errors import NotReadyError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from runs.folder import LOG, SUMMARY
@@ -214,7 +214,7 @@ class RunSummary:
 
     def to_json(self) -> str:
         """The content of `summary.json`."""
-        return json.dumps(dataclasses.asdict(self), indent=1)
+        return strict_json(dataclasses.asdict(self))
 
     @staticmethod
     def from_json(text: str | bytes) -> RunSummary:

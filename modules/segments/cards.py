@@ -178,8 +178,10 @@ def _medians(
             continue
         known = ~np.isnan(values[name])
         present, own = values[name][known], values[name][known & inside]
+        # A median of the few customers whose value is known would speak for all the others.
+        own = own if 2 * own.size >= inside.sum() else own[:0]
         median, overall = (float(np.median(part)) if part.size else float("nan") for part in (own, present))
-        position = float(np.mean(present < median)) if own.size else float("nan")
+        position = float(np.mean(present < median) + np.mean(present <= median)) / 2 if own.size else float("nan")
         # A float32 has seven digits.
         found.append(
             Median(name, contract.numeric[name].unit, float(f"{median:.7g}"), float(f"{overall:.7g}"), position)

@@ -27,7 +27,7 @@ COPY modules ./modules
 COPY runs ./runs
 COPY report ./report
 COPY pipeline ./pipeline
-RUN python -m pipeline.run
+RUN python -m pipeline.run && python -m pipeline.segment
 
 FROM python AS pushed
 COPY artifacts/serving ./artifacts/serving

@@ -41,9 +41,7 @@ def judge(
     agreement: float | None,
     seed: int,
 ) -> Segmentation:
-    """Describes the segments.
-
-    Shares are of all rows. Cards, rules and silhouettes come from samples of train and test.
+    """Describes the segments: shares of all rows; cards, rules and silhouettes from samples of train and test.
 
     Args:
       card: of the model.
@@ -57,13 +55,13 @@ def judge(
     """
     _, view = contract.view(card.view)
     clusters = len(card.names)
-    shares = {name: np.bincount(out.segment, minlength=clusters) / len(out.segment) for name, out in assigned.items()}
+    sizes = {name: np.bincount(outputs.segment, minlength=clusters) for name, outputs in assigned.items()}
+    shares = {name: counts / counts.sum() for name, counts in sizes.items()}
     train, test = (reading.sample(splits[name], reading.SAMPLE, seed).batch for name in ("train", "test"))
     of_train, of_test = segmenter.assign(train.rows), segmenter.assign(test.rows)
-    chosen = stratified(of_test, clusters, SILHOUETTE_ROWS, np.random.default_rng(seed))
-    rows, labels = test.rows.take(chosen), of_test[chosen]
-    candidate = segmenter.candidate
-    own = space(candidate.method, segmenter.representation, rows).distances
+    measured = stratified(of_test, clusters, SILHOUETTE_ROWS, np.random.default_rng(seed))
+    rows, labels = test.rows.take(measured), of_test[measured]
+    own = space(segmenter.candidate.method, segmenter.representation, rows).distances
     values = silhouettes(own, labels, clusters)
     own_figures = silhouette(own, labels, clusters, shares["test"])
     full = silhouette(space("kmeans", COLUMNS, rows).distances, labels, clusters, shares["test"])
@@ -81,7 +79,7 @@ def judge(
             contract,
             view,
             shares,
-            np.bincount(assigned["train"].segment, minlength=clusters),
+            sizes["train"],
             card.outlier_distance,
         ),
         silhouette=own_figures.micro,

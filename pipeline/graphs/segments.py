@@ -33,47 +33,11 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
     checked = checked_data(data)
     contract = data.contract.model_dump_json()
     transform = _transform(spec, data, checked)
-    transform_graph = transform.outputs["transform_graph"]
-    search = SegmentSearch(
-        examples=checked.examples,
-        transform_graph=transform_graph,
-        config=json.dumps(
-            _config(
-                spec,
-                data,
-                "pipeline.components.segment_search",
-                method=spec.method,
-                fewest=spec.fewest,
-                most=spec.most,
-                seed=spec.seed,
-            )
-        ),
-    )
-    baseline = tfx.dsl.Resolver(
-        strategy_class=LatestBlessedTwice,
-        model=tfx.dsl.Channel(type=Model),
-        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
-        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
-    ).with_id(BASELINE)
-    trainer = tfx.components.Trainer(
-        examples=checked.examples,
-        transform_graph=transform_graph,
-        hyperparameters=search.outputs["best_hyperparameters"],
-        base_model=baseline.outputs["model"],
-        run_fn="modules.segments.trainer.run_fn",
-        custom_config=_config(
-            spec,
-            data,
-            "modules.segments.trainer",
-            seed=spec.seed,
-            synthetic=data.synthetic,
-            names=json.dumps(dict(spec.names)),
-        ),
-    )
+    search, baseline, trainer = _training(spec, data, checked, transform)
     model = trainer.outputs["model"]
     judge = SegmentJudge(
         examples=checked.examples,
-        transform_graph=transform_graph,
+        transform_graph=transform.outputs["transform_graph"],
         search=search.outputs["search"],
         model=model,
         model_run=trainer.outputs["model_run"],
@@ -99,6 +63,48 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
         run_id=RUN_ID,
     )
     return environment.pipeline([*checked.components, transform, search, baseline, trainer, judge, probe, pusher])
+
+
+def _training(
+    spec: SegmentSettings, data: TrainingData, checked: CheckedData, transform: BaseNode
+) -> tuple[BaseNode, BaseNode, BaseNode]:
+    """The search, the last blessed model whose segments keep their names, and the Trainer."""
+    config = _config(
+        spec,
+        data,
+        "pipeline.components.segment_search",
+        method=spec.method,
+        fewest=spec.fewest,
+        most=spec.most,
+        seed=spec.seed,
+    )
+    search = SegmentSearch(
+        examples=checked.examples,
+        transform_graph=transform.outputs["transform_graph"],
+        config=json.dumps(config),
+    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=LatestBlessedTwice,
+        model=tfx.dsl.Channel(type=Model),
+        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
+        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
+    ).with_id(BASELINE)
+    trainer = tfx.components.Trainer(
+        examples=checked.examples,
+        transform_graph=transform.outputs["transform_graph"],
+        hyperparameters=search.outputs["best_hyperparameters"],
+        base_model=baseline.outputs["model"],
+        run_fn="modules.segments.trainer.run_fn",
+        custom_config=_config(
+            spec,
+            data,
+            "modules.segments.trainer",
+            seed=spec.seed,
+            synthetic=data.synthetic,
+            names=json.dumps(dict(spec.names)),
+        ),
+    )
+    return search, baseline, trainer
 
 
 def _config(spec: SegmentSettings, data: TrainingData, module: str, **more: Any) -> dict[str, Any]:

@@ -19,6 +19,12 @@ Method = Literal["kmeans", "kmedoids"]
 Representation = Literal["columns", "pca", "autoencoder"]
 METHODS: tuple[Method, ...] = ("kmeans", "kmedoids")
 REPRESENTATIONS: tuple[Representation, ...] = ("columns", "pca", "autoencoder")
+METHOD_NAMES: dict[Method, str] = {"kmeans": "K-Means", "kmedoids": "K-Medoids"}
+REPRESENTATION_NAMES: dict[Representation, str] = {
+    "columns": "transformed columns",
+    "pca": "principal components",
+    "autoencoder": "autoencoder code",
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,8 @@ class PublishedResult:
       stability: mean adjusted Rand index between fits on half-samples.
       knee: of the loss over the numbers of clusters that were tried.
       shares: of the segments, the largest first.
-      ranges: for each segment, in the order of `shares`, the 5 % and 95 % quantiles of each number, in words.
+      ranges: for each segment, in the order of `shares`, the 5 % and 95 % quantiles of each number, with
+        its unit: `Usia 20 to 38 years; Jumlah Anak 0 to 1 child`.
     """
 
     title: str

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from modules.segments.rule import METHOD_NAMES
+from analysis.segmentation import METHOD_NAMES
 from runs.backtest_result import MODELS
 from runs.kinds import space
 from runs.summary import PurchaseSummary, RunSummary, SegmentSummary

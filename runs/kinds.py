@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from analysis.segmentation import Candidate
+from analysis.segmentation import REPRESENTATION_NAMES, Candidate
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
 
@@ -122,9 +122,9 @@ PURCHASE = Kind[PurchaseSummary](
 
 def space(candidate: Candidate) -> str:
     """In words, the space in which a candidate's distances are measured."""
-    if candidate.representation == "columns":
-        return "columns, Gower distance" if candidate.method == "kmedoids" else "columns"
-    return {"pca": "principal components", "autoencoder": "autoencoder code"}[candidate.representation]
+    name = REPRESENTATION_NAMES[candidate.representation]
+    gower = candidate.representation == "columns" and candidate.method == "kmedoids"
+    return f"{name}, Gower distance" if gower else name
 
 
 _COMPARABLE = (

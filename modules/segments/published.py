@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,15 +12,44 @@ import numpy as np
 from analysis import segmentation
 from analysis.clusters import knee, mean_agreement, silhouette
 from analysis.segmentation import REPRESENTATIONS, PublishedResult
+from data.contract import Contract
 from data.contract_columns import Published
+from modules.segments import words
 from modules.segments.measure import Spaces, cluster, half_fits
 from modules.segments.reference import reference
 from modules.segments.rows import Rows
+from modules.segments.values import numbers
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A published segmentation, and the customers on whom it is repeated.
+
+    Attributes:
+      published: what was published.
+      rows: customers, encoded by its columns and scaling.
+      raw: their raw columns, [rows] each; see `modules.examples.read_raw`.
+      contract: of the raw columns.
+    """
+
+    published: Published
+    rows: Rows
+    raw: Mapping[str, np.ndarray]
+    contract: Contract
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that form the segments."""
+        return self.published.columns or self.rows.columns
+
+    def known(self, measured: np.ndarray) -> dict[str, np.ndarray]:
+        """The numbers of some customers in each number column that forms the segments, float64, NaN where missing."""
+        names = [name for name in self.columns if name in self.contract.numeric]
+        return {name: numbers(self.raw, name, self.contract)[measured] for name in names}
 
 
 def repeat(
-    published: Sequence[Published],
-    sample: Rows,
+    repetitions: Sequence[Repetition],
     measured: np.ndarray,
     full_distances: np.ndarray,
     clusters: Sequence[int],
@@ -29,8 +59,8 @@ def repeat(
     """Repeats published segmentations of the same columns and scaling.
 
     Args:
-      published: what was published. Segmentations of the view's own columns are repeated in each representation.
-      sample: customers, encoded by these columns and this scaling.
+      repetitions: of the same columns, scaling and customers. Segmentations of the view's own columns are repeated in
+        each representation.
       measured: those of them that are measured, int64.
       full_distances: between the measured customers in the space of the view's transformed columns, float32 [n, n].
       clusters: numbers of clusters for the elbow.
@@ -40,32 +70,35 @@ def repeat(
     Returns:
       For each segmentation one result for each representation; none where fewer customers differ than it has clusters.
     """
+    sample = repetitions[0].rows
     different = len(np.unique(sample.features[measured], axis=0))
-    published = [publication for publication in published if publication.clusters <= different]
-    if not published:
+    repetitions = [each for each in repetitions if each.published.clusters <= different]
+    if not repetitions:
         return []
-    names: Sequence[segmentation.Representation] = ("columns",) if published[0].columns else REPRESENTATIONS
+    own_columns = not repetitions[0].published.columns
+    names: Sequence[segmentation.Representation] = REPRESENTATIONS if own_columns else ("columns",)
     tried = [number for number in clusters if number <= different]
-    most = max(*tried, *(publication.clusters for publication in published))
+    most = max(*tried, *(each.published.clusters for each in repetitions))
     beside = reference(sample, measured, names, most, seed)
     by_name: list[list[PublishedResult]] = []
     for name in names:
         spaces = beside.spaces("kmeans", name)
         losses = list(pool.map(lambda k, own=spaces.own: cluster("kmeans", own, k, seed).loss, tried))
-        one = partial(_result, beside.rows, name, spaces, full_distances, knee(tried, losses), seed)
-        by_name.append(list(pool.map(one, published)))
+        one = partial(_result, measured, name, spaces, full_distances, knee(tried, losses), seed)
+        by_name.append(list(pool.map(one, repetitions)))
     return [result for results in zip(*by_name, strict=True) for result in results]
 
 
 def _result(
-    rows: Rows,
+    measured: np.ndarray,
     name: segmentation.Representation,
     spaces: Spaces,
     full_distances: np.ndarray,
     elbow: int | None,
     seed: int,
-    published: Published,
+    repetition: Repetition,
 ) -> PublishedResult:
+    published, known = repetition.published, repetition.known(measured)
     clusters = published.clusters
     labels = _largest_first(cluster("kmeans", spaces.own, clusters, seed).labels, clusters)
     own = silhouette(spaces.own.distances, labels, clusters)
@@ -76,7 +109,7 @@ def _result(
     shares = np.bincount(labels, minlength=clusters) / len(labels)
     return PublishedResult(
         title=published.title,
-        columns=published.columns or rows.columns,
+        columns=repetition.columns,
         representation=name,
         clusters=clusters,
         published_silhouette=published.silhouette,
@@ -87,7 +120,7 @@ def _result(
         stability=mean_agreement(half_fits("kmeans", spaces.halves, clusters, seed)),
         knee=elbow,
         shares=tuple(shares.tolist()),
-        ranges=tuple(_ranges(rows.take(labels == segment)) for segment in range(clusters)),
+        ranges=tuple(_ranges(known, labels == segment, repetition.contract) for segment in range(clusters)),
     )
 
 
@@ -96,11 +129,12 @@ def _largest_first(labels: np.ndarray, clusters: int) -> np.ndarray:
     return np.argsort(np.argsort(-sizes, kind="stable"))[labels]
 
 
-def _ranges(rows: Rows) -> str:
-    """The middle 90 % of each number, as positions among all customers: only ranks are known of the raw numbers."""
-    with_values = [
-        (name, np.nanquantile(values, [0.05, 0.95]))
-        for name, values, nominal in zip(rows.columns, rows.gower.T, rows.nominal, strict=True)
-        if not nominal and not np.isnan(values).all()
-    ]
-    return "; ".join(f"{name} from {low:.0%} to {high:.0%} of all customers" for name, (low, high) in with_values)
+def _ranges(known: Mapping[str, np.ndarray], inside: np.ndarray, contract: Contract) -> str:
+    """The middle 90 % of each number of the customers inside a segment, but of no number that all of them lack."""
+    told = []
+    for name, values in known.items():
+        present = values[inside & ~np.isnan(values)]
+        if present.size:
+            low, high = np.quantile(present, [0.05, 0.95], method="inverted_cdf").tolist()
+            told.append(f"{words.plain(name, contract)} {words.span(low, high, contract.numeric[name])}")
+    return "; ".join(told)

@@ -20,7 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.segmentation import Candidate, CandidateFigures, Method, Representation
+from analysis.segmentation import (
+    METHOD_NAMES,
+    REPRESENTATION_NAMES,
+    Candidate,
+    CandidateFigures,
+    Method,
+    Representation,
+)
 
 DEVIATIONS = 2.0
 MARGIN = 0.01
@@ -32,13 +39,6 @@ NOT_CLEARER = "segments are no clearer than in shuffled data"
 UNSTABLE = "segments change from sample to sample"
 SEED_DEPENDENT = "segments change with the seed of the fit"
 TOO_SMALL = f"a segment has fewer than {SMALLEST:.0%} of the customers"
-
-METHOD_NAMES: dict[Method, str] = {"kmeans": "K-Means", "kmedoids": "K-Medoids"}
-REPRESENTATION_NAMES: dict[Representation, str] = {
-    "columns": "the transformed columns",
-    "pca": "the principal components",
-    "autoencoder": "the autoencoder's code",
-}
 
 
 def least_above(figures: CandidateFigures) -> float:
@@ -93,7 +93,7 @@ def reason(chosen: CandidateFigures, figures: Sequence[CandidateFigures]) -> str
 
 
 def describe(candidate: Candidate) -> str:
-    """Such as `K-Means on the principal components, 5 segments`."""
+    """Such as `K-Means on principal components, 5 segments`."""
     method, representation = METHOD_NAMES[candidate.method], REPRESENTATION_NAMES[candidate.representation]
     return f"{method} on {representation}, {candidate.clusters} segments"
 

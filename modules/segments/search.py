@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 from analysis import segmentation
 from analysis.clusters import knee
 from analysis.segmentation import (
+    METHOD_NAMES,
+    REPRESENTATION_NAMES,
     AutoencoderFit,
     Candidate,
     CandidateFigures,
@@ -23,12 +25,11 @@ from analysis.segmentation import (
     PublishedResult,
     SearchResult,
 )
-from data.contract_columns import Published
 from data.errors import BadFileError
 from modules.segments import rule
 from modules.segments.autoencoder import Autoencoder
 from modules.segments.measure import Measured, between, measure
-from modules.segments.published import repeat
+from modules.segments.published import Repetition, repeat
 from modules.segments.reference import Reference, reference
 from modules.segments.representation import Representation
 from modules.segments.rows import Rows
@@ -57,7 +58,7 @@ def search(
     sample: Rows,
     candidates: Sequence[Candidate],
     seed: int,
-    published: Sequence[tuple[Published, Rows]],
+    published: Sequence[Repetition],
     say: Callable[[str], None],
 ) -> SearchOutcome:
     """Fits and measures every candidate on a sample, and chooses one.
@@ -67,8 +68,7 @@ def search(
       sample: training customers, best `SAMPLE_ROWS` of them, drawn at random.
       candidates: what to try, at least one. Those with more segments than different customers are left out.
       seed: of everything that is drawn.
-      published: published segmentations, each with the customers of `sample`, in the same order, as encoded by its own
-        columns and scaling.
+      published: published segmentations, each with the customers of `sample` in the same order.
       say: takes lines about the progress.
 
     Returns:
@@ -134,7 +134,7 @@ def _measure(
         groups.setdefault((candidate.method, candidate.representation), []).append(candidate)
     measured: dict[Candidate, Measured] = {}
     for (method, representation), group in groups.items():
-        say(f"tries {rule.METHOD_NAMES[method]} on {rule.REPRESENTATION_NAMES[representation]}")
+        say(f"tries {METHOD_NAMES[method]} on {REPRESENTATION_NAMES[representation]}")
         spaces = beside.spaces(method, representation)
         one = partial(measure, spaces=spaces, full_distances=full_distances, seed=seed)
         measured.update(zip(group, pool.map(one, group), strict=True))
@@ -165,7 +165,7 @@ def _autoencoder_fit(autoencoder: Autoencoder, sample: Rows, figures: Sequence[C
 
 
 def _repeat(
-    published: Sequence[tuple[Published, Rows]],
+    published: Sequence[Repetition],
     measured_rows: np.ndarray,
     full_distances: np.ndarray,
     clusters: Sequence[int],
@@ -174,11 +174,11 @@ def _repeat(
     say: Callable[[str], None],
 ) -> list[PublishedResult]:
     """Publications of the same columns and scaling share what is fitted."""
-    groups: dict[tuple[tuple[str, ...], str], tuple[Rows, list[Published]]] = {}
-    for publication, rows in published:
-        groups.setdefault((publication.columns, publication.scaling), (rows, []))[1].append(publication)
+    groups: dict[tuple[tuple[str, ...], str], list[Repetition]] = {}
+    for each in published:
+        groups.setdefault((each.published.columns, each.published.scaling), []).append(each)
     results: list[PublishedResult] = []
-    for rows, publications in groups.values():
-        say(f"repeats {', '.join(publication.title for publication in publications)}")
-        results += repeat(publications, rows, measured_rows, full_distances, clusters, seed, pool)
+    for group in groups.values():
+        say(f"repeats {', '.join(each.published.title for each in group)}")
+        results += repeat(group, measured_rows, full_distances, clusters, seed, pool)
     return results

@@ -61,7 +61,19 @@ def between(low: float, high: float, column: Numeric) -> str:
         low = math.floor(low) + 1
         if low >= math.floor(high):
             return amount(high, column)
-    return f"{number(_scaled(low, column.unit))} to {amount(high, column)}"
+    return span(low, high, column)
+
+
+def span(low: float, high: float, column: Numeric) -> str:
+    """The numbers from `low` to `high`, both inclusive: `20 to 38 years`, `1 child`.
+
+    Args:
+      low: finite, at most `high`.
+      high: finite.
+      column: gives the unit.
+    """
+    start, end = (number(_scaled(value, column.unit)) for value in (low, high))
+    return amount(high, column) if start == end else f"{start} to {amount(high, column)}"
 
 
 def plain(column: str, contract: Contract) -> str:

@@ -20,9 +20,8 @@ from modules.segments.judging import Assigned
 from modules.segments.reading import Split
 from modules.segments.trainer import AGREEMENT, TRAINED
 from pipeline.components.scorer import Scores
-from pipeline.components.segment_search import SEARCH, SegmentSearchResult
+from pipeline.components.segment_search import SegmentSearchResult
 
-SEGMENTATION = "segmentation.json"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 """The file in the blessing, as TFX's Evaluator names it."""
 
@@ -85,8 +84,8 @@ def SegmentJudge(  # noqa: N802
         agreement=artifacts.read_json(model_run.uri, AGREEMENT)["agreement"],
         seed=seed,
     )
-    artifacts.write_text(result.to_json(), segmentation.uri, SEGMENTATION)
-    tried = SearchResult.from_dict(artifacts.read_json(search.uri, SEARCH))
+    artifacts.write_text(result.to_json(), segmentation.uri, artifacts.SEGMENTATION)
+    tried = SearchResult.from_dict(artifacts.read_json(search.uri, artifacts.SEARCH))
     blessed = all(check.passed for check in gate.checks(tried, result))
     blessing.set_int_custom_property("blessed", int(blessed))
     blessing.set_int_custom_property(MODEL_ID, model.id)

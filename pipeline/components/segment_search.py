@@ -13,11 +13,11 @@ from analysis.segmentation import METHODS, REPRESENTATIONS, Candidate
 from modules import artifacts
 from modules.segments import reading
 from modules.segments.config import SegmentConfig
+from modules.segments.published import Repetition
 from modules.segments.search import SAMPLE_ROWS
 from modules.segments.search import search as try_all
 from modules.segments.transform import exact
 
-SEARCH = "search.json"
 BEST = "best_hyperparameters.txt"
 """The file that TFX's Trainer reads its hyperparameters from."""
 
@@ -51,7 +51,12 @@ def SegmentSearch(  # noqa: N802
     train = reading.Split(patterns, settings.contract, view, tft.TFTransformOutput(transform_graph.uri))
     batch = reading.sample(train, SAMPLE_ROWS, settings.seed).batch
     published = [
-        (entry, exact(batch.raw, settings.contract, entry.columns or view.columns, entry.scaling))
+        Repetition(
+            entry,
+            exact(batch.raw, settings.contract, entry.columns or view.columns, entry.scaling),
+            batch.raw,
+            settings.contract,
+        )
         for entry in view.published
     ]
     candidates = [
@@ -62,5 +67,5 @@ def SegmentSearch(  # noqa: N802
         for clusters in range(settings.fewest, settings.most + 1)
     ]
     outcome = try_all(settings.view_name, batch.rows, candidates, settings.seed, published, print)
-    artifacts.write_text(outcome.result.to_json(), search.uri, SEARCH)
+    artifacts.write_text(outcome.result.to_json(), search.uri, artifacts.SEARCH)
     artifacts.write_json(dataclasses.asdict(outcome.result.chosen), best_hyperparameters.uri, BEST)

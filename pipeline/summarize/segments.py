@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from analysis.segmentation import SearchResult, Segmentation
 from modules import artifacts
 from modules.segments import gate
-from pipeline.components import segment_judge, segment_search
 from pipeline.settings import SegmentSettings, Settings
 from pipeline.summarize import shared
 from runs import outputs as of_run
@@ -26,8 +25,8 @@ def summarize(
       stages: what each component did.
       seconds: wall time of the whole run.
     """
-    search = SearchResult.from_dict(artifacts.read_json(outputs.uri(of_run.SEARCH), segment_search.SEARCH))
-    found = Segmentation.from_dict(artifacts.read_json(outputs.uri(of_run.SEGMENTATION), segment_judge.SEGMENTATION))
+    search = SearchResult.from_dict(artifacts.read_json(outputs.uri(of_run.SEARCH), artifacts.SEARCH))
+    found = Segmentation.from_dict(artifacts.read_json(outputs.uri(of_run.SEGMENTATION), artifacts.SEGMENTATION))
     spec = settings.spec
     return SegmentSummary(
         **shared.common(settings, outputs, stages, seconds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analysis.segmentation import PublishedResult
+from analysis.segmentation import REPRESENTATION_NAMES, PublishedResult
 from pages.blocks import Block, Lines, Paragraph, Section, Table
 from pages.formatting import UNKNOWN, number, percent
 from report.segments import words
@@ -13,11 +13,6 @@ from report.segments.gather import SegmentReport
 
 FEW_COLUMNS = 3
 """Up to so many columns of a published result are named, and their ranges in its segments told."""
-ON = {
-    "columns": "on its columns",
-    "pca": "on principal components",
-    "autoencoder": "on the autoencoder's code",
-}
 
 
 def published(report: SegmentReport) -> Section:
@@ -29,7 +24,7 @@ def published(report: SegmentReport) -> Section:
     blocks: list[Block] = [Paragraph("published", text), _published_table(report.search.published)]
     for number_, result in enumerate(report.search.published):
         blocks.append(Paragraph(f"published-{number_}", _what_it_is(result)))
-        if len(result.columns) <= FEW_COLUMNS:
+        if _has_ranges(result):
             shares = zip(result.shares, result.ranges, strict=True)
             blocks.append(Lines(f"published-{number_}", [f"{percent(share)}: {text}" for share, text in shares]))
     return Section("published", "Published results, repeated", blocks)
@@ -80,11 +75,17 @@ def _what_it_is(result: PublishedResult) -> str:
             "relation between the columns adds"
         )
     sizes = f"{percent(result.shares[0], 1)} to {percent(result.shares[-1], 1)}"
+    ranges = " The lines below give the middle 90 % of each number, by segment." if _has_ranges(result) else ""
     return (
         f"{_named(result)} ({of}), {result.clusters} segments of {sizes} of the customers: {measured}; its macro "
-        f"silhouette is {structure}."
+        f"silhouette is {structure}.{ranges}"
     )
 
 
+def _has_ranges(result: PublishedResult) -> bool:
+    """Whether it has few columns and numbers among them."""
+    return len(result.columns) <= FEW_COLUMNS and any(result.ranges)
+
+
 def _named(result: PublishedResult) -> str:
-    return f"{result.title}, {ON[result.representation]}"
+    return f"{result.title}, on {REPRESENTATION_NAMES[result.representation]}"

@@ -5,8 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from analysis.segmentation import Candidate, CandidateFigures, Median, SearchResult, Segmentation, ValueShare
-from modules.segments.rule import METHOD_NAMES, NOT_CLEARER, REPRESENTATION_NAMES, TOO_SMALL, UNSTABLE
+from analysis.segmentation import (
+    METHOD_NAMES,
+    REPRESENTATION_NAMES,
+    Candidate,
+    CandidateFigures,
+    Median,
+    SearchResult,
+    Segmentation,
+    ValueShare,
+)
+from modules.segments.rule import NOT_CLEARER, TOO_SMALL, UNSTABLE
 from modules.segments.words import NO, YES
 from modules.segments.words import number as number_in_words
 from pages.formatting import UNKNOWN, number, percent, percents, times
@@ -41,7 +50,7 @@ def in_full_space(text: str, silhouette: float, candidate: Candidate, search: Se
 
 
 def way(candidate: Candidate) -> str:
-    """`K-Means on the principal components`."""
+    """`K-Means on principal components`."""
     return f"{METHOD_NAMES[candidate.method]} on {REPRESENTATION_NAMES[candidate.representation]}"
 
 

@@ -99,7 +99,7 @@ def test_where_none_is_acceptable_the_best_of_all_is_shown_with_its_refusals():
     chosen = rule.choose(figures)
     assert chosen.candidate.clusters == 2
     assert rule.reason(chosen, figures) == (
-        "None of 2 candidates is acceptable; the best is K-Means on the transformed columns, 2 segments, "
+        "None of 2 candidates is acceptable; the best is K-Means on transformed columns, 2 segments, "
         "but segments change from sample to sample."
     )
 
@@ -107,6 +107,6 @@ def test_where_none_is_acceptable_the_best_of_all_is_shown_with_its_refusals():
 def test_the_reason_names_the_choice_and_what_speaks_for_it():
     figures = [_figures(), _figures(clusters=2, stability=0.6)]
     assert rule.reason(rule.choose(figures), figures) == (
-        "K-Means on the transformed columns, 3 segments: the best of 1 acceptable candidates among 2; "
+        "K-Means on transformed columns, 3 segments: the best of 1 acceptable candidates among 2; "
         "macro silhouette 0.300 against 0.100 in shuffled data, stability 0.90."
     )

@@ -1,5 +1,6 @@
 """The search: what it measures, finds and refuses."""
 
+import dataclasses
 import json
 import re
 import warnings
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 
 from analysis.segmentation import METHODS, Candidate, SearchResult
+from data.contract import Contract
 from data.contract_columns import Published
 from data.errors import BadFileError
 from modules.segments import autoencoder, rule
+from modules.segments.published import Repetition
 from modules.segments.search import search
 from tests.modules.segments.customers import encode, kinds
 
@@ -26,6 +29,18 @@ def _candidates(representations=("columns", "pca"), clusters=range(2, 6)):
     ]
 
 
+def _contract(*numbers, **rules):
+    rules = {"unit": "years", "min": -1000, "max": 1000, **rules}
+    return Contract.model_validate(
+        {
+            "name": "kinds",
+            "title": "Kinds of customers",
+            "numeric": dict.fromkeys(numbers, rules),
+            "categorical": {"other": {"values": ["a"]}},
+        }
+    )
+
+
 def _search(rows, candidates=None, published=(), seed=0):
     return search("kinds", rows, candidates or _candidates(), seed, published, lambda line: None)
 
@@ -37,10 +52,13 @@ def rows():
 
 @pytest.fixture(scope="module")
 def outcome(rows):
+    raw, by_one = {"column0": kinds(700)[0][:, 0]}, encode(kinds(700)[0][:, :1])
     published = [
-        (Published(title="three kinds", clusters=3, silhouette=0.5), rows),
-        (Published(title="five kinds", clusters=5), rows),
-        (Published(title="by one column", columns=("column0",), clusters=2), encode(kinds(700)[0][:, :1])),
+        Repetition(Published(title="three kinds", clusters=3, silhouette=0.5), rows, {}, _contract()),
+        Repetition(Published(title="five kinds", clusters=5), rows, {}, _contract()),
+        Repetition(
+            Published(title="by one column", columns=("column0",), clusters=2), by_one, raw, _contract("column0")
+        ),
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(autoencoder, "EPOCHS", 5)
@@ -106,7 +124,23 @@ def test_published_segmentations_are_repeated(outcome):
     assert three.shares == pytest.approx((0.5, 0.3, 0.2), abs=0.05)
     assert one.columns == ("column0",)
     assert one.silhouette > one.full_silhouette
-    assert re.fullmatch(r"column0 from \d+% to \d+% of all customers", one.ranges[0])
+    # The first number of two kinds is normal around 0, that of the third around 6.
+    ends = [re.fullmatch(r"column0 (-?[\d.]+) to (-?[\d.]+) years", text).groups() for text in one.ranges]
+    np.testing.assert_allclose(np.array(ends, float), [[-1.64, 1.64], [6 - 1.64, 6 + 1.64]], atol=0.5)
+    assert three.ranges == ("", "", ""), "the contract knows no numbers of it"
+
+
+def test_ranges_are_told_with_units_and_without_missing_values():
+    """Two ages apart, one gap that is mostly the marker for no value, and a column that nobody has."""
+    ages = np.repeat([20.0, 21.0, 40.0, 70.0], [2, 98, 3, 97]).astype(np.float32)
+    gaps = np.where(np.arange(200) % 4, -1, np.arange(200) // 100).astype(np.float32)
+    raw = {"AGES_OF": ages, "gap": gaps, "none": np.full(200, np.nan, np.float32)}
+    contract = _contract(*raw, integer=True, missing=-1)
+    encoded = dataclasses.replace(encode(ages[:, np.newaxis]), columns=("AGES_OF",))
+    published = Published(title="by age", columns=(*raw,), clusters=2)
+    repetition = Repetition(published, encoded, raw, contract)
+    (by_age,) = _search(encode(*kinds(200)[:2]), _candidates(["columns"], [2]), [repetition]).result.published
+    assert sorted(by_age.ranges) == ["ages of 21 years; gap 0 years", "ages of 70 years; gap 1 year"]
 
 
 def test_the_result_can_be_written_and_read(outcome):
@@ -173,8 +207,10 @@ def test_a_handful_of_customers_gets_an_answer_without_a_warning(count):
     numbers = np.hstack([numbers, np.ones((count, 1)), np.full((count, 1), np.nan)])
     numbers[0, 0] = np.nan
     handful = encode(numbers, categories)
+    raw = {f"column{i}": column for i, column in enumerate(numbers.T)}
+    repetition = Repetition(Published(title="five kinds", clusters=5), handful, raw, _contract(*raw))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        outcome = _search(handful, published=[(Published(title="five kinds", clusters=5), handful)])
+        outcome = _search(handful, published=[repetition])
     assert outcome.result.chosen.clusters <= count
     assert outcome.result.reason

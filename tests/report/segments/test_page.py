@@ -250,6 +250,10 @@ def test_published_results_are_repeated_beside_what_was_published(data):
     (row,) = page.rows("published")
     assert row[2:5] == ["0.50", "0.51", "0.50"]
     assert "0.06 above the 0.44" in page.part("paragraph", "published-0")
+    assert "the middle 90 % of each number" in page.part("paragraph", "published-0")
+    assert "41%: Usia 22 to 38 years; Jumlah Anak 0 to 1 child" in page.sections["published"].replace(" %", "%")
+    categories = page_of(changed(data, search__published=(replace(data.search.published[0], ranges=("",) * 3),)))
+    assert "middle 90 %" not in categories.sections["published"]
     result = replace(data.search.published[0], published_silhouette=None, macro_silhouette=0.4)
     other = page_of(changed(data, search__published=(result,)))
     assert "was published" not in other.part("paragraph", "published-0")

@@ -64,7 +64,6 @@ def judge(
     own = space(segmenter.candidate.method, segmenter.representation, rows).distances
     values = silhouettes(own, labels, clusters)
     own_figures = silhouette(own, labels, clusters, shares["test"])
-    full = silhouette(space("kmeans", COLUMNS, rows).distances, labels, clusters, shares["test"])
     return Segmentation(
         view=card.view,
         columns=view.columns,
@@ -85,7 +84,7 @@ def judge(
         silhouette=own_figures.micro,
         macro_silhouette=own_figures.macro,
         macro_error=own_figures.error,
-        full_silhouette=full.micro,
+        full_silhouette=silhouette(space("kmeans", COLUMNS, rows).distances, labels, clusters, shares["test"]).micro,
         different=different,
         outlier_distance=card.outlier_distance,
         agreement=agreement,

@@ -13,7 +13,7 @@ from tensorflow_model_analysis.utils import config_util
 from data import contract as contracts
 from modules.purchase.evaluation import eval_config
 from modules.purchase.gate import Gate
-from pipeline.summarize import evaluator_checks
+from pipeline.summarize.purchase import evaluator_checks
 from runs.summary import Check
 
 GOOD = {"accuracy_gain": 0.01, "auc": 0.8, "binary_accuracy": 0.9, "auc_diff": 0.002, "binary_accuracy_diff": -0.001}

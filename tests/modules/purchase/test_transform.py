@@ -37,7 +37,8 @@ SHOP = Contract.model_validate(
         "crosses": [["floor", "season"]],
     }
 )
-CONTRACTS = sorted(p.stem for p in contracts.CONTRACTS.glob("*.yaml") if contracts.load(p).label)
+_LOADED = {path.stem: contracts.load(path) for path in contracts.CONTRACTS.glob("*.yaml")}
+CONTRACTS = {"shop": SHOP, **{name: contract for name, contract in _LOADED.items() if contract.label}}
 # Columns of the shop's features, without those known only after the call, in order.
 SIZE, SEASON, POSITIONS, SPENT, FLOOR, CROSS, SCORES = (
     slice(*ends) for ends in itertools.pairwise((0, 3, 8, 11, 17, 21, 41, 45))

@@ -21,6 +21,10 @@ class Estimate:
     low: float
     high: float
 
+    def scaled(self, factor: float, shift: float = 0.0) -> Estimate:
+        """The figure and its bounds times a factor above 0, plus a shift."""
+        return Estimate(*(factor * number + shift for number in (self.value, self.low, self.high)))
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -112,7 +116,7 @@ def plan(
         best=best,
         control=control,
         buyers=buyers,
-        profit=Estimate(*(margin * number - cost * total for number in (buyers.value, buyers.low, buyers.high))),
+        profit=buyers.scaled(margin, -cost * total),
         random_buyers=total * share,
         random_profit=total * (margin * share - cost),
         control_cost=margin * (without_control - with_control),

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 State = Literal["waiting", "scoring", "ranked", "frozen", "cancelled", "failed"]
-"""`waiting` for its job, `scoring` while it runs, `ranked` when every row has a rank, `frozen` when the call list cannot
-change any more; `cancelled` by a person, `failed` with a problem."""
+"""`waiting` for its job, `scoring` while it runs, `ranked` when every row has a rank, `frozen` when the call list can
+change no more; `cancelled` by a person, `failed` with a problem."""
 
 
 @dataclass(frozen=True)

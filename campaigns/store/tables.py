@@ -1,0 +1,130 @@
+"""The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class Time(TypeDecorator[datetime]):
+    """A point in time, in UTC. SQLite stores it without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.astimezone(timezone.utc)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value and value.replace(tzinfo=timezone.utc)
+        return value.astimezone(timezone.utc)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("cost", Double, nullable=False),
+    Column("margin", Double, nullable=False),
+    Column("calls", Integer),
+    Column("control_share", Double, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("quarantine", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", Time, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("contract", Text, nullable=False),
+    Column("model", Text),
+    Column("version", Text),
+    Column("rows", Integer, nullable=False),
+    Column("scored", Integer, nullable=False),
+    Column("bad", Integer, nullable=False),
+    Column("problem", Text),
+    Column("frozen", Time),
+    sqlite_autoincrement=True,  # an id that was given once is never given again
+)
+
+
+def _of_a_campaign() -> Column[int]:
+    return Column("campaign_id", Integer, ForeignKey(campaigns.c.id, ondelete="CASCADE"), primary_key=True)
+
+
+customers = Table(
+    "customers",
+    metadata,
+    _of_a_campaign(),
+    Column("row", Integer, primary_key=True),
+    Column("identifier", Text, nullable=False),
+    Column("cells", JSON, nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("segment", Text),
+    Column("warnings", JSON, nullable=False),
+    Index(None, "campaign_id", "identifier"),
+    sqlite_with_rowid=False,
+)
+"""The rows of a list with their probabilities, in the order of the file."""
+
+ranking = Table(
+    "ranking",
+    metadata,
+    Column("campaign_id", Integer, primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("row", Integer, nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("segment", Text),
+    Column("called", Text),
+    ForeignKeyConstraint(["campaign_id", "row"], [customers.c.campaign_id, customers.c.row], ondelete="CASCADE"),
+    Index(None, "campaign_id", "row", unique=True),
+    Index(None, "campaign_id", "segment", "rank"),
+    sqlite_with_rowid=False,
+)
+"""The same rows by rank, narrow, so that a search through a million of them is fast and ranking copies no cells."""
+
+bad_rows = Table(
+    "bad_rows",
+    metadata,
+    _of_a_campaign(),
+    Column("line", Integer, primary_key=True),
+    Column("problem", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _of_a_campaign(),
+    Column("identifier", Text, primary_key=True),
+    Column("called", Boolean, nullable=False),
+    Column("bought", Boolean),
+    Column("recorded", Time, nullable=False),
+    sqlite_with_rowid=False,
+)

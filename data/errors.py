@@ -3,6 +3,7 @@
 ExpectedError             exit code 1
 |- UserError              exit code 2: the user can put it right; the message says where and what was expected
 |  |- BadFileError        a data file: its path, its rows, its columns
+|  |  `- MissingColumnsError
 |  |- BadContractError    a contract
 |  |- BadOptionError      a command-line option or a setting
 |  `- NotReadyError       something must exist first: a run, a pushed model, a program on this machine
@@ -30,6 +31,18 @@ class UserError(ExpectedError):
 
 class BadFileError(UserError):
     """A data file cannot be used."""
+
+
+class MissingColumnsError(BadFileError):
+    """The header of a data file lacks columns.
+
+    Attributes:
+      columns: the missing ones.
+    """
+
+    def __init__(self, message: str, columns: Iterable[str]):
+        super().__init__(message)
+        self.columns = tuple(columns)
 
 
 class BadContractError(UserError):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from data import contract as contracts
+from data import plan as plans
 from data import reader
 from data.contract import Contract, Role
-from data.csv_rows import number
-from data.errors import BadFileError, BadOptionError, did_you_mean
+from data.errors import BadFileError
 
 LARGEST_LIST = 1 << 30
 """Bytes of the largest file that is taken."""
@@ -89,30 +89,29 @@ def check(file: Path, name: str, contract: Contract, plan: Mapping[str, str]) ->
 
     Raises:
       BadFileError: it does not.
-      BadOptionError: see `planned`.
+      BadOptionError: see `data.plan.values`.
     """
-    planned(contract, plan)
+    plans.values(contract, plan)
     try:
-        reader.check(file, of_list(contract, plan), Role.CUSTOMERS)
+        reader.check(file, plans.unplanned(of_list(contract), plan), Role.CUSTOMERS)
     except BadFileError as error:
         raise BadFileError(renamed(str(error), file, name)) from error
 
 
-def of_list(contract: Contract, plan: Collection[str], others: Mapping[str, bool] | None = None) -> Contract:
-    """The contract of a list: the columns that its file must have, with the contract's rules.
+def of_list(contract: Contract, others: Mapping[str, bool] | None = None) -> Contract:
+    """The contract of a list: the columns that are read, with the contract's rules.
 
     Args:
       contract: of the served model.
-      plan: columns that the file may lack.
       others: further columns of the file to read, such as inputs of the segment model: for each whether it is text.
         Any number and any text will do there.
     """
     loose = contracts.from_inputs("others", others or {})
-    features = [name for name in contract.features() if name not in plan]
-    numeric = {name: contract.numeric[name] for name in features if name in contract.numeric} | loose.numeric
-    texts = {name: contract.categorical[name] for name in features if name in contract.categorical}
+    known = contract.features()
+    numeric = {name: rule for name, rule in contract.numeric.items() if name in known}
+    categorical = {name: rule for name, rule in contract.categorical.items() if name in known}
     return contract.model_copy(
-        update={"numeric": numeric, "categorical": texts | loose.categorical, "after_call": (), "identifiers": ()}
+        update={"numeric": numeric | loose.numeric, "categorical": categorical | loose.categorical, "after_call": ()}
     )
 
 
@@ -123,28 +122,3 @@ def identifier_column(contract: Contract, names: Sequence[str]) -> str | None:
             return name
     lowered = {name.casefold(): name for name in reversed(names)}
     return next((lowered[name] for name in IDENTIFIERS if name in lowered), None)
-
-
-def planned(contract: Contract, plan: Mapping[str, str]) -> dict[str, float | str]:
-    """The plan's values as the model takes them.
-
-    Raises:
-      BadOptionError: a column is not an input of the model, or a value breaks the contract's rule for it.
-    """
-    return {name: _planned(contract, name, text) for name, text in plan.items()}
-
-
-def _planned(contract: Contract, name: str, text: str) -> float | str:
-    if name not in contract.features():
-        raise BadOptionError(f"{name}: not a column of the model{did_you_mean(name, contract.features())}")
-    if name in contract.categorical:
-        values = contract.categorical[name].values
-        if values and text not in values:
-            raise BadOptionError(f"{name}: got {text!r}, expected one of {', '.join(values)}")
-        return text
-    rule, value = contract.numeric[name], number(text)
-    fits = value is not None and (rule.min <= value <= rule.max or value == rule.missing)
-    if value is None or not fits or (rule.integer and value % 1):
-        kind = "whole number" if rule.integer else "number"
-        raise BadOptionError(f"{name}: got {text!r}, expected a {kind} from {rule.min:.10g} to {rule.max:.10g}")
-    return value

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from campaigns import lists
 from campaigns.records import Customer
 from campaigns.row_warnings import RowWarnings
 from campaigns.served import ServedModel
@@ -24,9 +23,7 @@ class Scorer:
       model: the purchase model.
       segments: the segment model; None where customers get no segment.
       rules: what the rows of the file were read by, see `lists.of_list`.
-      contract: of the model.
-      plan: see `Terms.plan`.
-      names: the file's columns.
+      identifier: the column that identifies customers; None for the row's number.
     """
 
     def __init__(
@@ -35,16 +32,12 @@ class Scorer:
         model: ServedModel,
         segments: ServedModel | None,
         rules: Contract,
-        contract: Contract,
-        plan: Mapping[str, str],
-        names: Sequence[str],
+        identifier: str | None,
     ):
         self._purchase = _Asker(server, model)
         self._segments = _Asker(server, segments) if segments else None
         self._warnings = RowWarnings(rules, model.profile)
-        self._identifier = lists.identifier_column(contract, names)
-        self._plan = dict(plan)
-        self._planned = lists.planned(contract, plan)
+        self._identifier = identifier
 
     def score(self, rows: Sequence[int], values: pa.RecordBatch, cells: pa.RecordBatch) -> list[Customer]:
         """Customers without rank.
@@ -56,8 +49,7 @@ class Scorer:
         Raises:
           ServiceError: see `serving.client.Client.predict`.
         """
-        columns: dict[str, Sequence[Any]] = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
-        columns |= {name: [value] * len(rows) for name, value in self._planned.items()}
+        columns = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
         answers = self._purchase.ask(columns)
         named = [answer[SEGMENT_MODEL.score] for answer in self._segments.ask(columns)] if self._segments else None
         texts = dict(zip(cells.schema.names, map(_list, cells.columns), strict=True))
@@ -68,7 +60,7 @@ class Scorer:
             Customer(
                 row=row,
                 identifier=identifiers[index] or str(row),
-                cells=dict(zip(names, row_cells, strict=True)) | self._plan,
+                cells=dict(zip(names, row_cells, strict=True)),
                 probability=answers[index][PURCHASE_MODEL.score],
                 segment=named[index] if named else None,
                 warnings=warnings[index],

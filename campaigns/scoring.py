@@ -61,8 +61,7 @@ def run(engine: Engine, campaign_id: int, file: Path, server: str, artifacts: Pa
     _log.info("campaign %d: scoring %s", campaign_id, campaign.source)
     try:
         contract = contract_from_json(campaign.contract)
-        lists.planned(contract, campaign.terms.plan)
-        _check(job, lists.of_list(contract, campaign.terms.plan))
+        _check(job, lists.of_list(contract))
         while not stop.is_set():
             try:
                 _score(job, contract)
@@ -97,7 +96,7 @@ class _Job:
         campaigns.update(self.engine, self.campaign.id, **fields)
 
 
-def _check(job: _Job, contract: Contract) -> None:
+def _check(job: _Job, rules: Contract) -> None:
     """Reads the whole list, counts its rows, and stores the bad ones.
 
     Raises:
@@ -105,7 +104,7 @@ def _check(job: _Job, contract: Contract) -> None:
     """
     rows = bad = 0
     faults: list[str] = []
-    for block in reader.read(job.file, contract, Role.CUSTOMERS):
+    for block in reader.read(job.file, rules, Role.CUSTOMERS, plan=job.campaign.terms.plan):
         if job.stop.is_set():
             return
         found = [replace(row, file=job.campaign.source) for row in block.bad]
@@ -128,15 +127,18 @@ def _score(job: _Job, contract: Contract) -> None:
       RefusedError, BadFileError, NotReadyError: it cannot be done.
       ServiceError: the model server does not answer now.
     """
-    id, plan = job.campaign.id, job.campaign.terms.plan
+    id = job.campaign.id
     names = reader.header(job.file, contract.source.trim)[0]
     model = _purchase_model(job, contract)
     segments = _segment_model(job, contract, names)
     inputs = segments.inputs if segments else {}
     others = {name: is_text for name, is_text in inputs.items() if name not in contract.features()}
-    rules = lists.of_list(contract, plan, others)
-    with Scorer(job.server, model, segments, rules, contract, plan, names) as scorer:
-        for batch in _batches(job.file, rules, customers.last_row(job.engine, id)):
+    rules = lists.of_list(contract, others)
+    identifier = lists.identifier_column(contract, names)
+    if identifier is None:
+        _log.info("campaign %d: no column identifies customers, so row numbers do", id)
+    with Scorer(job.server, model, segments, rules, identifier) as scorer:
+        for batch in _batches(job, rules, customers.last_row(job.engine, id)):
             if job.stop.is_set():
                 return
             customers.add(job.engine, id, scorer.score(batch.rows, batch.values, batch.cells))
@@ -161,10 +163,10 @@ class _Batch:
     scored: int
 
 
-def _batches(file: Path, rules: Contract, after: int) -> Iterator[_Batch]:
+def _batches(job: _Job, rules: Contract, after: int) -> Iterator[_Batch]:
     """The good rows of a list in batches, from the row after the given one."""
     first, scored = 1, 0
-    for block in reader.read(file, rules, Role.CUSTOMERS):
+    for block in reader.read(job.file, rules, Role.CUSTOMERS, plan=job.campaign.terms.plan):
         assert block.cells is not None
         size = block.batch.num_rows + len(block.bad)
         rows = np.delete(np.arange(first, first + size), [bad.index for bad in block.bad])

@@ -7,7 +7,8 @@ ExpectedError             exit code 1
 |  |- BadContractError    a contract
 |  |- BadOptionError      a command-line option or a setting
 |  `- NotReadyError       something must exist first: a run, a pushed model, a program on this machine
-`- ServiceError           another service does not answer, or refuses
+`- ServiceError           another service does not answer
+   `- RefusedError        it refuses the request
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class NotReadyError(UserError):
 
 class ServiceError(ExpectedError):
     """Another service does not answer, or answers with an error."""
+
+
+class RefusedError(ServiceError):
+    """Another service refuses a request, and would refuse the same one again."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -71,6 +71,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     from serving.client.score_file import assign_file, score_file
 
     plan = plans.parse(options.at_call)
+    header = reader.header(options.source)[0] if plan else ()
     model = options.model or (SEGMENT_MODEL if options.segments else PURCHASE_MODEL).name
     columns = SpinnerColumn(), TextColumn("{task.completed:,} rows scored"), TimeElapsedColumn()
     started = time.perf_counter()
@@ -85,7 +86,6 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         else:
             rows = score_file(client, options.source, options.out, options.batch_rows, advance, plan)
     console.print(f"{rows:,} rows scored in {time.perf_counter() - started:.1f} s, written to {options.out}")
-    header, _ = reader.header(options.source)
     if replaced := [column for column in plan if column in header]:
         console.print(f"--at-call replaced these columns of the file: {', '.join(replaced)}")
     for name, count in segments.most_common():

@@ -116,6 +116,28 @@ def test_a_file_is_scored_in_batches_and_keeps_its_other_columns(tmp_path):
     ]
 
 
+def test_a_planned_input_has_one_value_in_all_rows_and_is_in_the_scored_file(tmp_path):
+    source = write(tmp_path / "in.csv", "id,age\n1,41\n2,30\n")
+    server = FakeServer()
+    score_file(server.client(), source, tmp_path / "out.csv", batch_rows=10, plan={"job": "chef"})
+    assert server.requests == [[{"age": 41.0, "job": "chef"}, {"age": 30.0, "job": "chef"}]]
+    scored = "id,age,job,probability,purchase\n1,41,chef,0.5,1\n2,30,chef,0.5,1\n"
+    assert (tmp_path / "out.csv").read_text() == scored
+    score_file(FakeServer().client(), tmp_path / "out.csv", tmp_path / "again.csv", batch_rows=10)
+    assert (tmp_path / "again.csv").read_text() == scored
+    segments = SegmentServer().client()
+    assert assign_file(segments, source, tmp_path / "out.csv", None, 10, plan={"job": "1:old"}) == {"1:old": 2}
+
+
+def test_a_list_that_lacks_an_input_is_told_of_the_option(tmp_path):
+    source = write(tmp_path / "in.csv", "id,age\n1,41\n")
+    with pytest.raises(UserError, match=r"in.csv:1: .*missing 'job'; .*--at-call COLUMN=VALUE"):
+        score_file(FakeServer().client(), source, tmp_path / "out.csv", batch_rows=10)
+    with pytest.raises(UserError, match="column 'age': got 'old', expected a number"):
+        score_file(FakeServer().client(), source, tmp_path / "out.csv", batch_rows=10, plan={"age": "old"})
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
 def test_a_scored_file_can_be_scored_again(tmp_path):
     source = write(tmp_path / "in.csv", "age,job,probability,purchase\n1,a,0.9,0\n")
     score_file(FakeServer().client(), source, source, batch_rows=10)
@@ -227,6 +249,19 @@ def test_the_command_scores_with_a_real_server(server, tmp_path, capsys):
     assert main([*command, "nope"]) == 1
     assert "Servable not found for request: Latest(nope)" in " ".join(capsys.readouterr().err.split())
     assert main([str(tmp_path / "absent.csv"), *command[1:], "two_inputs"]) == 2
+
+
+def test_the_command_takes_a_plan_and_says_what_it_replaced(server, tmp_path, capsys):
+    source = write(tmp_path / "in.csv", "a,c\n1,x\n2,y\n")
+    command = ["--out", str(tmp_path / "out.csv"), "--url", server.url, "--model", "two_inputs", "--at-call"]
+    assert main([str(source), *command, "b=10"]) == 0
+    assert (tmp_path / "out.csv").read_text() == "a,c,b,prediction\n1,x,10,21.0\n2,y,10,22.0\n"
+    assert "replaced" not in capsys.readouterr().err
+    assert main([str(tmp_path / "out.csv"), *command, "b=20"]) == 0
+    assert (tmp_path / "out.csv").read_text() == "a,c,b,prediction\n1,x,20,41.0\n2,y,20,42.0\n"
+    assert "--at-call replaced these columns of the file: b" in capsys.readouterr().err
+    assert main([str(source), *command, "b"]) == 2
+    assert "got 'b', expected COLUMN=VALUE" in capsys.readouterr().err
 
 
 @pytest.mark.e2e

@@ -49,7 +49,9 @@ def _model(served: ServedModel | str, worth: Metrics | None) -> Section:
     text += f"It takes {number(len(served.inputs))} columns, by the data contract {served.contract.name}."
     blocks = [Paragraph("version", text)]
     if worth is None:
-        blocks.append(Paragraph("no-worth", "What it is worth is not known here: the run that pushed it was not found."))
+        blocks.append(
+            Paragraph("no-worth", "What it is worth is not known here: the run that pushed it was not found.")
+        )
     return Section("model", "The model", blocks)
 
 

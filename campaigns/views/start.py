@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from analysis.figures import COST, MARGIN
 from campaigns.security import TOKEN
+from campaigns.terms import PLAN
 from campaigns.views.screen import Screen
 from data.contract import Contract
 from pages.blocks import Notice, Paragraph, Section
 from pages.forms import Field, Form
 
-PLAN = "plan."
-"""Stands before the name of a planned column in the name of its answer."""
 CONTROL = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Shares of the control group that the page offers."""
 

@@ -1,0 +1,138 @@
+"""What a person can do with the desk, for its pages and for its JSON API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sqlalchemy import Engine
+
+from analysis.campaigns import CallPlan, plan
+from analysis.figures import Metrics
+from campaigns import call_list, lists, terms
+from campaigns.jobs import Worker
+from campaigns.records import Campaign
+from campaigns.served import ServedModel, ask, contract_to_json
+from campaigns.settings import Settings
+from campaigns.store import campaigns, customers
+from campaigns.store.errors import StateError
+from data.errors import UserError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
+from runs.summary import PurchaseSummary, of_version
+
+
+class NotFoundError(UserError):
+    """There is no such campaign or customer."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The desk behind its addresses.
+
+    Attributes:
+      settings: as it was started.
+      engine: the store.
+      worker: scores lists in the background.
+    """
+
+    settings: Settings
+    engine: Engine
+    worker: Worker
+
+    def served(self) -> ServedModel:
+        """The model that serves.
+
+        Raises:
+          ServiceError: the model server has none, or does not answer.
+        """
+        return ask(self.settings.server, self.settings.artifacts)
+
+    def worth(self, version: str | None) -> Metrics | None:
+        """The figures of a model version on the test split of its run, where that run is known."""
+        runs = runs_folder(self.settings.artifacts, PURCHASE_MODEL.name)
+        summary = of_version(runs, version) if version else None
+        return summary.metrics.get("test") if isinstance(summary, PurchaseSummary) else None
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        """Raises NotFoundError where there is no such campaign."""
+        found = campaigns.get(self.engine, campaign_id)
+        if found is None:
+            raise NotFoundError(f"there is no campaign {campaign_id}")
+        return found
+
+    def ranked(self, campaign_id: int) -> Campaign:
+        """A campaign whose list is ranked.
+
+        Raises:
+          NotFoundError: there is no such campaign.
+          StateError: its list is not ranked yet.
+        """
+        found = self.campaign(campaign_id)
+        if found.state not in ("ranked", "frozen"):
+            raise StateError(f"campaign {campaign_id} is {found.state}, not ranked")
+        return found
+
+    def start(self, answers: Mapping[str, str], stream: BinaryIO, filename: str | None) -> Campaign:
+        """Starts a campaign with an uploaded list; the list is scored in the background.
+
+        Args:
+          answers: see `terms.read`.
+          stream: the uploaded list, from its start.
+          filename: as the person has it.
+
+        Raises:
+          UserError: an answer or the list is wrong.
+          ServiceError: no model serves.
+        """
+        contract = self.served().contract
+        decided = terms.read(answers, contract)
+        folder, name = self.settings.folder, lists.file_name(filename)
+        file = lists.check_upload(stream, filename, folder)
+        try:
+            lists.check(file, name, contract, decided.plan)
+            campaign = campaigns.create(self.engine, decided, name, contract_to_json(contract))
+            lists.keep(file, folder, campaign.id)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+        self.worker.submit(campaign.id)
+        return campaign
+
+    def plan(self, campaign: Campaign) -> CallPlan:
+        """What the calls of a ranked campaign will bring by its terms."""
+        worth, decided = self.worth(campaign.version), campaign.terms
+        return plan(
+            customers.probabilities(self.engine, campaign.id),
+            decided.cost,
+            decided.margin,
+            decided.calls,
+            worth.ece if worth else 0.0,
+            decided.control_share,
+        )
+
+    def change_terms(self, campaign_id: int, answers: Mapping[str, str]) -> None:
+        """Changes cost, margin, calls and control group.
+
+        Raises:
+          UserError: an answer is wrong, or the campaign's state does not allow it.
+        """
+        campaign = self.ranked(campaign_id)
+        campaigns.change_terms(self.engine, campaign_id, terms.revised(campaign.terms, answers))
+
+    def freeze(self, campaign_id: int) -> None:
+        """Marks the call list by the campaign's terms and freezes it.
+
+        Raises:
+          UserError: there is no such campaign, or it is not ranked, or frozen already.
+        """
+        campaign = self.ranked(campaign_id)
+        probabilities = customers.probabilities(self.engine, campaign_id)
+        best, control = call_list.choose(probabilities, campaign.terms, campaign_id)
+        customers.freeze(self.engine, campaign_id, best, control)
+
+    def cancel(self, campaign_id: int) -> None:
+        """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""
+        self.campaign(campaign_id)
+        self.worker.cancel(campaign_id)

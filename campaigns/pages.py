@@ -1,0 +1,186 @@
+"""The addresses of the desk's pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import UploadFile
+
+from campaigns.desk import Desk, NotFoundError
+from campaigns.records import Campaign
+from campaigns.security import TOKEN, check_form
+from campaigns.served import ServedModel
+from campaigns.store import campaigns, customers
+from campaigns.store.customers import Sort
+from campaigns.views import budget, campaign, customer, home, start
+from campaigns.views.campaign import PAGE, Choice
+from campaigns.views.screen import Screen, path
+from data.errors import BadOptionError, ServiceError, UserError
+
+REFRESH_SECONDS = 2
+"""How often a browser loads the page of a running job again."""
+LARGEST = 2**31 - 1
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk behind the application."""
+    return request.app.state.desk
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A form as a person has sent it: texts, and the uploaded file if there is one."""
+
+    texts: Mapping[str, str]
+    upload: UploadFile | None
+
+    def file(self) -> UploadFile:
+        """Raises BadOptionError where no file was chosen."""
+        if self.upload is None:
+            raise BadOptionError("file: got none, expected a CSV file")
+        return self.upload
+
+
+async def answers_of(request: Request) -> AsyncIterator[Answers]:
+    """Reads a form; an upload is streamed to a temporary file, which is gone after the request."""
+    async with request.form(max_files=1, max_fields=200) as form:
+        texts = {name: value for name, value in form.items() if isinstance(value, str)}
+        upload = form.get("file")
+        yield Answers(texts, upload if isinstance(upload, UploadFile) and upload.filename else None)
+
+
+async def own_answers(request: Request, answers: Annotated[Answers, Depends(answers_of)]) -> Answers:
+    """The same of a form of the desk's own pages."""
+    check_form(request, answers.texts.get(TOKEN))
+    return answers
+
+
+TheDesk = Annotated[Desk, Depends(desk_of)]
+OwnAnswers = Annotated[Answers, Depends(own_answers)]
+
+
+def _page(screen: Screen, status: int = 200, refresh: bool = False) -> HTMLResponse:
+    headers = {"Refresh": str(REFRESH_SECONDS)} if refresh else None
+    return HTMLResponse(screen.html(), status, headers)
+
+
+def _to(campaign_id: int, rest: str = "") -> RedirectResponse:
+    return RedirectResponse(path(campaign_id, rest), 303)
+
+
+@router.get("/")
+def first_page(desk: TheDesk) -> HTMLResponse:
+    served: ServedModel | str
+    try:
+        served = desk.served()
+        worth = desk.worth(served.version)
+    except ServiceError as error:
+        served, worth = str(error), None
+    return _page(home.screen(served, worth, campaigns.all_campaigns(desk.engine)))
+
+
+@router.get("/campaigns/new")
+def new_campaign(request: Request, desk: TheDesk) -> HTMLResponse:
+    return _page(start.screen(desk.served().contract, {}, None, request.state.token))
+
+
+@router.post("/campaigns", response_model=None)
+def start_campaign(request: Request, desk: TheDesk, answers: OwnAnswers) -> HTMLResponse | RedirectResponse:
+    try:
+        upload = answers.file()
+        return _to(desk.start(answers.texts, upload.file, upload.filename).id)
+    except UserError as error:
+        screen = start.screen(desk.served().contract, answers.texts, str(error), request.state.token)
+        return _page(screen, 400)
+
+
+@router.get("/campaigns/{campaign_id}")
+def one_campaign(
+    request: Request,
+    desk: TheDesk,
+    campaign_id: int,
+    page: Annotated[str, Query()] = "1",
+    sort: Sort = "rank",
+    segment: str = "",
+    decile: str = "",
+    follow: str = "yes",
+) -> HTMLResponse:
+    found = desk.campaign(campaign_id)
+    if found.state not in ("ranked", "frozen"):
+        runs = found.state in ("waiting", "scoring")
+        follows = runs and follow != "no"
+        return _page(campaign.unfinished(found, request.state.token, follows), refresh=follows)
+    tenth = _whole("decile", decile, customers.DECILES) if decile else None
+    choice = Choice(_whole("page", page or "1", LARGEST), sort, segment or None, tenth)
+    count = customers.count(desk.engine, campaign_id, choice.segment, choice.decile)
+    shown = customers.page(
+        desk.engine,
+        campaign_id,
+        offset=(choice.page - 1) * PAGE,
+        limit=PAGE,
+        sort=choice.sort,
+        segment=choice.segment,
+        decile=choice.decile,
+    )
+    return _page(campaign.ranked(found, choice, shown, count, customers.segments(desk.engine, campaign_id)))
+
+
+@router.get("/campaigns/{campaign_id}/customers/{row}")
+def one_customer(desk: TheDesk, campaign_id: int, row: int) -> HTMLResponse:
+    found = desk.campaign(campaign_id)
+    who = customers.one(desk.engine, campaign_id, row) if 0 < row <= LARGEST else None
+    if who is None:
+        raise NotFoundError(f"campaign {campaign_id} has no row {row}")
+    return _page(customer.screen(found, who))
+
+
+@router.get("/campaigns/{campaign_id}/budget")
+def budget_page(request: Request, desk: TheDesk, campaign_id: int) -> HTMLResponse:
+    found = desk.ranked(campaign_id)
+    return _budget(desk, found, budget.answers_of(found), None, request.state.token)
+
+
+@router.post("/campaigns/{campaign_id}/budget", response_model=None)
+def change_budget(
+    request: Request, desk: TheDesk, campaign_id: int, answers: OwnAnswers
+) -> HTMLResponse | RedirectResponse:
+    try:
+        desk.change_terms(campaign_id, answers.texts)
+    except BadOptionError as error:
+        return _budget(desk, desk.ranked(campaign_id), answers.texts, str(error), request.state.token)
+    return _to(campaign_id, "budget")
+
+
+def _budget(desk: Desk, found: Campaign, answers: Mapping[str, str], problem: str | None, token: str) -> HTMLResponse:
+    worth = desk.worth(found.version)
+    screen = budget.screen(found, desk.plan(found), worth and worth.ece, answers, problem, token)
+    return _page(screen, 400 if problem else 200)
+
+
+@router.post("/campaigns/{campaign_id}/freeze")
+def freeze(desk: TheDesk, campaign_id: int, answers: OwnAnswers) -> RedirectResponse:
+    desk.freeze(campaign_id)
+    return _to(campaign_id)
+
+
+@router.post("/campaigns/{campaign_id}/cancel")
+def cancel(desk: TheDesk, campaign_id: int, answers: OwnAnswers) -> RedirectResponse:
+    desk.cancel(campaign_id)
+    return _to(campaign_id)
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    """A whole number of an address, from 1.
+
+    Raises:
+      BadOptionError: it is not.
+    """
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:12]) <= most:
+        return int(text[:12])
+    raise BadOptionError(f"{name}: got {text[:40]!r}, expected a whole number from 1 to {most:,}")

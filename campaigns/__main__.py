@@ -33,12 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--server", default=DEFAULT_URL, metavar="URL", help="model server (default: %(default)s)")
-    parser.add_argument(
-        "--start-server", action="store_true", help="start the model server too, and stop it at the end"
-    )
-    parser.add_argument(
-        "--host", default=LOOPBACK[0], help="where to listen, a loopback address (default: %(default)s)"
-    )
+    parser.add_argument("--start-server", action="store_true", help="start the model server too")
+    parser.add_argument("--host", default=LOOPBACK[0], help="a loopback address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s")
     parser.add_argument(
         "--database",

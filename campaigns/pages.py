@@ -159,7 +159,7 @@ def change_budget(
 
 def _budget(desk: Desk, found: Campaign, answers: Mapping[str, str], problem: str | None, token: str) -> HTMLResponse:
     worth = desk.worth(found.version)
-    screen = budget.screen(found, desk.plan(found), worth and worth.ece, answers, problem, token)
+    screen = budget.screen(found, desk.plan(found), worth.ece if worth else None, answers, problem, token)
     return _page(screen, 400 if problem else 200)
 
 

@@ -13,7 +13,7 @@ from campaigns.views.screen import Screen, path, trail
 from campaigns.views.start import money_fields
 from pages.blocks import Block, Figure, Link, Links, Notice, Paragraph, Section, Table, Tile
 from pages.charts import Axis, Series, around, curves
-from pages.formatting import euro, number, percent, plain_euro, short_euro
+from pages.formatting import euro, interval, number, percent, plain_euro, short_euro
 from pages.forms import Form
 
 ROWS = 11
@@ -61,12 +61,12 @@ def _tiles(plan: CallPlan) -> Iterator[Tile]:
     )
     low, high = plan.buyers.low, plan.buyers.high
     yield Tile(
-        "buyers", number(plan.buyers.value), f"expected buyers, 95 % interval {number(low)} to {number(high)}", calls
+        "buyers", number(plan.buyers.value), f"expected buyers, {interval(low, high, 0)} with 95 % confidence", calls
     )
     low, high = plan.profit.low, plan.profit.high
     instead = f"{euro(plan.random_profit)} with as many calls at random"
     yield Tile(
-        "profit", euro(plan.profit.value), f"expected profit, 95 % interval {euro(low)} to {euro(high)}", instead
+        "profit", euro(plan.profit.value), f"expected profit, {euro(low)} to {euro(high)} with 95 % confidence", instead
     )
     earns = f"they earn {euro(plan.optimum_profit)}"
     yield Tile("optimum", number(plan.optimum), "calls pay for themselves", earns)
@@ -75,8 +75,8 @@ def _tiles(plan: CallPlan) -> Iterator[Tile]:
 def _expected(campaign: Campaign, plan: CallPlan, error: float | None) -> Paragraph:
     terms = campaign.terms
     text = (
-        f"At {plain_euro(terms.cost)} per call and {plain_euro(terms.margin)} margin per buyer, a call pays for customers "
-        f"with a probability above {percent(terms.cost / terms.margin, 1)}. The interval is Poisson-binomial"
+        f"At {plain_euro(terms.cost)} per call and {plain_euro(terms.margin)} margin per buyer, a call pays for "
+        f"customers with a probability above {percent(terms.cost / terms.margin, 1)}. The interval is Poisson-binomial"
     )
     if error is None:
         text += "; the model's calibration error is not known here, so the interval is too narrow."
@@ -95,8 +95,9 @@ def _profit(plan: CallPlan) -> Figure:
     chart = curves(
         "profit",
         "Expected profit by the number of calls",
-        f"The highest point of the curve is {euro(curve.profit[best])} at {number(curve.calls[best])} calls; calling all "
-        f"{number(curve.calls[-1])} customers earns {euro(curve.profit[-1])}. The plan is {number(plan.calls)} calls.",
+        f"The highest point of the curve is {euro(curve.profit[best])} at {number(curve.calls[best])} calls; calling "
+        f"all {number(curve.calls[-1])} customers earns {euro(curve.profit[-1])}. The plan is {number(plan.calls)} "
+        "calls.",
         Axis("calls, most likely buyers first", 0.0, float(max(curve.calls[-1], 1)), _count),
         around("expected profit", everything, short_euro, zero=True),
         [
@@ -132,8 +133,8 @@ def _decide(campaign: Campaign, plan: CallPlan, answers: Mapping[str, str], toke
     )
     yield Paragraph(
         "freeze",
-        f"Freezing marks the {number(plan.calls)} customers of the call list, {number(plan.control)} of them as the control "
-        "group drawn at random. It cannot be undone.",
+        f"Freezing marks the {number(plan.calls)} customers of the call list, {number(plan.control)} of them as the "
+        "control group drawn at random. It cannot be undone.",
     )
     yield Form("freeze", path(campaign.id, "freeze"), (), "Freeze the call list", {TOKEN: token})
 

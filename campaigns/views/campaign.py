@@ -144,7 +144,7 @@ def _table(campaign: Campaign, choice: Choice, customers: Sequence[Customer], co
         *["Call"] * frozen,
         _sorting(campaign, choice, "Row of the file", "row"),
     ]
-    cells = [
+    cells: list[Sequence[str | Link]] = [
         (
             Link(one.identifier, path(campaign.id, f"customers/{one.row}")),
             number(one.rank),

@@ -22,10 +22,7 @@ def screen(campaign: Campaign, customer: Customer) -> Screen:
         what = {"best": "as one of the best customers", "control": "as part of the control group"}[customer.called]
         tiles.append(Tile("called", "To be called", what, ""))
     plan = campaign.terms.plan
-    cells = [
-        (column, value, "plan of the campaign" if column in plan else "file")
-        for column, value in customer.cells.items()
-    ]
+    cells = [(column, value, "plan" if column in plan else "file") for column, value in customer.cells.items()]
     table = Table(
         "cells", f"Row {number(customer.row)} of the list", ("Column", "Value", "From"), cells, frozenset({0, 1, 2})
     )

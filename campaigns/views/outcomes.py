@@ -65,9 +65,9 @@ def _upload(campaign: Campaign, token: str) -> Section:
         text = "Outcomes can be uploaded once the call list is frozen."
         return Section("upload", "Upload outcomes", [Paragraph("not-frozen", text)])
     text = (
-        "A CSV file with the columns identifier, called and bought. The last two hold yes or no, 1 or 0, true or false; "
-        "bought is blank where it is not known yet. Outcomes can come in several files; a later one corrects an earlier "
-        "one."
+        "A CSV file with the columns identifier, called and bought. The last two hold yes or no, 1 or 0, true or "
+        "false; bought is blank where it is not known yet. Outcomes can come in several files; a later one corrects "
+        "an earlier one."
     )
     form = Form(
         "outcomes",
@@ -81,7 +81,8 @@ def _upload(campaign: Campaign, token: str) -> Section:
 
 def _tiles(results: Results) -> Iterator[Tile]:
     all_calls = results.together
-    expected = f"{number(all_calls.expected.value)} were expected, 95 % interval {_whole(all_calls.expected.low, all_calls.expected.high)}"
+    low, high = all_calls.expected.low, all_calls.expected.high
+    expected = f"{number(all_calls.expected.value)} were expected, 95 % interval {interval(low, high, 0)}"
     yield Tile("buyers", number(all_calls.buyers), f"buyers among {number(all_calls.calls)} known calls", expected)
     low, high = all_calls.expected_profit.low, all_calls.expected_profit.high
     expected = f"{euro(all_calls.expected_profit.value)} was expected, 95 % interval {euro(low)} to {euro(high)}"
@@ -136,7 +137,7 @@ def _cells(name: str, group: Realised) -> tuple[str, ...]:
         number(group.calls),
         number(group.buyers),
         number(group.expected.value, 1),
-        _whole(group.expected.low, group.expected.high),
+        interval(group.expected.low, group.expected.high, 0),
         percent(group.rate.value, 1),
         percents(group.rate.low, group.rate.high, 1),
         euro(group.profit),
@@ -149,8 +150,8 @@ def _deciles(deciles: Sequence[Realised]) -> Figure:
     chart = rows(
         "deciles",
         "Share of buyers in each part of the call list",
-        f"{percent(deciles[0].rate.value, 1)} of the best part bought and {percent(deciles[-1].rate.value, 1)} of the last "
-        "one. The line across each bar is the 95 % interval.",
+        f"{percent(deciles[0].rate.value, 1)} of the best part bought and {percent(deciles[-1].rate.value, 1)} of the "
+        "last one. The line across each bar is the 95 % interval.",
         around("share of buyers", [one.rate.high for one in deciles], percent, zero=True),
         [Row(name, one.rate.value, (one.rate.low, one.rate.high)) for name, one in zip(names, deciles, strict=True)],
     )
@@ -170,7 +171,3 @@ def _quality(results: Results) -> Section:
         text += f"{interval(quality.auc.low, quality.auc.high)}."
     text += " Called customers are no sample of all customers, so these figures differ from those of the model's run."
     return Section("quality", "How good the probabilities were", [Paragraph("quality", text)])
-
-
-def _whole(low: float, high: float) -> str:
-    return interval(low, high, 0)

@@ -72,7 +72,7 @@ class ModelServer:
         self._server.server_close()
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        target, _, verb = path.removeprefix("/v1/models/").partition(":")
+        target = path.removeprefix("/v1/models/").partition(":")[0]
         name, _, rest = target.partition("/")
         version = rest.removeprefix("versions/").partition("/")[0] if rest.startswith("versions/") else self.version
         if name not in self.models or version != self.version:
@@ -95,6 +95,7 @@ class ModelServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet for an answer, or each waits for an acknowledgement
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -87,7 +86,6 @@ customers = Table(
     Column("probability", Double, nullable=False),
     Column("segment", Text),
     Column("warnings", JSON, nullable=False),
-    Index(None, "campaign_id", "identifier"),
     sqlite_with_rowid=False,
 )
 """The rows of a list with their probabilities, in the order of the file."""
@@ -95,18 +93,19 @@ customers = Table(
 ranking = Table(
     "ranking",
     metadata,
-    Column("campaign_id", Integer, primary_key=True),
+    _of_a_campaign(),
     Column("rank", Integer, primary_key=True),
     Column("row", Integer, nullable=False),
+    Column("identifier", Text, nullable=False),
     Column("probability", Double, nullable=False),
     Column("segment", Text),
     Column("called", Text),
-    ForeignKeyConstraint(["campaign_id", "row"], [customers.c.campaign_id, customers.c.row], ondelete="CASCADE"),
     Index(None, "campaign_id", "row", unique=True),
+    Index(None, "campaign_id", "identifier", "rank"),
     Index(None, "campaign_id", "segment", "rank"),
     sqlite_with_rowid=False,
 )
-"""The same rows by rank, narrow, so that a search through a million of them is fast and ranking copies no cells."""
+"""The same rows by rank, without cells: a search through a million is fast, and ranking copies little."""
 
 bad_rows = Table(
     "bad_rows",

@@ -26,7 +26,8 @@ _CHUNK = 1 << 20
 def file_name(name: str | None) -> str:
     """A file's name as a person has it, without the folders and control characters that a browser may send along."""
     last = PurePosixPath(PureWindowsPath(name or "").name).name
-    return re.sub(r"[^\w .,()+-]", "_", last).strip()[-LONGEST_NAME:] or "list.csv"
+    kept = re.sub(r"[^\w .,()+-]", "_", last).strip(" .")[-LONGEST_NAME:]
+    return kept or "list.csv"
 
 
 def check_upload(stream: BinaryIO, filename: str | None, folder: Path) -> Path:

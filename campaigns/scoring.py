@@ -185,8 +185,10 @@ def _batches(job: _Job, rules: Contract, after: int) -> Iterator[_Batch]:
 def _purchase_model(job: _Job, contract: Contract) -> ServedModel:
     """The purchase model that serves now; it is noted with the campaign.
 
+    One version scores the whole list: what another version has scored is removed.
+
     Raises:
-      NotReadyError: it takes columns that the list was not checked for, or another version scored a part of the list.
+      NotReadyError: it takes columns that the list was not checked for.
       ServiceError: see `campaigns.served.ask`.
     """
     model = ask(job.server, job.artifacts)
@@ -196,11 +198,9 @@ def _purchase_model(job: _Job, contract: Contract) -> ServedModel:
             f"{', '.join(unknown)}. Upload the list again."
         )
     noted = campaigns.get(job.engine, job.campaign.id)
-    if noted and noted.scored and noted.version != model.version:
-        raise NotReadyError(
-            f"{model.name} {noted.version} scored {noted.scored:,} rows of this list, but version {model.version} "
-            "serves now, and their probabilities do not compare. Upload the list again."
-        )
+    if noted and noted.version not in (None, model.version):
+        _log.warning("campaign %d: version %s serves now, scoring starts over", job.campaign.id, model.version)
+        customers.clear(job.engine, job.campaign.id)
     job.update(model=model.name, version=model.version)
     return model
 

@@ -10,22 +10,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Query
 from starlette.concurrency import run_in_threadpool
 
 from campaigns import scores
+from campaigns.addresses import LARGEST, Id, Row, Sent, TheDesk
 from campaigns.desk import NotFoundError
-from campaigns.pages import LARGEST, Answers, TheDesk, answers_of
 from campaigns.records import Campaign
+from campaigns.results import verdict
 from campaigns.store import campaigns, customers
 from campaigns.store.customers import DECILES, Sort
 
 router = APIRouter(prefix="/api", tags=["desk"])
 MOST_CUSTOMERS = 1_000
 """Customers of one answer."""
-
-Id = Annotated[int, Path(ge=1, le=LARGEST)]
-Upload = Annotated[Answers, Depends(answers_of)]
 
 _TEXT = {"type": "string"}
 _FILE = {"type": "string", "format": "binary"}
@@ -72,7 +70,7 @@ def all_campaigns(desk: TheDesk) -> list[dict[str, Any]]:
     status_code=201,
     openapi_extra=_takes(["name", "cost", "margin", "file"], name=_TEXT, **_MONEY, quarantine=_TEXT, file=_FILE),
 )
-def start(desk: TheDesk, answers: Upload) -> dict[str, Any]:
+def start(desk: TheDesk, answers: Sent) -> dict[str, Any]:
     """Uploads a list and starts scoring it; `plan.<column>` gives a column for all customers."""
     upload = answers.file()
     return _json(desk.start(answers.texts, upload.file, upload.filename))
@@ -112,7 +110,7 @@ def ranked(
 
 
 @router.get("/campaigns/{campaign_id}/customers/{row}")
-def customer(desk: TheDesk, campaign_id: Id, row: Annotated[int, Path(ge=1, le=LARGEST)]) -> dict[str, Any]:
+def customer(desk: TheDesk, campaign_id: Id, row: Row) -> dict[str, Any]:
     """One customer by its row in the file."""
     found = customers.one(desk.engine, campaign_id, row)
     if found is None:
@@ -127,7 +125,7 @@ def plan(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
 
 
 @router.post("/campaigns/{campaign_id}/terms", openapi_extra=_takes(["cost", "margin"], **_MONEY))
-def change_terms(desk: TheDesk, campaign_id: Id, answers: Upload) -> dict[str, Any]:
+def change_terms(desk: TheDesk, campaign_id: Id, answers: Sent) -> dict[str, Any]:
     """Changes cost, margin, calls and control group; the call list must not be frozen."""
     desk.change_terms(campaign_id, answers.texts)
     return _json(desk.campaign(campaign_id))
@@ -138,6 +136,20 @@ def freeze(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
     """Marks the call list and freezes it."""
     desk.freeze(campaign_id)
     return _json(desk.campaign(campaign_id))
+
+
+@router.post("/campaigns/{campaign_id}/outcomes", openapi_extra=_takes(["file"], file=_FILE))
+def record(desk: TheDesk, campaign_id: Id, answers: Sent) -> dict[str, Any]:
+    """Uploads who was called and who bought; a later upload corrects an earlier one."""
+    upload = answers.file()
+    return asdict(desk.record(campaign_id, upload.file, upload.filename))
+
+
+@router.get("/campaigns/{campaign_id}/results")
+def results(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
+    """What the calls brought so far, and the verdict; both are null where no outcome of a call is known."""
+    found = desk.results(desk.ranked(campaign_id))
+    return {"verdict": found and verdict(found), "results": found and asdict(found)}
 
 
 def _json(campaign: Campaign) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.exceptions import HTTPException
 
 from campaigns import api, downloads, pages
+from campaigns.addresses import desk_of
 from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
 from campaigns.lists import LARGEST_LIST
@@ -54,8 +55,10 @@ def create(settings: Settings) -> FastAPI:
         title="Campaign desk", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=lifespan
     )
     app.state.desk = Desk(settings, engine, worker)
-    for router in (api.router, downloads.router, pages.router):
-        app.include_router(router)
+    app.include_router(api.router)
+    app.include_router(downloads.router, prefix="/api")
+    app.include_router(downloads.router, include_in_schema=False)
+    app.include_router(pages.router)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_exception_handler(ExpectedError, _expected)
@@ -72,7 +75,7 @@ def _alive() -> Response:
 
 def _ready(request: Request) -> Response:
     """Whether a model serves and the store answers."""
-    desk = pages.desk_of(request)
+    desk = desk_of(request)
     model = desk.served()
     with desk.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")

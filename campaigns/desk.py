@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import Engine
 
+from analysis.campaign_results import Results
 from analysis.campaigns import CallPlan, plan
 from analysis.figures import Metrics
-from campaigns import call_list, lists, terms
+from campaigns import lists, terms
+from campaigns.call_list import choose
 from campaigns.jobs import Worker
+from campaigns.outcome_file import read_outcomes
 from campaigns.records import Campaign
-from campaigns.served import ServedModel, ask, contract_to_json
+from campaigns.results import results
+from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json
 from campaigns.settings import Settings
-from campaigns.store import campaigns, customers
+from campaigns.store import campaigns, customers, outcomes
 from campaigns.store.errors import StateError
-from data.errors import UserError
+from campaigns.store.outcomes import Recorded
+from data.errors import BadFileError, UserError
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder
 from runs.summary import PurchaseSummary, of_version
@@ -127,10 +136,41 @@ class Desk:
         Raises:
           UserError: there is no such campaign, or it is not ranked, or frozen already.
         """
-        campaign = self.ranked(campaign_id)
-        probabilities = customers.probabilities(self.engine, campaign_id)
-        best, control = call_list.choose(probabilities, campaign.terms, campaign_id)
+        best, control = self._choice(self.ranked(campaign_id))
         customers.freeze(self.engine, campaign_id, best, control)
+
+    def record(self, campaign_id: int, stream: BinaryIO, filename: str | None) -> Recorded:
+        """Records outcomes from an uploaded file.
+
+        Raises:
+          UserError: the call list is not frozen, or the file is wrong.
+        """
+        campaign = self.ranked(campaign_id)
+        if campaign.state != "frozen":
+            raise StateError(f"campaign {campaign_id}: outcomes can be recorded once its call list is frozen")
+        label = contract_from_json(campaign.contract).label
+        with tempfile.NamedTemporaryFile(dir=self.settings.folder, suffix=".csv") as copy:
+            shutil.copyfileobj(stream, copy)
+            copy.flush()
+            file = Path(copy.name)
+            try:
+                found = read_outcomes(file, datetime.now(timezone.utc), label)
+            except BadFileError as error:
+                raise BadFileError(lists.renamed(str(error), file, lists.file_name(filename))) from error
+        return outcomes.record(self.engine, campaign_id, found.outcomes)
+
+    def results(self, campaign: Campaign) -> Results | None:
+        """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
+        if campaign.state != "frozen":
+            return None
+        best, control = self._choice(campaign)
+        worth = self.worth(campaign.version)
+        joined = outcomes.joined(self.engine, campaign.id)
+        return results(joined, campaign.terms, best + len(control), worth.ece if worth else 0.0)
+
+    def _choice(self, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
+        """The call list, which a campaign's id and terms determine."""
+        return choose(customers.probabilities(self.engine, campaign.id), campaign.terms, campaign.id)
 
     def cancel(self, campaign_id: int) -> None:
         """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""

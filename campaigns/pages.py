@@ -2,67 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.datastructures import UploadFile
 
+from campaigns.addresses import LARGEST, Id, Row, SentByAPage, TheDesk
 from campaigns.desk import Desk, NotFoundError
 from campaigns.records import Campaign
-from campaigns.security import TOKEN, check_form
 from campaigns.served import ServedModel
 from campaigns.store import campaigns, customers
 from campaigns.store.customers import Sort
-from campaigns.views import budget, campaign, customer, home, start
+from campaigns.store.outcomes import Recorded
+from campaigns.views import budget, campaign, customer, home, outcomes, start
 from campaigns.views.campaign import PAGE, Choice
 from campaigns.views.screen import Screen, path
-from data.errors import BadOptionError, ServiceError, UserError
+from data.errors import BadFileError, BadOptionError, ServiceError, UserError
 
 REFRESH_SECONDS = 2
 """How often a browser loads the page of a running job again."""
-LARGEST = 2**31 - 1
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-
-def desk_of(request: Request) -> Desk:
-    """The desk behind the application."""
-    return request.app.state.desk
-
-
-@dataclass(frozen=True)
-class Answers:
-    """A form as a person has sent it: texts, and the uploaded file if there is one."""
-
-    texts: Mapping[str, str]
-    upload: UploadFile | None
-
-    def file(self) -> UploadFile:
-        """Raises BadOptionError where no file was chosen."""
-        if self.upload is None:
-            raise BadOptionError("file: got none, expected a CSV file")
-        return self.upload
-
-
-async def answers_of(request: Request) -> AsyncIterator[Answers]:
-    """Reads a form; an upload is streamed to a temporary file, which is gone after the request."""
-    async with request.form(max_files=1, max_fields=200) as form:
-        texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        upload = form.get("file")
-        yield Answers(texts, upload if isinstance(upload, UploadFile) and upload.filename else None)
-
-
-async def own_answers(request: Request, answers: Annotated[Answers, Depends(answers_of)]) -> Answers:
-    """The same of a form of the desk's own pages."""
-    check_form(request, answers.texts.get(TOKEN))
-    return answers
-
-
-TheDesk = Annotated[Desk, Depends(desk_of)]
-OwnAnswers = Annotated[Answers, Depends(own_answers)]
 
 
 def _page(screen: Screen, status: int = 200, refresh: bool = False) -> HTMLResponse:
@@ -70,7 +31,7 @@ def _page(screen: Screen, status: int = 200, refresh: bool = False) -> HTMLRespo
     return HTMLResponse(screen.html(), status, headers)
 
 
-def _to(campaign_id: int, rest: str = "") -> RedirectResponse:
+def _to(campaign_id: Id, rest: str = "") -> RedirectResponse:
     return RedirectResponse(path(campaign_id, rest), 303)
 
 
@@ -91,7 +52,7 @@ def new_campaign(request: Request, desk: TheDesk) -> HTMLResponse:
 
 
 @router.post("/campaigns", response_model=None)
-def start_campaign(request: Request, desk: TheDesk, answers: OwnAnswers) -> HTMLResponse | RedirectResponse:
+def start_campaign(request: Request, desk: TheDesk, answers: SentByAPage) -> HTMLResponse | RedirectResponse:
     try:
         upload = answers.file()
         return _to(desk.start(answers.texts, upload.file, upload.filename).id)
@@ -104,7 +65,7 @@ def start_campaign(request: Request, desk: TheDesk, answers: OwnAnswers) -> HTML
 def one_campaign(
     request: Request,
     desk: TheDesk,
-    campaign_id: int,
+    campaign_id: Id,
     page: Annotated[str, Query()] = "1",
     sort: Sort = "rank",
     segment: str = "",
@@ -132,23 +93,23 @@ def one_campaign(
 
 
 @router.get("/campaigns/{campaign_id}/customers/{row}")
-def one_customer(desk: TheDesk, campaign_id: int, row: int) -> HTMLResponse:
+def one_customer(desk: TheDesk, campaign_id: Id, row: Row) -> HTMLResponse:
     found = desk.campaign(campaign_id)
-    who = customers.one(desk.engine, campaign_id, row) if 0 < row <= LARGEST else None
+    who = customers.one(desk.engine, campaign_id, row)
     if who is None:
         raise NotFoundError(f"campaign {campaign_id} has no row {row}")
     return _page(customer.screen(found, who))
 
 
 @router.get("/campaigns/{campaign_id}/budget")
-def budget_page(request: Request, desk: TheDesk, campaign_id: int) -> HTMLResponse:
+def budget_page(request: Request, desk: TheDesk, campaign_id: Id) -> HTMLResponse:
     found = desk.ranked(campaign_id)
     return _budget(desk, found, budget.answers_of(found), None, request.state.token)
 
 
 @router.post("/campaigns/{campaign_id}/budget", response_model=None)
 def change_budget(
-    request: Request, desk: TheDesk, campaign_id: int, answers: OwnAnswers
+    request: Request, desk: TheDesk, campaign_id: Id, answers: SentByAPage
 ) -> HTMLResponse | RedirectResponse:
     try:
         desk.change_terms(campaign_id, answers.texts)
@@ -163,14 +124,35 @@ def _budget(desk: Desk, found: Campaign, answers: Mapping[str, str], problem: st
     return _page(screen, 400 if problem else 200)
 
 
+@router.get("/campaigns/{campaign_id}/outcomes")
+def outcomes_page(request: Request, desk: TheDesk, campaign_id: Id) -> HTMLResponse:
+    return _outcomes(desk, campaign_id, None, None, request.state.token)
+
+
+@router.post("/campaigns/{campaign_id}/outcomes")
+def record_outcomes(request: Request, desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> HTMLResponse:
+    try:
+        upload = answers.file()
+        recorded = desk.record(campaign_id, upload.file, upload.filename)
+    except (BadFileError, BadOptionError) as error:
+        return _outcomes(desk, campaign_id, None, str(error), request.state.token)
+    return _outcomes(desk, campaign_id, recorded, None, request.state.token)
+
+
+def _outcomes(desk: Desk, campaign_id: int, recorded: Recorded | None, problem: str | None, token: str) -> HTMLResponse:
+    found = desk.ranked(campaign_id)
+    results = desk.results(found)
+    return _page(outcomes.screen(found, results, recorded, problem, token), 400 if problem else 200)
+
+
 @router.post("/campaigns/{campaign_id}/freeze")
-def freeze(desk: TheDesk, campaign_id: int, answers: OwnAnswers) -> RedirectResponse:
+def freeze(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResponse:
     desk.freeze(campaign_id)
     return _to(campaign_id)
 
 
 @router.post("/campaigns/{campaign_id}/cancel")
-def cancel(desk: TheDesk, campaign_id: int, answers: OwnAnswers) -> RedirectResponse:
+def cancel(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResponse:
     desk.cancel(campaign_id)
     return _to(campaign_id)
 

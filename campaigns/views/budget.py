@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from analysis.campaigns import CallPlan
-from campaigns.records import Campaign
+from campaigns.records import Campaign, Terms
 from campaigns.security import TOKEN
 from campaigns.views.screen import Screen, path, trail
 from campaigns.views.start import money_fields
@@ -44,7 +44,8 @@ def screen(
         Section("expect", "What to expect", [_expected(campaign, plan, calibration_error), _profit(plan)]),
         Section("decide", "Decide", list(_decide(campaign, plan, answers, token))),
     ]
-    return Screen(f"Budget of {campaign.terms.name}", sections, notices, list(_tiles(plan)), trail(campaign))
+    title, here = f"Budget of {campaign.terms.name}", path(campaign.id, "budget")
+    return Screen(title, sections, notices, list(_tiles(campaign.terms, plan)), trail(campaign), here)
 
 
 def answers_of(campaign: Campaign) -> dict[str, str]:
@@ -55,7 +56,7 @@ def answers_of(campaign: Campaign) -> dict[str, str]:
     return {"cost": f"{terms.cost:.12g}", "margin": f"{terms.margin:.12g}", "calls": calls, "control_share": share}
 
 
-def _tiles(plan: CallPlan) -> Iterator[Tile]:
+def _tiles(terms: Terms, plan: CallPlan) -> Iterator[Tile]:
     calls = f"{number(plan.calls)} calls" + (
         f", {number(plan.control)} of them the control group" if plan.control else ""
     )
@@ -68,8 +69,8 @@ def _tiles(plan: CallPlan) -> Iterator[Tile]:
     yield Tile(
         "profit", euro(plan.profit.value), f"expected profit, {euro(low)} to {euro(high)} with 95 % confidence", instead
     )
-    earns = f"they earn {euro(plan.optimum_profit)}"
-    yield Tile("optimum", number(plan.optimum), "calls pay for themselves", earns)
+    of = "calls pay for themselves" if terms.calls is None else f"of {number(terms.calls)} calls pay for themselves"
+    yield Tile("optimum", number(plan.optimum), of, f"they earn {euro(plan.optimum_profit)}")
 
 
 def _expected(campaign: Campaign, plan: CallPlan, error: float | None) -> Paragraph:
@@ -102,8 +103,8 @@ def _profit(plan: CallPlan) -> Figure:
         around("expected profit", everything, short_euro, zero=True),
         [
             Series("calls at random", curve.calls, curve.random_profit, style=3, dashed=True),
-            Series("95 % interval", curve.calls, curve.profit_low, style=2, dashed=True),
-            Series("upper end", curve.calls, curve.profit_high, style=2, dashed=True),
+            Series("95 % interval, low end", curve.calls, curve.profit_low, style=2, dashed=True),
+            Series("95 % interval, high end", curve.calls, curve.profit_high, style=2, dashed=True),
             Series("ranked list", curve.calls, curve.profit),
             Series("the plan", [plan.calls], [plan.profit.value], style=1, points=True),
         ],

@@ -59,7 +59,13 @@ def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
     if campaign.bad:
         blocks.append(_bad_rows(campaign))
     blocks.append(Paragraph("source", f"{campaign.source}, uploaded {moment(campaign.created)}."))
-    return Screen(campaign.terms.name, [Section("scoring", "Scoring", blocks)], notices, trail=trail(campaign))
+    return Screen(
+        campaign.terms.name,
+        [Section("scoring", "Scoring", blocks)],
+        notices,
+        trail=trail(campaign),
+        here=path(campaign.id),
+    )
 
 
 def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
@@ -100,7 +106,8 @@ def ranked(
     else:
         blocks.append(Paragraph("none", "No customer is in this part of the list."))
     sections = [Section("list", "Ranked list", blocks), Section("files", "Files", list(_files(campaign)))]
-    return Screen(campaign.terms.name, sections, list(_notices(campaign)), list(_tiles(campaign)), trail(campaign))
+    notices, tiles = list(_notices(campaign)), list(_tiles(campaign))
+    return Screen(campaign.terms.name, sections, notices, tiles, trail(campaign), path(campaign.id))
 
 
 def _notices(campaign: Campaign) -> Iterator[Notice]:

@@ -26,7 +26,7 @@ def screen(served: ServedModel | str, worth: Metrics | None, campaigns: Sequence
         notices.append(Notice("no-model", "No model serves.", [served], "bad"))
     elif worth is not None:
         tiles = list(_tiles(worth))
-    return Screen("Campaign desk", [_campaigns(campaigns), _model(served, worth)], notices, tiles)
+    return Screen("Campaign desk", [_campaigns(campaigns), _model(served, worth)], notices, tiles, here="/")
 
 
 def _tiles(worth: Metrics) -> Iterator[Tile]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.campaign_results import Lift, Realised, Results
 from campaigns.records import Campaign
+from campaigns.results import verdict
 from campaigns.security import TOKEN
 from campaigns.store.outcomes import Recorded
 from campaigns.views.screen import Screen, path, trail
@@ -21,7 +22,6 @@ MOST_UNKNOWN = 5
 def screen(
     campaign: Campaign,
     results: Results | None,
-    verdict: str | None,
     recorded: Recorded | None,
     problem: str | None,
     token: str,
@@ -30,7 +30,6 @@ def screen(
 
     Args:
       results: None where no outcome of a called customer is known.
-      verdict: of the results, in one sentence.
       recorded: what the upload that was just made changed.
       problem: why an upload was refused; may have several lines.
       token: of the form.
@@ -40,14 +39,14 @@ def screen(
         notices.append(Notice("problem", "The outcomes were not recorded.", problem.splitlines(), "bad"))
     if recorded:
         notices.append(Notice("recorded", "The outcomes were recorded.", list(_recorded(recorded)), "good"))
-    if verdict:
-        notices.append(Notice("verdict", "Verdict", [verdict]))
     sections = [_upload(campaign, token)]
     tiles: list[Tile] = []
     if results:
+        notices.append(Notice("verdict", "Verdict", [verdict(results)]))
         tiles = list(_tiles(results))
         sections = [_results(results), _quality(results), *sections]
-    return Screen(f"Outcomes of {campaign.terms.name}", sections, notices, tiles, trail(campaign))
+    title, here = f"Outcomes of {campaign.terms.name}", path(campaign.id, "outcomes")
+    return Screen(title, sections, notices, tiles, trail(campaign), here)
 
 
 def _recorded(recorded: Recorded) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Screen:
       notices: what a person has to know first.
       tiles: the most important figures.
       trail: where a person can go from here.
+      here: address of the page in the trail; empty where it is not in it.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Screen:
     notices: Sequence[Notice] = ()
     tiles: Sequence[Tile] = ()
     trail: Sequence[Link] = (HOME, NEW)
+    here: str = ""
 
     def html(self) -> str:
         """The page as text."""

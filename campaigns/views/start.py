@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from analysis.figures import COST, MARGIN
 from campaigns.security import TOKEN
 from campaigns.terms import PLAN
-from campaigns.views.screen import Screen
+from campaigns.views.screen import NEW, Screen
 from data.contract import Contract
 from pages.blocks import Notice, Paragraph, Section
 from pages.forms import Field, Form
@@ -35,7 +35,9 @@ def screen(contract: Contract, answers: Mapping[str, str], problem: str | None, 
         "for the identifier is used if there is one; otherwise customers are identified by the numbers of their rows."
     )
     form = Form("new", "/campaigns", list(_fields(contract, answers)), "Upload and score", {TOKEN: token})
-    return Screen("New campaign", [Section("list", "The list", [Paragraph("columns", says), form])], notices)
+    return Screen(
+        "New campaign", [Section("list", "The list", [Paragraph("columns", says), form])], notices, here=NEW.address
+    )
 
 
 def money_fields(answers: Mapping[str, str]) -> Iterator[Field]:

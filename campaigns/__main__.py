@@ -63,10 +63,13 @@ def _main(options: argparse.Namespace) -> int:
     from campaigns import model_server, running
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with ExitStack() as stack:
-        if options.start_server:
-            stack.enter_context(model_server.started(settings))
-        running.run(settings)
+    try:
+        with ExitStack() as stack:
+            if options.start_server:
+                stack.enter_context(model_server.started(settings))
+            running.run(settings)
+    except KeyboardInterrupt:
+        to_stderr("campaigns: stopped")
     return DONE
 
 

@@ -21,7 +21,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
 """How long a writer of SQLite waits for another one; ranking a million rows holds the file for some seconds."""
 CACHE_KIB = 64 << 10
-"""Of SQLite, for each connection as far as it is used; the indexes of a million ranks do not fit into the usual 2 MiB."""
+"""At most, for each connection to SQLite; the indexes of a million ranks do not fit into the usual 2 MiB."""
 CONNECT_SECONDS = 10
 """How long PostgreSQL may take to answer."""
 MIGRATION_LOCK = 0x6361_6D70

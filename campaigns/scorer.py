@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,14 @@ from campaigns.served import ServedModel
 from data.contract import Contract
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from serving.client import Client
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the models answer for some rows: probabilities [rows], and names of segments [rows] if a model has them."""
+
+    probabilities: Sequence[float]
+    segments: Sequence[str] | None
 
 
 class Scorer:
@@ -39,33 +48,40 @@ class Scorer:
         self._warnings = RowWarnings(rules, model.profile)
         self._identifier = identifier
 
-    def score(self, rows: Sequence[int], values: pa.RecordBatch, cells: pa.RecordBatch) -> list[Customer]:
+    def ask(self, values: pa.RecordBatch) -> Answers:
+        """What the models answer for rows, which `data.reader.read` made.
+
+        Raises:
+          ServiceError: see `serving.client.Client.predict_columns`.
+        """
+        columns = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
+        probabilities = self._purchase.ask(columns)[PURCHASE_MODEL.score]
+        return Answers(probabilities, self._segments.ask(columns)[SEGMENT_MODEL.score] if self._segments else None)
+
+    def customers(
+        self, rows: Sequence[int], values: pa.RecordBatch, cells: pa.RecordBatch, answers: Answers
+    ) -> list[Customer]:
         """Customers without rank.
 
         Args:
           rows: their places in the file.
           values, cells: the rows as `data.reader.Block` has them.
-
-        Raises:
-          ServiceError: see `serving.client.Client.predict`.
+          answers: of the models for these rows.
         """
-        columns = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
-        answers = self._purchase.ask(columns)
-        named = [answer[SEGMENT_MODEL.score] for answer in self._segments.ask(columns)] if self._segments else None
-        texts = dict(zip(cells.schema.names, map(_list, cells.columns), strict=True))
-        identifiers = texts[self._identifier] if self._identifier else [""] * len(rows)
-        names = [*texts]
-        warnings = self._warnings.of(values)
+        segments: Sequence[str | None] = answers.segments or [None] * len(rows)
+        names, texts = cells.schema.names, [_list(column) for column in cells.columns]
+        identifiers = texts[names.index(self._identifier)] if self._identifier else [""] * len(rows)
         return [
-            Customer(
-                row=row,
-                identifier=identifiers[index] or str(row),
-                cells=dict(zip(names, row_cells, strict=True)),
-                probability=answers[index][PURCHASE_MODEL.score],
-                segment=named[index] if named else None,
-                warnings=warnings[index],
+            Customer(row, identifier or str(row), dict(zip(names, row_cells, strict=True)), probability, segment, found)
+            for row, identifier, row_cells, probability, segment, found in zip(
+                rows,
+                identifiers,
+                zip(*texts, strict=True),
+                answers.probabilities,
+                segments,
+                self._warnings.of(values),
+                strict=True,
             )
-            for index, (row, row_cells) in enumerate(zip(rows, zip(*texts.values(), strict=True), strict=True))
         ]
 
     def close(self) -> None:
@@ -87,9 +103,9 @@ class _Asker:
         self._client = Client(server, model.name, attempts=1, version=model.version)
         self._inputs = [*model.inputs]
 
-    def ask(self, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
-        chosen = [columns[name] for name in self._inputs]
-        return self._client.predict([dict(zip(self._inputs, row, strict=True)) for row in zip(*chosen, strict=True)])
+    def ask(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """The outputs by name."""
+        return self._client.predict_columns({name: columns[name] for name in self._inputs})
 
     def close(self) -> None:
         self._client.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +22,7 @@ from sqlalchemy import Engine
 
 from campaigns import lists
 from campaigns.records import Bad, Campaign
-from campaigns.scorer import Scorer
+from campaigns.scorer import Answers, Scorer
 from campaigns.served import ServedModel, ask, contract_from_json
 from campaigns.store import campaigns, customers
 from data import reader
@@ -138,11 +139,12 @@ def _score(job: _Job, contract: Contract) -> None:
     if identifier is None:
         _log.info("campaign %d: no column identifies customers, so row numbers do", id)
     with Scorer(job.server, model, segments, rules, identifier) as scorer:
-        for batch in _batches(job, rules, customers.last_row(job.engine, id)):
+        for batch, answers in _answered(scorer, _batches(job, rules, customers.last_row(job.engine, id))):
+            chunk = scorer.customers(batch.rows, batch.values, batch.cells, answers)
+            customers.add(job.engine, id, chunk)
+            job.update(scored=batch.scored, problem=None)
             if job.stop.is_set():
                 return
-            customers.add(job.engine, id, scorer.score(batch.rows, batch.values, batch.cells))
-            job.update(scored=batch.scored, problem=None)
     customers.rank(job.engine, id)
     job.update(state="ranked", problem=None)
 
@@ -180,6 +182,19 @@ def _batches(job: _Job, rules: Contract, after: int) -> Iterator[_Batch]:
                 scored + start + len(places),
             )
         first, scored = first + size, scored + len(rows)
+
+
+def _answered(scorer: Scorer, batches: Iterator[_Batch]) -> Iterator[tuple[_Batch, Answers]]:
+    """Each batch with its answers; the models already work on the next batch meanwhile."""
+    before: tuple[_Batch, Future[Answers]] | None = None
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        for batch in batches:
+            future = pool.submit(scorer.ask, batch.values)
+            if before:
+                yield before[0], before[1].result()
+            before = batch, future
+        if before:
+            yield before[0], before[1].result()
 
 
 def _purchase_model(job: _Job, contract: Contract) -> ServedModel:

@@ -80,6 +80,17 @@ class Client:
         body = json.dumps({"instances": list(rows)})
         return self._request("POST", f"{self._url}:predict", body)["predictions"]
 
+    def predict_columns(self, columns: Mapping[str, Sequence[float | str]]) -> dict[str, list[Any]]:
+        """The outputs [rows] by name, for a model with several; a list of rows travels fastest by columns.
+
+        Args:
+          columns: raw features [rows] by name; a missing number is NaN, a missing text "".
+
+        Raises:
+          RefusedError, ServiceError: as `predict`.
+        """
+        return self._request("POST", f"{self._url}:predict", json.dumps({"inputs": dict(columns)}))["outputs"]
+
     def inputs(self) -> dict[str, str]:
         """The names of the model's inputs with their types, such as `DT_FLOAT` and `DT_STRING`.
 

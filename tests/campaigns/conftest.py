@@ -17,6 +17,7 @@ from campaigns.store.database import open_database
 from data.contract import Contract
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
+from tests.support.server import ServerProcess
 
 TYPICAL = {
     "age": "30", "job": "services", "marital": "married", "education": "secondary", "default": "no", "balance": "500",
@@ -36,7 +37,7 @@ def list_text(rows: list[dict[str, str]]) -> str:
 class Desk:
     """The store and the files of a desk, and a model server that it asks."""
 
-    def __init__(self, folder: Path, server: ModelServer):
+    def __init__(self, folder: Path, server: ModelServer | ServerProcess):
         self.engine: Engine = open_database(None, folder)
         self.lists = folder / "lists"
         self.lists.mkdir()

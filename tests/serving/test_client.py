@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import ServiceError, UserError
+from data.errors import RefusedError, ServiceError, UserError
 from serving import client as module
 from serving.client import Client
 from serving.client.__main__ import main
@@ -287,3 +287,27 @@ def test_lists_need_segments(capsys):
         main(["in.csv", "--out", "out.csv", "--per-segment", "lists"])
     assert stopped.value.code == 2
     assert "--per-segment: give --segments too" in capsys.readouterr().err
+
+
+def test_what_would_be_refused_again_differs_from_what_may_be_answered_later(pauses):
+    for status, kind in ((400, RefusedError), (413, RefusedError), (404, ServiceError), (500, ServiceError)):
+        with pytest.raises(ServiceError) as caught:
+            FakeServer(httpx.Response(status, json={"error": "no"})).client().predict([{}])
+        assert type(caught.value) is kind
+
+
+def test_an_answer_of_something_else_than_a_model_server_is_said_to_be_one():
+    with pytest.raises(ServiceError, match="is this a model server"):
+        FakeServer(httpx.Response(200, text="<html>")).client().inputs()
+
+
+def test_a_version_can_be_named():
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"outputs": {"probability": [0.5]}, "model_spec": {"version": "3"}})
+
+    client = Client("http://model", version="3", transport=httpx.MockTransport(answer))
+    assert client.predict_columns({"age": [41.0], "job": ["x"]}) == {"probability": [0.5]}
+    assert asked == ["/v1/models/purchase-model/versions/3:predict"]

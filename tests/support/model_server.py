@@ -86,9 +86,16 @@ class ModelServer:
         if self.failures:
             status = self.failures.pop(0)
             return status, {"error": f"the model server failed with {status}"}
-        rows = json.loads(body)["instances"]
+        document = json.loads(body)
+        columns = document.get("inputs", {})
+        rows = document.get("instances") or [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
         self.requests.append((name, rows))
-        return 200, {"predictions": [answer(row) for row in rows]}
+        answers = [answer(row) for row in rows]
+        if columns:
+            return 200, {"outputs": {output: [one[output] for one in answers] for output in answers[0]}}
+        return 200, {"predictions": answers}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

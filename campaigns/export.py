@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -95,21 +95,20 @@ def _rows(campaign: Campaign, customers: Iterable[Customer]) -> Iterator[tuple[C
     first = next(customers, None)
     columns = tuple(first.cells) if first else ()
     names, values = zip(*_parameters(campaign), strict=True)
-    taken = {*OWN, *FORM, *names}
-    yield (*OWN, *FORM, *_distinct(columns, taken), *names)
+    yield (*OWN, *FORM, *_distinct(columns, (*OWN, *FORM, *names)), *names)
     for customer in chain([first] if first else [], customers):
         cells = (customer.cells[name] for name in columns)
         yield (*_own(customer, campaign.scored), "", "", *cells, *values)
 
 
-def _distinct(columns: Sequence[str], taken: set[str]) -> list[str]:
-    """Names of the uploaded list's columns that no other column has."""
-    taken, distinct = taken | set(columns), []
+def _distinct(columns: Sequence[str], reserved: Collection[str]) -> list[str]:
+    """Names for the uploaded list's columns; those with a reserved name get a name that no other column has."""
+    distinct: list[str] = []
     for name in columns:
-        while name in taken and (name not in columns or name in taken - set(columns)):
-            name = f"list_{name}"
-        taken.add(name)
-        distinct.append(name)
+        renamed = name
+        while renamed in reserved or (renamed != name and renamed in (*columns, *distinct)):
+            renamed = f"list_{renamed}"
+        distinct.append(renamed)
     return distinct
 
 

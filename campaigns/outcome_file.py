@@ -19,7 +19,6 @@ COLUMNS = ("identifier", "called", "bought")
 MOST_FAULTS = 20
 """Faults named in a message."""
 _WORDS = {"yes": True, "1": True, "true": True, "no": False, "0": False, "false": False}
-_EXPECTED = "yes, no, 1, 0, true or false"
 _BLOCK_BYTES = 8 << 20
 
 
@@ -88,15 +87,16 @@ class _Row:
     bought: bool | None
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     """What is wrong with a row: column, value and what was expected."""
 
 
 def _rows(path: Path, head: Header, label: Label | None) -> Iterator[_Row | BadRow]:
+    words = {**_WORDS, label.positive.casefold(): True, label.negative.casefold(): False} if label else _WORDS
     for line, text, record in _records(path, head):
         try:
-            yield _row(record, text, head, label)
-        except _Fault as fault:
+            yield _row(record, text, head, words)
+        except _FaultError as fault:
             column, value, expected = fault.args
             yield BadRow(str(path), line, column, printable(value), expected, printable(text).rstrip("\r\n"))
 
@@ -120,25 +120,23 @@ def _records(path: Path, head: Header) -> Iterator[tuple[int, str, Record]]:
             line += end
 
 
-def _row(record: Record, text: str, head: Header, label: Label | None) -> _Row:
+def _row(record: Record, text: str, head: Header, words: Mapping[str, bool]) -> _Row:
     if record.cells is None:
         index, value = first_bad_cell(text, head.delimiter)
-        raise _Fault(head.names[index] if index < len(head.names) else "", value, record.fault)
+        raise _FaultError(head.names[index] if index < len(head.names) else "", value, record.fault)
     if len(record.cells) != len(head.names):
         expected = f"{len(head.names)} cells separated by {head.delimiter!r}, not {len(record.cells)}"
-        raise _Fault("", text.rstrip("\r\n"), expected)
+        raise _FaultError("", text.rstrip("\r\n"), expected)
     cells = dict(zip(head.names, record.cells, strict=True))
     identifier = cells["identifier"]
-    called = _word(cells, "called", _WORDS, _EXPECTED)
-    words = {**_WORDS, label.positive.casefold(): True, label.negative.casefold(): False} if label else _WORDS
-    own = f", {label.positive!r} or {label.negative!r} of the contract," if label else ""
-    bought = _word(cells, "bought", words, f"{_EXPECTED}{own} or a blank cell")
+    called = _word(cells, "called", _WORDS, f"{', '.join(_WORDS)} or a blank cell")
+    bought = _word(cells, "bought", words, f"{', '.join(words)} or a blank cell")
     if called is None and bought is not None:
-        raise _Fault("called", cells["called"], f"{_EXPECTED}, since `bought` is known")
+        raise _FaultError("called", cells["called"], f"{', '.join(_WORDS)}; `bought` is known")
     if garbled(identifier):
-        raise _Fault("identifier", identifier, ENCODING)
+        raise _FaultError("identifier", identifier, ENCODING)
     if not identifier and any(cell.strip() for cell in record.cells):
-        raise _Fault("identifier", identifier, "the customer's identifier, as in the list")
+        raise _FaultError("identifier", identifier, "the customer's identifier, as in the list")
     return _Row(original(identifier), called, bought)
 
 
@@ -146,5 +144,5 @@ def _word(cells: Mapping[str, str], column: str, words: Mapping[str, bool], expe
     """What a cell says; None where it is blank."""
     word = cells[column].strip().casefold()
     if word and word not in words:
-        raise _Fault(column, cells[column], expected)
+        raise _FaultError(column, cells[column], expected)
     return words[word] if word else None

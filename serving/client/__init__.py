@@ -8,17 +8,33 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from data.errors import ServiceError
-from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+from data.model_spec import BASE, CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 
 DEFAULT_URL = "http://localhost:8501"
 _LONGEST_PAUSE = 30.0
 
 Row = Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why the purchase model gives a row its probability.
+
+    Attributes:
+      probability: of the row.
+      base: the mean logit of training rows.
+      contributions: what each column adds to it; together they are the logit of the probability.
+    """
+
+    probability: float
+    base: float
+    contributions: Mapping[str, float]
 
 
 class Client:
@@ -54,10 +70,33 @@ class Client:
         Raises:
           ServiceError: the server refuses the rows, in its own words, or cannot be reached.
         """
+        return self._predict(rows, RAW_SIGNATURE)
+
+    def explain(self, rows: Sequence[Row]) -> list[Explanation]:
+        """One explanation for each row, from a purchase model.
+
+        Args:
+          rows: as :meth:`predict` takes them.
+
+        Raises:
+          ServiceError: as :meth:`predict`; or the model explains nothing.
+        """
+        answers = self._predict(rows, EXPLAIN_SIGNATURE)
+        # A server takes no row that lacks an input or has more, so the row's names are the columns explained.
+        return [
+            Explanation(
+                answer[PURCHASE_MODEL.score],
+                answer[BASE],
+                dict(zip(sorted(row), answer[CONTRIBUTIONS], strict=True)),
+            )
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+
+    def _predict(self, rows: Sequence[Row], signature: str) -> list[Any]:
         if not rows:
             return []
         # httpx's own `json=` refuses NaN, which the REST API takes for a missing number.
-        body = json.dumps({"instances": list(rows)})
+        body = json.dumps({"signature_name": signature, "instances": list(rows)})
         return self._request("POST", f"{self._url}:predict", body)["predictions"]
 
     def inputs(self) -> dict[str, str]:

@@ -41,7 +41,7 @@ VALUES = 16
 """Training values that replace a column's value."""
 BACKGROUND = 256
 """Training rows behind the base and `alone`."""
-_FITTED_VALUES = 64
+_FITTED_VALUES = 32
 """Training values of a column between which `alone` is interpolated."""
 _SAMPLE = 20_000
 """Training rows, at even steps, that the values are taken from."""
@@ -112,10 +112,15 @@ class Explainer:
         self._kernel, self._bias = first.kernel.value, first.bias.value
         self._after_first = keras.Model(first.output, network.output)
         self._calibration = calibration
-        self._encode = tf.function(encode, reduce_retracing=True)
-        self._score = tf.function(lambda rows: self._after(self._before(encode(rows))), reduce_retracing=True)
         self._layout = layout
         self._train = _evenly_spaced({name: train[name] for name in columns}, _SAMPLE)
+        spec = {name: tf.TensorSpec([None], tf.constant(cells[:1]).dtype) for name, cells in self._train.items()}
+
+        def run(rows: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            features = encode(rows)
+            return features, self._after(self._before(features))
+
+        self._run = tf.function(run, input_signature=[spec], autograph=False)
         self._replacements = [self._replacement(name) for name in columns]
         background = _evenly_spaced(self._train, BACKGROUND)
         self._base = float(np.float32(self._logits(background).mean()))
@@ -203,10 +208,10 @@ class Explainer:
     def _features_of(self, name: str, values: np.ndarray) -> np.ndarray:
         """Features of rows that have these values of a column, and in the other columns those of the first row."""
         rows = {column: np.repeat(cells[:1], len(values)) for column, cells in self._train.items()}
-        return self._encode(_tensors({**rows, name: values})).numpy()
+        return self._run(_tensors({**rows, name: values}))[0].numpy()
 
     def _logits(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        return self._score(_tensors(rows)).numpy().astype(np.float64)
+        return self._run(_tensors(rows))[1].numpy().astype(np.float64)
 
 
 def _tensors(rows: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from data.errors import RefusedError, ServiceError
-from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+from data.model_spec import BASE, CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 
 DEFAULT_URL = "http://localhost:8501"
 _LONGEST_PAUSE = 30.0
@@ -36,6 +36,21 @@ class Served:
 
     version: str
     inputs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why the purchase model gives a row its probability.
+
+    Attributes:
+      probability: of the row.
+      base: the mean logit of training rows.
+      contributions: what each column adds to it; together they are the logit of the probability.
+    """
+
+    probability: float
+    base: float
+    contributions: Mapping[str, float]
 
 
 class Client:
@@ -74,10 +89,33 @@ class Client:
           RefusedError: the server refuses the rows, in its own words.
           ServiceError: the server cannot be reached, or does not answer now.
         """
+        return self._predict(rows, RAW_SIGNATURE)
+
+    def explain(self, rows: Sequence[Row]) -> list[Explanation]:
+        """One explanation for each row, from a purchase model.
+
+        Args:
+          rows: as :meth:`predict` takes them.
+
+        Raises:
+          RefusedError, ServiceError: as :meth:`predict`; or the model explains nothing.
+        """
+        answers = self._predict(rows, EXPLAIN_SIGNATURE)
+        # A server takes no row that lacks an input or has more, so the row's names are the columns explained.
+        return [
+            Explanation(
+                answer[PURCHASE_MODEL.score],
+                answer[BASE],
+                dict(zip(sorted(row), answer[CONTRIBUTIONS], strict=True)),
+            )
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+
+    def _predict(self, rows: Sequence[Row], signature: str) -> list[Any]:
         if not rows:
             return []
         # httpx's own `json=` refuses NaN, which the REST API takes for a missing number.
-        body = json.dumps({"instances": list(rows)})
+        body = json.dumps({"signature_name": signature, "instances": list(rows)})
         return self._request("POST", f"{self._url}:predict", body)["predictions"]
 
     def predict_columns(self, columns: Mapping[str, Sequence[float | str]]) -> dict[str, list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,9 +17,11 @@ from analysis.campaigns import CallPlan, plan
 from analysis.figures import Metrics
 from campaigns import lists, terms
 from campaigns.call_list import choose
+from campaigns.explaining import explain
 from campaigns.jobs import Worker
 from campaigns.outcome_file import read_outcomes
-from campaigns.records import Campaign
+from campaigns.reasons import Reasons, reasons
+from campaigns.records import Campaign, Customer
 from campaigns.results import results
 from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json
 from campaigns.settings import Settings
@@ -30,10 +32,19 @@ from data.errors import BadFileError, UserError
 from data.model_spec import PURCHASE_MODEL
 from data.paths import runs_folder
 from runs.summary import PurchaseSummary, of_version
+from serving.client import Explanation
 
 
 class NotFoundError(UserError):
     """There is no such campaign or customer."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Why a customer has the probability: what each column contributes, and the strongest reasons in words."""
+
+    explanation: Explanation
+    reasons: Reasons
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,17 @@ class Desk:
         """
         best, control = self._choice(self.ranked(campaign_id))
         customers.freeze(self.engine, campaign_id, best, control)
+
+    def explained(self, campaign: Campaign, who: Sequence[Customer]) -> list[Explained] | None:
+        """Why customers have their probabilities; None where the model that scored the list does not say it now."""
+        contract = contract_from_json(campaign.contract)
+        answers = explain(self.settings.server, campaign, contract, who)
+        if answers is None:
+            return None
+        return [
+            Explained(answer, reasons(answer.contributions, customer.cells, contract))
+            for answer, customer in zip(answers, who, strict=True)
+        ]
 
     def record(self, campaign_id: int, stream: BinaryIO, filename: str | None) -> Recorded:
         """Records outcomes from an uploaded file.

@@ -89,7 +89,8 @@ def one_campaign(
         segment=choice.segment,
         decile=choice.decile,
     )
-    return _page(campaign.ranked(found, choice, shown, count, customers.segments(desk.engine, campaign_id)))
+    segments = customers.segments(desk.engine, campaign_id)
+    return _page(campaign.ranked(found, choice, shown, desk.explained(found, shown), count, segments))
 
 
 @router.get("/campaigns/{campaign_id}/customers/{row}")
@@ -98,7 +99,8 @@ def one_customer(desk: TheDesk, campaign_id: Id, row: Row) -> HTMLResponse:
     who = customers.one(desk.engine, campaign_id, row)
     if who is None:
         raise NotFoundError(f"campaign {campaign_id} has no row {row}")
-    return _page(customer.screen(found, who))
+    explained = desk.explained(found, [who])
+    return _page(customer.screen(found, who, explained[0] if explained else None))
 
 
 @router.get("/campaigns/{campaign_id}/budget")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlencode
 
+from campaigns.desk import Explained
 from campaigns.records import Campaign, Customer
 from campaigns.security import TOKEN
 from campaigns.store.customers import DECILES, Sort, decile
@@ -90,19 +91,29 @@ def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
 
 
 def ranked(
-    campaign: Campaign, choice: Choice, customers: Sequence[Customer], count: int, segments: Mapping[str, int]
+    campaign: Campaign,
+    choice: Choice,
+    customers: Sequence[Customer],
+    explained: Sequence[Explained] | None,
+    count: int,
+    segments: Mapping[str, int],
 ) -> Screen:
     """The page of a ranked list.
 
     Args:
       choice: which part of the list is shown.
       customers: of the page that is shown.
+      explained: why they have their probabilities; None where the model does not say it.
       count: customers in the segment and decile that are shown.
       segments: customers by segment; empty where no segment model served.
     """
     blocks: list[Block] = [_filter(campaign, choice, segments)]
     if customers:
-        blocks += [_table(campaign, choice, customers, count, bool(segments)), _paging(campaign, choice, count)]
+        if explained is None:
+            text = "Reasons are not shown: the version of the model that scored the list does not give them now."
+            blocks.append(Paragraph("no-reasons", text))
+        table = _table(campaign, choice, customers, explained, count, bool(segments))
+        blocks += [table, _paging(campaign, choice, count)]
     else:
         blocks.append(Paragraph("none", "No customer is in this part of the list."))
     sections = [Section("list", "Ranked list", blocks), Section("files", "Files", list(_files(campaign)))]
@@ -137,7 +148,14 @@ def _edge(tenth: int) -> str:
     return {1: ", most likely buyers", DECILES: ", least likely buyers"}.get(tenth, "")
 
 
-def _table(campaign: Campaign, choice: Choice, customers: Sequence[Customer], count: int, segments: bool) -> Table:
+def _table(
+    campaign: Campaign,
+    choice: Choice,
+    customers: Sequence[Customer],
+    explained: Sequence[Explained] | None,
+    count: int,
+    segments: bool,
+) -> Table:
     first = (choice.page - 1) * PAGE + 1
     caption = f"Customers {number(first)} to {number(first + len(customers) - 1)} of {number(count)}"
     frozen = campaign.state == "frozen"
@@ -146,23 +164,26 @@ def _table(campaign: Campaign, choice: Choice, customers: Sequence[Customer], co
         _sorting(campaign, choice, "Rank", "rank"),
         "Probability",
         "Tenth",
+        *["For", "Against"] * (explained is not None),
         *["Segment"] * segments,
         "Warnings",
         *["Call"] * frozen,
         _sorting(campaign, choice, "Row of the file", "row"),
     ]
+    reasons: Sequence[Explained | None] = [None] * len(customers) if explained is None else explained
     cells: list[Sequence[str | Link]] = [
         (
             Link(one.identifier, path(campaign.id, f"customers/{one.row}")),
             number(one.rank),
             percent(one.probability, 1),
             str(decile(one.rank or 1, campaign.scored)),
+            *(map("; ".join, why.reasons) if why else ()),
             *[one.segment or UNKNOWN] * segments,
             "; ".join(one.warnings),
             *[CALLED[one.called]] * frozen,
             number(one.row),
         )
-        for one in customers
+        for one, why in zip(customers, reasons, strict=True)
     ]
     texts = {0, 4, *range(5, len(head) - 1)}
     columns = {"identifier": 0, "rank": 1, "row": len(head) - 1}

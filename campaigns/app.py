@@ -95,6 +95,8 @@ def _expected(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ExpectedError):  # while FastAPI was reading the body
+        return _expected(request, error.__cause__)
     response = _answer(request, error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
     return response

@@ -57,9 +57,7 @@ def answers_of(campaign: Campaign) -> dict[str, str]:
 
 
 def _tiles(terms: Terms, plan: CallPlan) -> Iterator[Tile]:
-    calls = f"{number(plan.calls)} calls" + (
-        f", {number(plan.control)} of them the control group" if plan.control else ""
-    )
+    calls = f"{number(plan.calls)} calls" + (f", {number(plan.control)} to the control group" if plan.control else "")
     low, high = plan.buyers.low, plan.buyers.high
     yield Tile(
         "buyers", number(plan.buyers.value), f"expected buyers, {interval(low, high, 0)} with 95 % confidence", calls

@@ -48,8 +48,8 @@ def _why(customer: Customer, why: Explained | None) -> Section:
     chart = rows(
         "contributions",
         "Contribution of each column to the log-odds",
-        f"{strongest[0]} contributes most, {signed(contributions[strongest[0]], 2)}. Columns to the right of zero raise "
-        "the probability, those to the left lower it.",
+        f"{strongest[0]} contributes most, {signed(contributions[strongest[0]], 2)}. Columns to the right of zero "
+        "raise the probability, those to the left lower it.",
         around("contribution to the log-odds", list(contributions.values()), lambda value: number(value, 1), zero=True),
         [Row(name, contributions[name], style=0 if contributions[name] >= 0 else 1) for name in strongest],
     )
@@ -57,7 +57,7 @@ def _why(customer: Customer, why: Explained | None) -> Section:
     head = ("Column", "Value", "Contribution")
     table = Table("contributions", "Contribution of each column to the log-odds", head, cells, frozenset({0, 1}))
     says = (
-        f"They start from {signed(why.explanation.base, 2)}, the mean log-odds of the training rows, and add up to those "
-        "of this customer. They say how the model decides, not what would change the customer's mind."
+        f"They start from {signed(why.explanation.base, 2)}, the mean log-odds of the training rows, and add up to "
+        "those of this customer. They say how the model decides, not what would change the customer's mind."
     )
     return Section("why", title, [Lines("reasons", lines), Figure(chart, says, table)])

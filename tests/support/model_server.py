@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from data.contract import Contract
-from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE, SEGMENT_MODEL
+from data.model_spec import BASE, CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE, SEGMENT_MODEL
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -21,6 +21,11 @@ def probability_of(row: dict[str, Any]) -> float:
 
 def purchase(row: dict[str, Any]) -> dict[str, Any]:
     return {"probability": probability_of(row), "purchase": 0}
+
+
+def explanation(row: dict[str, Any]) -> dict[str, Any]:
+    """Says that the age alone decides."""
+    return {**purchase(row), BASE: -2.0, CONTRIBUTIONS: [float(name == "age") for name in sorted(row)]}
 
 
 def segment(row: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +46,7 @@ class ModelServer:
     Attributes:
       url: its address.
       models: by name the model's inputs with their types, and its answer to a row.
+      explains: whether the purchase model has the signature `explain`.
       version: that serves of every model; requests to another one get status 404.
       requests: rows of each `:predict` request that was answered, with the model's name.
       failures: statuses of the next answers to `:predict`, before requests are answered again.
@@ -51,6 +57,7 @@ class ModelServer:
         self.models: dict[str, tuple[dict[str, str], Answer]] = {PURCHASE_MODEL.name: (inputs, purchase)}
         if segments:
             self.models[SEGMENT_MODEL.name] = ({name: inputs.get(name, "DT_FLOAT") for name in segments}, segment)
+        self.explains = False
         self.version = "1"
         self.requests: list[tuple[str, list[dict[str, Any]]]] = []
         self.failures: list[int] = []
@@ -87,6 +94,10 @@ class ModelServer:
             status = self.failures.pop(0)
             return status, {"error": f"the model server failed with {status}"}
         document = json.loads(body)
+        if document.get("signature_name") == EXPLAIN_SIGNATURE:
+            if not self.explains:
+                return 400, {"error": 'Serving signature name: "explain" not found in signature def'}
+            answer = explanation
         columns = document.get("inputs", {})
         rows = document.get("instances") or [
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)

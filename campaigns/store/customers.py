@@ -63,6 +63,18 @@ def add(engine: Engine, id: int, chunk: Sequence[Customer]) -> None:
             connection.execute(database.insert(connection, customers).on_conflict_do_nothing(), values)
 
 
+def clear(engine: Engine, id: int) -> None:
+    """Removes all rows of a campaign, so that another version of the model can score them.
+
+    Raises:
+      StateError: there is no such campaign, or it is frozen.
+    """
+    with engine.begin() as connection:
+        campaigns.change(connection, id, {"scored": 0})
+        for table in (ranking, customers):
+            connection.execute(delete(table).where(table.c.campaign_id == id))
+
+
 def last_row(engine: Engine, id: int) -> int:
     """The highest row that was added, or 0: scoring resumes after it."""
     with engine.connect() as connection:

@@ -110,7 +110,8 @@ ranking = Table(
     Column("probability", Double, nullable=False),
     Column("segment", AnyText),
     Column("called", Text),
-    Index(None, "campaign_id", "row", unique=True),
+    # Each index ends with the rank, so that it answers which ranks are on a page without a look at the table.
+    Index(None, "campaign_id", "row", "rank"),
     Index(None, "campaign_id", "identifier", "rank"),
     Index(None, "campaign_id", "segment", "rank"),
     sqlite_with_rowid=False,

@@ -69,6 +69,7 @@ def test_terms_change_until_the_campaign_is_frozen(engine):
         lambda: campaigns.add_bad(engine, id, [Bad(3, "x", "y")]),
         lambda: customers.add(engine, id, [customer(3)]),
         lambda: customers.rank(engine, id),
+        lambda: customers.clear(engine, id),
     ):
         with pytest.raises(StateError, match=f"campaign {id} is frozen"):
             change()

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Scores campaigns in the order in which they come, in a thread of its own.
+    """Scores campaigns in the order in which they come, in a thread of its own, and removes their lists at the end.
 
     Args:
       engine: the store.
@@ -40,6 +40,7 @@ class Worker:
         """Begins to work, first on the campaigns that an earlier worker left unfinished."""
         with self._changed:
             self._waiting.extend(campaign.id for campaign in campaigns.unfinished(self._engine))
+        lists.remove_broken_off(self._folder)
         self._thread.start()
 
     def submit(self, campaign_id: int) -> None:
@@ -58,6 +59,7 @@ class Worker:
             elif campaign_id in self._waiting:
                 self._waiting.remove(campaign_id)
                 campaigns.update(self._engine, campaign_id, state="cancelled")
+                lists.place(self._folder, campaign_id).unlink(missing_ok=True)
 
     def stop(self, timeout: float | None = None) -> None:
         """Ends the thread after its current batch; the next worker goes on with what is unfinished.
@@ -100,7 +102,10 @@ class Worker:
                 if problem:
                     campaigns.update(self._engine, campaign_id, state="failed", problem=problem)
                 campaign = campaigns.get(self._engine, campaign_id)
-                if self._cancelled and campaign and campaign.state == "scoring":
+                ended = campaign is None or campaign.state != "scoring"
+                if self._cancelled and not ended:
                     campaigns.update(self._engine, campaign_id, state="cancelled", problem=None)
+                if self._cancelled or ended:
+                    lists.place(self._folder, campaign_id).unlink(missing_ok=True)
             except Exception:
                 _log.exception("campaign %d: its state cannot be stored", campaign_id)

@@ -79,6 +79,12 @@ def keep(file: Path, folder: Path, campaign_id: int) -> Path:
     return file.replace(place(folder, campaign_id))
 
 
+def remove_broken_off(folder: Path) -> None:
+    """Removes uploads that were broken off because the desk was killed."""
+    for file in folder.glob("*.part"):
+        file.unlink(missing_ok=True)
+
+
 def check(file: Path, name: str, contract: Contract, plan: Mapping[str, str]) -> None:
     """Makes sure that a file has the columns of a list, and rows; the rows are checked when the list is scored.
 

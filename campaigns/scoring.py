@@ -11,7 +11,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -70,10 +69,9 @@ def run(engine: Engine, campaign_id: int, file: Path, server: str, artifacts: Pa
             except RefusedError:
                 raise
             except ServiceError as error:
-                now = datetime.now(timezone.utc)
                 problem = (
-                    f"{error}\nThe model server does not answer since {now:%H:%M:%S} UTC or earlier. The desk tries "
-                    f"again every {RETRY_SECONDS:g} seconds and goes on where it was."
+                    f"{error}\nThe model server does not answer now. The desk tries again every {RETRY_SECONDS:g} "
+                    "seconds and goes on where it was."
                 )
                 _log.warning("campaign %d: %s", campaign_id, error)
                 campaigns.update(engine, campaign_id, problem=problem)

@@ -131,3 +131,13 @@ def test_a_campaign_without_its_file_fails(desk, worker):
     next(desk.lists.iterdir()).unlink()
     worker.start()
     assert wait(desk, campaign, "failed").problem.startswith("customers.csv: no such file")
+
+
+def test_files_that_are_no_longer_needed_are_removed(desk, worker):
+    first, second = desk.campaign(LIST), desk.campaign(list_text([{"age": "x"}]))
+    (desk.lists / "0123.part").write_text("an upload that was broken off")
+    worker.start()
+    wait(desk, first, "ranked")
+    wait(desk, second, "failed")
+    worker.stop(10)
+    assert not [*desk.lists.iterdir()]

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, null, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, select, update
 
 from campaigns.records import Customer
 from campaigns.store import campaigns, database
@@ -75,14 +75,13 @@ def rank(engine: Engine, id: int) -> None:
     Raises:
       StateError: there is no such campaign, or it is frozen.
     """
+    copied = ("campaign_id", "row", "identifier", "probability", "segment")
     place = func.row_number().over(order_by=(customers.c.probability.desc(), customers.c.row))
-    ranked = select(
-        customers.c.campaign_id, place, customers.c.row, customers.c.probability, customers.c.segment, null()
-    ).where(customers.c.campaign_id == id)
+    ranked = select(place, *(customers.c[name] for name in copied)).where(customers.c.campaign_id == id)
     with engine.begin() as connection:
         campaigns.change(connection, id, {})
         connection.execute(delete(ranking).where(ranking.c.campaign_id == id))
-        connection.execute(insert(ranking).from_select([column.name for column in ranking.c], ranked))
+        connection.execute(insert(ranking).from_select(["rank", *copied], ranked))
 
 
 def count(engine: Engine, id: int, segment: str | None = None, decile: int | None = None) -> int:
@@ -122,11 +121,9 @@ def page(
             else:
                 first, last = first + offset, min(last, first + offset + limit - 1)
             offset = 0
-        order = {"rank": ranking.c.rank, "row": ranking.c.row, "identifier": customers.c.identifier}[name]
-        ordered = (order.desc(), ranking.c.row.desc()) if descending else (order, ranking.c.row)
+        order = ranking.c[name]
+        ordered = (order.desc(), ranking.c.rank.desc()) if descending else (order, ranking.c.rank)
         keys = select(ranking.c.rank).where(*_part(id, segment, first, last))
-        if name == "identifier":
-            keys = keys.join(customers, _JOINED)
         # The rows before the page are skipped in the narrow table, and only those of the page are read whole.
         found = keys.order_by(*ordered).offset(offset).limit(limit).subquery()
         query = _whole(id).join(found, found.c.rank == ranking.c.rank).order_by(*ordered)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, and_, func, select
 
 from campaigns.records import Outcome
 from campaigns.store import database
-from campaigns.store.tables import customers, outcomes, ranking
+from campaigns.store.tables import outcomes, ranking
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Recorded:
       new: customers whose first outcome it was.
       corrected: customers who had another outcome before.
       unchanged: customers who had the same outcome before, or a later one.
-      unknown: identifiers that are not in the list, in the order of the upload.
+      unknown: identifiers that are not in the ranked list, in the order of the upload.
     """
 
     new: int
@@ -85,9 +85,8 @@ def record(engine: Engine, id: int, uploaded: Sequence[Outcome]) -> Recorded:
 def joined(engine: Engine, id: int) -> Joined:
     """The ranked rows with an outcome. An identifier that the list has twice gives two rows with the same outcome."""
     columns = (ranking.c.probability, ranking.c.rank, ranking.c.called, outcomes.c.called, outcomes.c.bought)
-    listed = and_(customers.c.campaign_id == outcomes.c.campaign_id, customers.c.identifier == outcomes.c.identifier)
-    ranked = and_(ranking.c.campaign_id == customers.c.campaign_id, ranking.c.row == customers.c.row)
-    query = select(*columns).join_from(outcomes, customers, listed).join(ranking, ranked)
+    of_it = and_(ranking.c.campaign_id == outcomes.c.campaign_id, ranking.c.identifier == outcomes.c.identifier)
+    query = select(*columns).join_from(outcomes, ranking, of_it)
     query = query.where(outcomes.c.campaign_id == id).order_by(ranking.c.rank)
     with engine.connect() as connection:
         rows = connection.scalar(select(func.max(ranking.c.rank)).where(ranking.c.campaign_id == id)) or 0
@@ -105,9 +104,7 @@ def joined(engine: Engine, id: int) -> Joined:
 
 def _stored(connection: Connection, id: int, identifiers: Sequence[str]) -> tuple[frozenset[str], dict[str, Outcome]]:
     """Which identifiers are in the list, and the outcomes that they have."""
-    listed = select(customers.c.identifier).where(
-        customers.c.campaign_id == id, customers.c.identifier.in_(identifiers)
-    )
+    listed = select(ranking.c.identifier).where(ranking.c.campaign_id == id, ranking.c.identifier.in_(identifiers))
     columns = (outcomes.c.identifier, outcomes.c.called, outcomes.c.bought, outcomes.c.recorded)
     known = select(*columns).where(outcomes.c.campaign_id == id, outcomes.c.identifier.in_(identifiers))
     before = [Outcome(*row) for row in connection.execute(known)]

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -38,6 +37,16 @@ class Time(TypeDecorator[datetime]):
         return value.astimezone(timezone.utc)
 
 
+class AnyText(TypeDecorator[str]):
+    """Text from a person. PostgreSQL stores no NUL, which becomes U+FFFD, and UTF-8 has no half characters: `?`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -51,23 +60,23 @@ campaigns = Table(
     "campaigns",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", AnyText, nullable=False),
     Column("cost", Double, nullable=False),
     Column("margin", Double, nullable=False),
     Column("calls", Integer),
     Column("control_share", Double, nullable=False),
     Column("plan", JSON, nullable=False),
     Column("quarantine", Boolean, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", AnyText, nullable=False),
     Column("created", Time, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("contract", Text, nullable=False),
-    Column("model", Text),
-    Column("version", Text),
+    Column("source", AnyText, nullable=False),
+    Column("contract", AnyText, nullable=False),
+    Column("model", AnyText),
+    Column("version", AnyText),
     Column("rows", Integer, nullable=False),
     Column("scored", Integer, nullable=False),
     Column("bad", Integer, nullable=False),
-    Column("problem", Text),
+    Column("problem", AnyText),
     Column("frozen", Time),
     sqlite_autoincrement=True,  # an id that was given once is never given again
 )
@@ -87,7 +96,6 @@ customers = Table(
     Column("probability", Double, nullable=False),
     Column("segment", Text),
     Column("warnings", JSON, nullable=False),
-    Index(None, "campaign_id", "identifier"),
     sqlite_with_rowid=False,
 )
 """The rows of a list with their probabilities, in the order of the file."""
@@ -95,26 +103,27 @@ customers = Table(
 ranking = Table(
     "ranking",
     metadata,
-    Column("campaign_id", Integer, primary_key=True),
+    _of_a_campaign(),
     Column("rank", Integer, primary_key=True),
     Column("row", Integer, nullable=False),
+    Column("identifier", AnyText, nullable=False),
     Column("probability", Double, nullable=False),
-    Column("segment", Text),
+    Column("segment", AnyText),
     Column("called", Text),
-    ForeignKeyConstraint(["campaign_id", "row"], [customers.c.campaign_id, customers.c.row], ondelete="CASCADE"),
     Index(None, "campaign_id", "row", unique=True),
+    Index(None, "campaign_id", "identifier", "rank"),
     Index(None, "campaign_id", "segment", "rank"),
     sqlite_with_rowid=False,
 )
-"""The same rows by rank, narrow, so that a search through a million of them is fast and ranking copies no cells."""
+"""The same rows by rank, without cells: a search through a million is fast, and ranking copies little."""
 
 bad_rows = Table(
     "bad_rows",
     metadata,
     _of_a_campaign(),
     Column("line", Integer, primary_key=True),
-    Column("problem", Text, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("problem", AnyText, nullable=False),
+    Column("text", AnyText, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -122,7 +131,7 @@ outcomes = Table(
     "outcomes",
     metadata,
     _of_a_campaign(),
-    Column("identifier", Text, primary_key=True),
+    Column("identifier", AnyText, primary_key=True),
     Column("called", Boolean, nullable=False),
     Column("bought", Boolean),
     Column("recorded", Time, nullable=False),

@@ -72,20 +72,20 @@ def _customers() -> None:
         sa.Column("warnings", sa.JSON, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_customers_campaign_id_identifier", "customers", ["campaign_id", "identifier"])
 
 
 def _ranking() -> None:
     op.create_table(
         "ranking",
-        sa.Column("campaign_id", sa.Integer, primary_key=True),
+        _of_a_campaign(),
         sa.Column("rank", sa.Integer, primary_key=True),
         sa.Column("row", sa.Integer, nullable=False),
+        sa.Column("identifier", sa.Text, nullable=False),
         sa.Column("probability", sa.Double, nullable=False),
         sa.Column("segment", sa.Text),
         sa.Column("called", sa.Text),
-        sa.ForeignKeyConstraint(["campaign_id", "row"], ["customers.campaign_id", "customers.row"], ondelete="CASCADE"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_ranking_campaign_id_row", "ranking", ["campaign_id", "row"], unique=True)
+    op.create_index("ix_ranking_campaign_id_identifier_rank", "ranking", ["campaign_id", "identifier", "rank"])
     op.create_index("ix_ranking_campaign_id_segment_rank", "ranking", ["campaign_id", "segment", "rank"])

@@ -9,11 +9,10 @@ import numpy as np
 
 from analysis.campaigns import Estimate, expected_buyers
 from analysis.economics import auc_interval, wilson
-from analysis.metrics import calibration_error as measured_error
-from analysis.metrics import evaluate
+from analysis.metrics import evaluate, reliability
 
 DECILES = 10
-DRAWS = 50
+DRAWS = 1_000
 """Sets of outcomes drawn from the probabilities, for the calibration error that exact probabilities have by chance."""
 
 
@@ -87,13 +86,16 @@ class Quality:
     Attributes:
       brier: mean((p - y)^2).
       ece: expected calibration error.
-      ece_by_chance: its mean where outcomes are drawn from the probabilities, so that these are exact.
+      ece_by_chance: its mean where the probabilities are exact.
+      ece_limit: how large it may be: the calibration error of the model, plus the 97.5 % quantile of the error of exact
+        probabilities.
       auc: with the interval of Hanley and McNeil; None where all or none of the customers bought.
     """
 
     brier: float
     ece: float
     ece_by_chance: float
+    ece_limit: float
     auc: Estimate | None
 
 
@@ -118,6 +120,11 @@ class Results:
     lift: Lift | None
     deciles: tuple[Realised, ...]
     quality: Quality
+
+    @property
+    def held(self) -> bool:
+        """Whether the probabilities held: in sum, and bin by bin too. A sum can be right while no probability is."""
+        return self.together.held and self.quality.ece <= self.quality.ece_limit
 
 
 def results(known: KnownCalls, listed: int, cost: float, margin: float, calibration_error: float = 0.0) -> Results:
@@ -145,7 +152,7 @@ def results(known: KnownCalls, listed: int, cost: float, margin: float, calibrat
         control=control,
         lift=_lift(best, control, margin) if best and control else None,
         deciles=tuple(realised(listed_best.where(part)) for part in places if len(part)),
-        quality=_quality(known),
+        quality=_quality(known, calibration_error),
     )
 
 
@@ -181,13 +188,20 @@ def _lift(best: Realised, control: Realised, margin: float) -> Lift:
     return Lift(difference, ratio, difference.scaled(margin * best.calls))
 
 
-def _quality(known: KnownCalls) -> Quality:
-    probabilities, bought = known.probabilities, known.bought.astype(np.float64)
-    metrics = evaluate(bought, probabilities, threshold=0.5)
-    generator = np.random.default_rng(0)
-    drawn = (generator.random(len(bought)) < probabilities for _ in range(DRAWS))
-    by_chance = float(np.mean([measured_error(labels, probabilities) for labels in drawn]))
+def _quality(known: KnownCalls, calibration_error: float) -> Quality:
+    bought = known.bought.astype(np.float64)
+    metrics = evaluate(bought, known.probabilities, threshold=0.5)
+    chance = _errors_by_chance(known.probabilities)
     auc = None
     if metrics.auc is not None:
         auc = Estimate(metrics.auc, *auc_interval(metrics.auc, bought.sum(), (1 - bought).sum()))
-    return Quality(metrics.brier, metrics.ece, by_chance, auc)
+    limit = calibration_error + float(np.quantile(chance, 0.975))
+    return Quality(metrics.brier, metrics.ece, float(chance.mean()), limit, auc)
+
+
+def _errors_by_chance(probabilities: np.ndarray) -> np.ndarray:
+    """Expected calibration errors [DRAWS] of exact probabilities; within a bin they are taken as equal."""
+    rows, predicted, _ = reliability(probabilities, probabilities)
+    predicted = predicted.clip(0.0, 1.0)
+    drawn = np.random.default_rng(0).binomial(rows, predicted, size=(DRAWS, len(rows)))
+    return np.abs(drawn / rows - predicted) @ rows / len(probabilities)

@@ -12,7 +12,8 @@ def choose(probabilities: np.ndarray, terms: Terms, seed: int) -> tuple[int, tup
     """Which customers are called.
 
     The control group is drawn from the customers that are not among the best. Where the calls are left open, every
-    customer whose probability is above cost / margin is worth a call.
+    customer whose probability is above cost / margin is called. Where nearly all customers are called, few are left to
+    draw from: the control group is then the worst-scored ones, and the best beat it more easily.
 
     Args:
       probabilities: of the whole list, in falling order, float64 [customers].

@@ -1,12 +1,12 @@
 """Writes a call list for the people who make the calls: as CSV, streamed, and as XLSX, both in constant memory.
 
 The columns are, in this order: what the desk says of the customer; `called` and `bought`, left empty, so that the
-filled-in list can be uploaded as outcomes; the columns of the uploaded list as they were; and the parameters of the
-list. A column of the uploaded list with the name of another column gets `list_` in front.
+filled-in list can be uploaded as outcomes; and the columns of the uploaded list as they were. A column of the uploaded
+list with the name of another column gets `list_` in front.
 
-In the CSV the parameters are columns at the end, the same in every row. A comment above the header would be a row of
-its own in a spreadsheet, would keep the header from being the first row, and would be lost as soon as rows are sorted,
-cut or joined with those of another list. The XLSX has them in a second sheet too.
+The parameters of the list are a second sheet of the workbook. In the CSV they are columns at the end, the same in every
+row. A comment above the header would be a row of its own in a spreadsheet, would keep the header from being the first
+row, and would be lost as soon as rows are sorted, cut or joined with those of another list.
 """
 
 from __future__ import annotations
@@ -46,12 +46,11 @@ def csv_rows(campaign: Campaign, customers: Iterable[Customer]) -> Iterator[str]
       campaign: frozen.
       customers: the call list by rank, as `campaigns.store.customers.called` streams it.
     """
+    names, values = zip(*_parameters(campaign), strict=True)
     rows = _rows(campaign, customers)
-    yield MARK
+    yield MARK + _text([(*next(rows), *names)])
     while chunk := list(islice(rows, _CHUNK)):
-        text = io.StringIO()
-        csv.writer(text).writerows([[_neutral(cell) for cell in row] for row in chunk])
-        yield text.getvalue()
+        yield _text([(*row, *values) for row in chunk])
 
 
 def xlsx(campaign: Campaign, customers: Iterable[Customer], path: Path) -> None:
@@ -90,15 +89,15 @@ def original(identifier: str) -> str:
 
 
 def _rows(campaign: Campaign, customers: Iterable[Customer]) -> Iterator[tuple[Cell, ...]]:
-    """The header and the calls."""
+    """The header and the calls, without parameters."""
     customers = iter(customers)
     first = next(customers, None)
     columns = tuple(first.cells) if first else ()
-    names, values = zip(*_parameters(campaign), strict=True)
-    yield (*OWN, *FORM, *_distinct(columns, (*OWN, *FORM, *names)), *names)
+    names = [name for name, _ in _parameters(campaign)]
+    yield (*OWN, *FORM, *_distinct(columns, (*OWN, *FORM, *names)))
     for customer in chain([first] if first else [], customers):
         cells = (customer.cells[name] for name in columns)
-        yield (*_own(customer, campaign.scored), "", "", *cells, *values)
+        yield (*_own(customer, campaign.scored), "", "", *cells)
 
 
 def _distinct(columns: Sequence[str], reserved: Collection[str]) -> list[str]:
@@ -145,8 +144,10 @@ def _parameters(campaign: Campaign) -> tuple[tuple[str, Cell], ...]:
     )
 
 
-def _neutral(cell: Cell) -> Cell:
-    return neutral(cell) if isinstance(cell, str) else cell
+def _text(rows: Iterable[Iterable[Cell]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([[neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows])
+    return text.getvalue()
 
 
 def _write(

@@ -34,22 +34,28 @@ def verdict(found: Results) -> str:
     together, beat = found.together, None
     if found.best and found.control and found.lift:
         beat, worth = _comparison(found.best, found.control, found.lift)
-    else:
+    elif found.best:
         worth = "no control group shows what the list is worth"
-        if not found.best:
-            worth = "no outcome of the best-scored customers is known"
-    belief = "the probabilities held"
-    if not together.held:
-        belief = f"the probabilities were too {'low' if together.buyers > together.expected.high else 'high'}"
+    else:
+        worth = "no outcome of the best-scored customers is known"
+    joint = "but" if beat is not None and beat != found.held else "and"
     low, high = number(together.expected.low), number(together.expected.high)
-    joint = "but" if beat is not None and beat != together.held else "and"
-    sentence = (
-        f"{worth}, {joint} {belief} ({number(together.buyers)} of {number(together.calls)} customers bought, "
-        f"{low} to {high} were expected)."
-    )
+    buyers = f"{number(together.buyers)} of {number(together.calls)} customers bought, {low} to {high} were expected"
+    sentence = f"{worth}, {joint} {_belief(found)} ({buyers})."
     if together.calls < found.listed:
         return f"With {number(together.calls)} of {number(found.listed)} outcomes known, {sentence}"
     return sentence[0].upper() + sentence[1:]
+
+
+def _belief(found: Results) -> str:
+    """Whether the probabilities held: the second half of the verdict."""
+    together, quality = found.together, found.quality
+    if found.held:
+        return "the probabilities held"
+    if not together.held:
+        return f"the probabilities were too {'low' if together.buyers > together.expected.high else 'high'}"
+    error, limit = number(100 * quality.ece, 1), number(100 * quality.ece_limit, 1)
+    return f"the probabilities were wrong by {error} percentage points on average, where up to {limit} can be expected"
 
 
 def _comparison(best: Realised, control: Realised, lift: Lift) -> tuple[bool | None, str]:

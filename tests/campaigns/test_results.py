@@ -58,6 +58,22 @@ def test_each_verdict(outcomes, parts):
     assert sentence.endswith(".")
 
 
+def test_as_many_buyers_as_expected_among_the_wrong_customers_do_not_hold():
+    bought = np.arange(1_000) % 10 < 3
+    outcomes = Joined(
+        probability=np.repeat([0.55, 0.05], 500),
+        rank=np.arange(1, 1_001),
+        kind=np.full(1_000, "best"),
+        was_called=np.ones(1_000, bool),
+        bought=bought.astype(float),
+        rows=10_000,
+    )
+    found = results(outcomes, TERMS, 1_000)
+    assert found.together.held
+    assert not found.held
+    assert "the probabilities were wrong by 25.0 percentage points on average, where up to " in said(outcomes)
+
+
 def test_a_verdict_on_part_of_the_calls_says_so():
     assert said(joined((30, 100), (1, 30)), listed=500).startswith("With 130 of 500 outcomes known, the list beat")
 

@@ -32,13 +32,16 @@ class FakeServer:
     def __init__(self, *failures: httpx.Response):
         self.failures = list(failures)
         self.requests: list[list[dict]] = []
+        self.signatures: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.failures:
             return self.failures.pop(0)
         if request.method == "GET":
             return httpx.Response(200, json=metadata(age="DT_FLOAT", job="DT_STRING"))
-        rows = json.loads(request.content)["instances"]
+        document = json.loads(request.content)
+        rows = document["instances"]
+        self.signatures.append(document["signature_name"])
         self.requests.append(rows)
         return httpx.Response(200, json={"predictions": [self.answer(row) for row in rows]})
 
@@ -47,6 +50,14 @@ class FakeServer:
 
     def client(self, **options) -> Client:
         return Client("http://model", transport=httpx.MockTransport(self), **options)
+
+
+class ExplainingServer(FakeServer):
+    """Says that each number contributes itself, and a text its length, in the order of the names."""
+
+    def answer(self, row: dict) -> dict:
+        contributions = [len(row[name]) if isinstance(row[name], str) else row[name] for name in sorted(row)]
+        return {"probability": 0.5, "base": -1.5, "contributions": contributions}
 
 
 class SegmentServer(FakeServer):
@@ -69,6 +80,22 @@ def test_it_tries_again_while_the_server_says_503(pauses):
     assert server.client().predict([{"age": 41.0, "job": "x"}]) == [{"probability": 0.5, "purchase": 1}]
     assert pauses[0] == 2.0
     assert len(pauses) == 2
+
+
+def test_contributions_come_with_the_names_of_their_columns():
+    server = ExplainingServer()
+    rows = [{"job": "retired", "age": 41.0}, {"age": 20.0, "job": ""}]
+    first, second = server.client().explain(rows)
+    assert server.signatures == ["explain"]
+    assert (first.probability, first.base) == (0.5, -1.5)
+    assert first.contributions == {"age": 41.0, "job": 7}
+    assert second.contributions == {"age": 20.0, "job": 0}
+    assert server.client().explain([]) == []
+
+
+def test_a_model_without_explanations_says_so(server):
+    with pytest.raises(ServiceError, match="explain"), Client(server.url, "two_inputs") as client:
+        client.explain([{"a": 1.0, "b": 2.0}])
 
 
 def test_it_gives_up_after_so_many_attempts():

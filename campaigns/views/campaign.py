@@ -231,5 +231,5 @@ def _files(campaign: Campaign) -> Iterator[Block]:
 
 
 def _bad_rows(campaign: Campaign) -> Links:
-    text = f"Download the {number(campaign.bad)} bad rows with their reasons"
+    text = f"Download the bad rows with their reasons ({number(campaign.bad)})"
     return Links("bad", [Link(text, path(campaign.id, "bad.csv"))])

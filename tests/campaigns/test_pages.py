@@ -154,7 +154,7 @@ def test_bad_rows_refuse_the_list_or_are_set_aside(browser):
     browser.start(text, quarantine="yes")
     page = browser.ended(2)
     assert "Customers 1 to 2 of 2" in page.text
-    bad = browser.client.get(page.links["Download the 1 bad rows with their reasons"]).text
+    bad = browser.client.get(page.links["Download the bad rows with their reasons (1)"]).text
     assert "column 'age': got 'old'" in bad
 
 

@@ -1,4 +1,4 @@
-"""A real campaign in a real browser: a pushed model, its server, the desk, and the newest rows of bank-full as the list."""
+"""A real campaign in a real browser: a pushed model, its server, the desk, and the newest rows of bank-full."""
 
 from __future__ import annotations
 

@@ -131,6 +131,13 @@ def test_deciles_are_ten_parts_of_nearly_one_size(rows, rank):
     assert sizes.max() - sizes.min() <= 1
 
 
+@pytest.mark.parametrize("sort", ["rank", "-rank", "row", "-identifier"])
+def test_a_page_far_behind_the_end_is_empty(engine, sort):
+    id = ranked(engine, [customer(1, segment="a"), customer(2)])
+    for segment in (None, "a"):
+        assert customers.page(engine, id, offset=10**12, limit=50, sort=sort, segment=segment) == []
+
+
 def test_segments_are_the_largest_first(engine):
     names = ["a"] * 2 + ["b"] * 5 + ["c"] * 2 + [None] * 9
     id = ranked(engine, [customer(row, segment=name) for row, name in enumerate(names, 1)])

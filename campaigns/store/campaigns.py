@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypedDict
 
+import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, insert, select
-from sqlalchemy import update as update_table
 
 from campaigns.records import Bad, Campaign, State, Terms
 from campaigns.store import database, tables
@@ -105,7 +105,7 @@ def change(connection: Connection, id: int, values: Mapping[str, Any], only: Ite
     """
     allowed = _TABLE.c.state.in_(tuple(only)) if only else _TABLE.c.state != "frozen"
     # A transaction of SQLite takes its lock with its first write, so even a mere lock is written as a change.
-    statement = update_table(_TABLE).where(_TABLE.c.id == id, allowed).values(dict(values) or {"id": id})
+    statement = sa.update(_TABLE).where(_TABLE.c.id == id, allowed).values(dict(values) or {"id": id})
     if connection.execute(statement).rowcount:
         return
     state = connection.scalar(select(_TABLE.c.state).where(_TABLE.c.id == id))
@@ -120,10 +120,7 @@ def add_bad(engine: Engine, id: int, rows: Sequence[Bad]) -> None:
     Raises:
       StateError: there is no such campaign, or it is frozen.
     """
-    values = [
-        {"campaign_id": id, "line": row.line, "problem": _printable(row.problem), "text": _printable(row.text)}
-        for row in rows
-    ]
+    values = [{"campaign_id": id, **vars(row)} for row in rows]
     with engine.begin() as connection:
         change(connection, id, {})
         if values:
@@ -136,10 +133,6 @@ def bad(engine: Engine, id: int) -> list[Bad]:
     query = select(table.c.line, table.c.problem, table.c.text).where(table.c.campaign_id == id).order_by(table.c.line)
     with engine.connect() as connection:
         return [Bad(*row) for row in connection.execute(query)]
-
-
-def _printable(text: str) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL stores no NUL characters
 
 
 def _columns(terms: Terms) -> dict[str, Any]:

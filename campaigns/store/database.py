@@ -20,6 +20,10 @@ FILE = "campaigns.sqlite"
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
 """How long a writer of SQLite waits for another one; ranking a million rows holds the file for some seconds."""
+CACHE_KIB = 64 << 10
+"""At most, for each connection to SQLite; the indexes of a million ranks do not fit into the usual 2 MiB."""
+CONNECT_SECONDS = 10
+"""How long PostgreSQL may take to answer."""
 MIGRATION_LOCK = 0x6361_6D70
 """Any number, the same in every desk: desks that start at once on one PostgreSQL migrate one after the other."""
 
@@ -86,7 +90,7 @@ def _sqlite(folder: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
@@ -96,13 +100,14 @@ def _postgresql(url: str) -> Engine:
     expected = "expected postgresql://user:password@host:port/database"
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise BadOptionError(f"--database: not a URL; {expected}") from error
     if parsed.drivername not in ("postgresql", "postgres"):
         raise BadOptionError(f"--database: {parsed.drivername}://…; {expected}")
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+        pool_pre_ping=True,  # a connection may be from before a restart of the database
         json_serializer=_json,
         json_deserializer=orjson.loads,
     )

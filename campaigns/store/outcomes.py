@@ -21,7 +21,7 @@ class Recorded:
       new: customers whose first outcome it was.
       corrected: customers who had another outcome before.
       unchanged: customers who had the same outcome before, or a later one.
-      unknown: identifiers that are not in the list, in the order of the upload.
+      unknown: identifiers that are not in the ranked list, in the order of the upload.
     """
 
     new: int

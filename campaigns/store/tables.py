@@ -37,6 +37,16 @@ class Time(TypeDecorator[datetime]):
         return value.astimezone(timezone.utc)
 
 
+class AnyText(TypeDecorator[str]):
+    """Text from a person. PostgreSQL stores no NUL, which becomes U+FFFD, and UTF-8 has no half characters: `?`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -50,23 +60,23 @@ campaigns = Table(
     "campaigns",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", AnyText, nullable=False),
     Column("cost", Double, nullable=False),
     Column("margin", Double, nullable=False),
     Column("calls", Integer),
     Column("control_share", Double, nullable=False),
     Column("plan", JSON, nullable=False),
     Column("quarantine", Boolean, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", AnyText, nullable=False),
     Column("created", Time, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("contract", Text, nullable=False),
-    Column("model", Text),
-    Column("version", Text),
+    Column("source", AnyText, nullable=False),
+    Column("contract", AnyText, nullable=False),
+    Column("model", AnyText),
+    Column("version", AnyText),
     Column("rows", Integer, nullable=False),
     Column("scored", Integer, nullable=False),
     Column("bad", Integer, nullable=False),
-    Column("problem", Text),
+    Column("problem", AnyText),
     Column("frozen", Time),
     sqlite_autoincrement=True,  # an id that was given once is never given again
 )
@@ -96,11 +106,12 @@ ranking = Table(
     _of_a_campaign(),
     Column("rank", Integer, primary_key=True),
     Column("row", Integer, nullable=False),
-    Column("identifier", Text, nullable=False),
+    Column("identifier", AnyText, nullable=False),
     Column("probability", Double, nullable=False),
-    Column("segment", Text),
+    Column("segment", AnyText),
     Column("called", Text),
-    Index(None, "campaign_id", "row", unique=True),
+    # Each index ends with the rank, so that it answers which ranks are on a page without a look at the table.
+    Index(None, "campaign_id", "row", "rank"),
     Index(None, "campaign_id", "identifier", "rank"),
     Index(None, "campaign_id", "segment", "rank"),
     sqlite_with_rowid=False,
@@ -112,8 +123,8 @@ bad_rows = Table(
     metadata,
     _of_a_campaign(),
     Column("line", Integer, primary_key=True),
-    Column("problem", Text, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("problem", AnyText, nullable=False),
+    Column("text", AnyText, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -121,7 +132,7 @@ outcomes = Table(
     "outcomes",
     metadata,
     _of_a_campaign(),
-    Column("identifier", Text, primary_key=True),
+    Column("identifier", AnyText, primary_key=True),
     Column("called", Boolean, nullable=False),
     Column("bought", Boolean),
     Column("recorded", Time, nullable=False),

@@ -66,7 +66,8 @@ def running() -> Iterator[PostgresProcess]:
     PostgreSQL refuses to run as root, so root starts it as the user `postgres`, which Debian's package creates.
     """
     initdb, postgres = program("initdb"), program("postgres")
-    assert initdb and postgres
+    if initdb is None or postgres is None:
+        raise FileNotFoundError("PostgreSQL is not installed")
     account = "postgres" if os.getuid() == 0 else None
     as_user = {"user": account, "group": account, "extra_groups": []} if account else {}
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # pytest's own folders are closed to other users

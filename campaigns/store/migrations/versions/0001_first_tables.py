@@ -86,6 +86,5 @@ def _ranking() -> None:
         sa.Column("called", sa.Text),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_ranking_campaign_id_row", "ranking", ["campaign_id", "row"], unique=True)
-    op.create_index("ix_ranking_campaign_id_identifier_rank", "ranking", ["campaign_id", "identifier", "rank"])
-    op.create_index("ix_ranking_campaign_id_segment_rank", "ranking", ["campaign_id", "segment", "rank"])
+    for column in ("row", "identifier", "segment"):
+        op.create_index(f"ix_ranking_campaign_id_{column}_rank", "ranking", ["campaign_id", column, "rank"])

@@ -223,8 +223,8 @@ def _at_call(contract: Contract) -> str:
     if contract.label is None or len(contract.features()) < 2:
         return ""
     return (
-        "\n# Columns that describe the call and not the customer, such as its month, belong in the brackets below;\n"
-        "# remove the `# ` before the line. A plan may then give one value of such a column for a whole list of customers.\n"
+        "\n# Columns that describe the call and not the customer, such as its month, belong in the brackets; remove\n"
+        "# the `# ` in front. A plan may then give one value of such a column for a whole list of customers.\n"
         "# at_call: []\n"
     )
 

@@ -61,10 +61,10 @@ def run(engine: Engine, campaign_id: int, file: Path, server: str, artifacts: Pa
     _log.info("campaign %d: scoring %s", campaign_id, campaign.source)
     try:
         contract = contract_from_json(campaign.contract)
-        _check(job, lists.of_list(contract))
+        good = _check(job, lists.of_list(contract))
         while not stop.is_set():
             try:
-                _score(job, contract)
+                _score(job, contract, good)
                 return
             except RefusedError:
                 raise
@@ -95,8 +95,11 @@ class _Job:
         campaigns.update(self.engine, self.campaign.id, **fields)
 
 
-def _check(job: _Job, rules: Contract) -> None:
+def _check(job: _Job, rules: Contract) -> int:
     """Reads the whole list, counts its rows, and stores the bad ones.
+
+    Returns:
+      The number of good rows; 0 if the run is stopped.
 
     Raises:
       BadFileError: rows are bad and are not to be set aside, or no row is good.
@@ -105,22 +108,24 @@ def _check(job: _Job, rules: Contract) -> None:
     faults: list[str] = []
     for block in reader.read(job.file, rules, Role.CUSTOMERS, plan=job.campaign.terms.plan):
         if job.stop.is_set():
-            return
+            return 0
         found = [replace(row, file=job.campaign.source) for row in block.bad]
         if found:
             campaigns.add_bad(job.engine, job.campaign.id, [Bad(row.line, str(row), row.row) for row in found])
         faults += map(str, found[: MOST_FAULTS - len(faults)])
         bad += len(found)
         rows += block.batch.num_rows + len(found)
-        job.update(rows=rows, bad=bad)
+        # An earlier run may have counted the whole list; a count never falls.
+        job.update(rows=max(rows, job.campaign.rows), bad=max(bad, job.campaign.bad))
     if bad and (bad == rows or not job.campaign.terms.quarantine):
         more = f"\nand {bad - len(faults):,} more bad rows" if bad > len(faults) else ""
         hint = "correct them" if bad == rows else "correct them, or let bad rows be set aside"
         raise BadFileError("\n".join(faults) + f"{more}\n{bad:,} of {rows:,} rows are bad; {hint}")
+    return rows - bad
 
 
-def _score(job: _Job, contract: Contract) -> None:
-    """Scores the rows that have no probability yet, then ranks all.
+def _score(job: _Job, contract: Contract, good: int) -> None:
+    """Scores the rows that have no probability yet, then ranks all good rows.
 
     Raises:
       RefusedError, BadFileError, NotReadyError: it cannot be done.
@@ -144,7 +149,7 @@ def _score(job: _Job, contract: Contract) -> None:
             if job.stop.is_set():
                 return
     customers.rank(job.engine, id)
-    job.update(state="ranked", problem=None)
+    job.update(state="ranked", scored=good, problem=None)
 
 
 @dataclass(frozen=True)

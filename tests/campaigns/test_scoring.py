@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from threading import Event
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
 
 from campaigns import scoring
 from campaigns.store import campaigns, customers
 from data import contract as contracts
+from data import reader
 from data.paths import serving_folder
 from tests.campaigns.conftest import Desk, list_text
 from tests.support import stand_in
@@ -151,41 +155,56 @@ def test_rows_that_the_server_refuses_fail_the_campaign_in_its_words(desk):
     assert "the model server failed with 400" in campaign.problem
 
 
-def test_a_run_that_was_killed_goes_on_without_a_lost_or_a_doubled_row(desk, small_batches, monkeypatch):
-    rows = ages(*range(20, 60))
-    rows[7]["age"] = rows[20]["age"] = "x"
+@given(
+    bad=st.sets(st.integers(0, 39)),
+    kills=st.lists(st.integers(0, 8), max_size=3),
+    batch_rows=st.integers(3, 50),
+    block_bytes=st.integers(400, 4000),
+)
+@example(bad=set(), kills=[6], batch_rows=7, block_bytes=4000)  # killed between the last batch and its count
+@settings(
+    max_examples=8,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_runs_that_are_killed_lose_and_double_no_row(desk, bad, kills, batch_rows, block_bytes):
+    rows = [{"age": "x" if number in bad else str(20 + number), "id": f"c{number + 1}"} for number in range(41)]
     campaign = desk.campaign(list_text(rows), quarantine=True)
-    add = customers.add
-    for kill_at in (2, 1, 4):
-        calls = iter(range(100))
-
-        def add_and_die(*arguments, calls=calls, kill_at=kill_at):
-            if next(calls) == kill_at:
-                raise KeyboardInterrupt
-            add(*arguments)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(customers, "add", add_and_die)
-            with pytest.raises(KeyboardInterrupt):
+    read, add = reader.read, customers.add
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "BATCH_ROWS", batch_rows)
+        patch.setattr(
+            reader, "read", lambda *arguments, **options: read(*arguments, block_bytes=block_bytes, **options)
+        )
+        for kill_at in kills:
+            patch.setattr(customers, "add", Killer(kill_at, add))
+            with suppress(KeyboardInterrupt):
                 desk.run(campaign)
-        assert desk.get(campaign).state == "scoring"
-    done = desk.run(campaign)
-    assert (done.state, done.rows, done.scored, done.bad) == ("ranked", 40, 38, 2)
+        patch.setattr(customers, "add", add)
+        done = desk.run(campaign)
+    assert (done.state, done.rows, done.scored, done.bad) == ("ranked", 41, 41 - len(bad), len(bad))
     found = desk.customers(campaign)
-    assert [customer.identifier for customer in found] == [row["id"] for row in rows if row["age"] != "x"]
-    assert sorted(customer.rank for customer in found) == list(range(1, 39))
+    assert [(customer.row, customer.identifier) for customer in found] == [
+        (number + 1, f"c{number + 1}") for number in range(41) if number not in bad
+    ]
+    assert sorted(customer.rank for customer in found) == list(range(1, len(found) + 1))
+    assert len(campaigns.bad(desk.engine, campaign.id)) == len(bad)
 
 
-def test_blocks_of_the_file_do_not_change_a_rows_place(desk, small_batches, monkeypatch):
-    from data import reader
+class Killer:
+    """Stores so many batches and then raises what ends a process, before or after the batch is stored."""
 
-    read = reader.read
-    monkeypatch.setattr(reader, "read", lambda *arguments, **options: read(*arguments, block_bytes=150, **options))
-    rows = ages(*range(20, 60))
-    rows[5]["age"] = rows[6]["age"] = rows[38]["age"] = "x"
-    campaign = desk.run(desk.campaign(list_text(rows), quarantine=True))
-    assert all(customer.identifier == f"c{customer.row}" for customer in desk.customers(campaign))
-    assert campaign.scored == 37
+    def __init__(self, batches: int, add):
+        self._left, self._add = batches, add
+
+    def __call__(self, *arguments) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._add(*arguments)
+        if self._left <= 0:
+            raise KeyboardInterrupt
+        self._add(*arguments)
 
 
 def test_a_stop_ends_the_run_after_its_batch_and_keeps_the_state(desk, small_batches):
@@ -195,6 +214,14 @@ def test_a_stop_ends_the_run_after_its_batch_and_keeps_the_state(desk, small_bat
     assert campaign.state == "scoring"
     assert 3 <= campaign.scored <= 9
     assert len(desk.customers(campaign)) == campaign.scored
+
+
+def test_a_stop_while_rows_are_checked_refuses_nothing(desk):
+    stop = Event()
+    stop.set()
+    campaign = desk.campaign(list_text([{"age": "x"}]))
+    assert desk.run(campaign, stop).state == "scoring"
+    assert desk.run(campaign).state == "failed"
 
 
 def test_one_version_scores_a_list(desk, small_batches):

@@ -37,7 +37,7 @@ from data.contract import MISSING_NUMBER, MISSING_TEXT
 from modules.purchase.calibration import Calibration
 from modules.purchase.transform import Layout
 
-VALUES = 16
+VALUES = 12
 """Training values that replace a column's value."""
 BACKGROUND = 256
 """Training rows behind the base and `alone`."""

@@ -37,7 +37,7 @@ from data.contract import MISSING_NUMBER, MISSING_TEXT
 from modules.purchase.calibration import Calibration
 from modules.purchase.transform import Layout
 
-VALUES = 16
+VALUES = 12
 """Training values that replace a column's value."""
 BACKGROUND = 256
 """Training rows behind the base and `alone`."""
@@ -108,10 +108,16 @@ class Explainer:
         train: Mapping[str, np.ndarray],
     ):
         first = network.get_layer("hidden0")
-        self._activation = first.activation
         self._kernel, self._bias = first.kernel.value, first.bias.value
-        self._after_first = keras.Model(first.output, network.output)
-        self._calibration = calibration
+        after_first = keras.Model(first.output, network.output)
+
+        def after(before: tf.Tensor) -> tf.Tensor:
+            return calibration.calibrated(after_first(first.activation(before), training=False)[:, 0])
+
+        units = tf.TensorSpec([None, self._bias.shape[0]])
+        self._after = tf.function(after, input_signature=[units], autograph=False)
+        """The calibrated logit [batch] of the first layer before its activation [batch, units]. As one function that is
+        called for each column it is in the SavedModel once."""
         self._layout = layout
         self._train = _evenly_spaced({name: train[name] for name in columns}, _SAMPLE)
         spec = {name: tf.TensorSpec([None], tf.constant(cells[:1]).dtype) for name, cells in self._train.items()}
@@ -147,10 +153,6 @@ class Explainer:
         """The first layer before its activation: [batch, units]."""
         return features @ self._kernel + self._bias
 
-    def _after(self, first: tf.Tensor) -> tf.Tensor:
-        """The calibrated logit [batch] of the first layer before its activation [batch, units]."""
-        return self._calibration.calibrated(self._after_first(self._activation(first), training=False)[:, 0])
-
     def _without(self, features: tf.Tensor, first: tf.Tensor, column: _Replacement) -> tf.Tensor:
         """The mean logit with the column's value replaced by training values: [batch]."""
         units = first.shape[1]
@@ -172,17 +174,17 @@ class Explainer:
         crosses = []
         for pair, block in layout.crosses.items():
             if name in pair:
-                places = np.reshape(block, [len(layout.categories[column]) for column in pair])
+                places = np.reshape(np.array(block, np.int32), [len(layout.categories[column]) for column in pair])
                 other = pair[pair[0] == name]
                 crosses.append(
                     _Cross(
                         places if pair[0] == name else places.T,
                         features[:, list(layout.categories[name])],
-                        np.array(layout.categories[other]),
+                        np.array(layout.categories[other], np.int32),
                     )
                 )
         shares = (counts / counts.sum()).astype(np.float32)
-        return _Replacement(np.array(layout.places(name)), own, features[:, own], shares, tuple(crosses))
+        return _Replacement(np.array(layout.places(name), np.int32), own, features[:, own], shares, tuple(crosses))
 
     def _alone(self, name: str, background: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
         """`alone` of a column as a linear function of the features: weights [D] and bias."""
@@ -203,7 +205,7 @@ class Explainer:
 
     def _own(self, name: str) -> np.ndarray:
         """Where the features are that depend on this column alone."""
-        return np.array([place for place, owners in enumerate(self._layout.owners) if owners == (name,)])
+        return np.array([place for place, owners in enumerate(self._layout.owners) if owners == (name,)], np.int32)
 
     def _features_of(self, name: str, values: np.ndarray) -> np.ndarray:
         """Features of rows that have these values of a column, and in the other columns those of the first row."""

@@ -16,7 +16,7 @@ from data import contract as contracts
 from data.contract import Contract
 from modules.purchase import estimator, transform
 from modules.purchase.estimator import Estimator
-from modules.purchase.explain import Explainer
+from modules.purchase.explain import VALUES, Explainer
 from modules.purchase.hyperparameters import Hyperparameters
 from tests.support import shapley
 from tests.support.properties import RELAXED
@@ -148,7 +148,7 @@ def test_a_row_is_explained_alike_alone_and_among_others(bank):
 def test_replaced_values_change_the_prediction_as_if_the_row_had_them(few):
     """The first layer is not computed again, and crosses change with either column."""
     for name, replacement in zip(few.names, few.explainer._replacements, strict=True):
-        values = np.sort(few.train[name])[((np.arange(16) + 0.5) / 16 * 3000).astype(int)]
+        values = np.sort(few.train[name])[((np.arange(VALUES) + 0.5) / VALUES * 3000).astype(int)]
         by_hand = np.mean(
             [few.logit({**few.test, name: np.repeat(value, 1000).astype(values.dtype)}) for value in values], axis=0
         )

@@ -42,14 +42,15 @@ _MONEY = dict.fromkeys(("cost", "margin", "calls", "control_share"), _TEXT)
 def model(desk: TheDesk) -> dict[str, Any]:
     """The model that serves, the columns that a list must have, and those that a plan may give for all customers."""
     served = desk.served()
-    worth = desk.worth(served.version)
+    run = desk.run(served.version)
     contract = served.contract
     return {
         "name": served.name,
         "version": served.version,
         "columns": list(contract.features()),
         "at_call": list(contract.at_call),
-        "test": asdict(worth) if worth else None,
+        "synthetic": run.dataset.synthetic if run else None,
+        "test": asdict(run.metrics["test"]) if run else None,
     }
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 
 from analysis.campaign_results import Results
 from analysis.campaigns import CallPlan, plan
-from analysis.figures import Metrics
 from campaigns import lists, terms
 from campaigns.call_list import choose
 from campaigns.explaining import explain
@@ -69,11 +68,16 @@ class Desk:
         """
         return ask(self.settings.server, self.settings.artifacts)
 
-    def worth(self, version: str | None) -> Metrics | None:
-        """The figures of a model version on the test split of its run, where that run is known."""
+    def run(self, version: str | None) -> PurchaseSummary | None:
+        """The run that pushed a version of the model, where it is known."""
         runs = runs_folder(self.settings.artifacts, PURCHASE_MODEL.name)
         summary = of_version(runs, version) if version else None
-        return summary.metrics.get("test") if isinstance(summary, PurchaseSummary) else None
+        return summary if isinstance(summary, PurchaseSummary) else None
+
+    def calibration_error(self, campaign: Campaign) -> float | None:
+        """Of the version that scored a list, on the test split of its run, where that is known."""
+        run = self.run(campaign.version)
+        return run.metrics["test"].ece if run else None
 
     def campaign(self, campaign_id: int) -> Campaign:
         """Raises NotFoundError where there is no such campaign."""
@@ -122,13 +126,13 @@ class Desk:
 
     def plan(self, campaign: Campaign) -> CallPlan:
         """What the calls of a ranked campaign will bring by its terms."""
-        worth, decided = self.worth(campaign.version), campaign.terms
+        decided = campaign.terms
         return plan(
             customers.probabilities(self.engine, campaign.id),
             decided.cost,
             decided.margin,
             decided.calls,
-            worth.ece if worth else 0.0,
+            self.calibration_error(campaign) or 0.0,
             decided.control_share,
         )
 
@@ -186,9 +190,8 @@ class Desk:
         if campaign.state != "frozen":
             return None
         best, control = self._choice(campaign)
-        worth = self.worth(campaign.version)
         joined = outcomes.joined(self.engine, campaign.id)
-        return results(joined, campaign.terms, best + len(control), worth.ece if worth else 0.0)
+        return results(joined, campaign.terms, best + len(control), self.calibration_error(campaign) or 0.0)
 
     def _choice(self, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
         """The call list, which a campaign's id and terms determine."""

@@ -40,10 +40,10 @@ def first_page(desk: TheDesk) -> HTMLResponse:
     served: ServedModel | str
     try:
         served = desk.served()
-        worth = desk.worth(served.version)
+        run = desk.run(served.version)
     except ServiceError as error:
-        served, worth = str(error), None
-    return _page(home.screen(served, worth, campaigns.all_campaigns(desk.engine)))
+        served, run = str(error), None
+    return _page(home.screen(served, run, campaigns.all_campaigns(desk.engine)))
 
 
 @router.get("/campaigns/new")
@@ -90,7 +90,8 @@ def one_campaign(
         decile=choice.decile,
     )
     segments = customers.segments(desk.engine, campaign_id)
-    return _page(campaign.ranked(found, choice, shown, desk.explained(found, shown), count, segments))
+    part = campaign.Part(choice, shown, desk.explained(found, shown), count, segments)
+    return _page(campaign.ranked(found, desk.run(found.version), part))
 
 
 @router.get("/campaigns/{campaign_id}/customers/{row}")
@@ -121,8 +122,7 @@ def change_budget(
 
 
 def _budget(desk: Desk, found: Campaign, answers: Mapping[str, str], problem: str | None, token: str) -> HTMLResponse:
-    worth = desk.worth(found.version)
-    screen = budget.screen(found, desk.plan(found), worth.ece if worth else None, answers, problem, token)
+    screen = budget.screen(found, desk.run(found.version), desk.plan(found), answers, problem, token)
     return _page(screen, 400 if problem else 200)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import tempfile
 
 import uvicorn
 
@@ -22,6 +23,8 @@ def run(settings: Settings) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.folder)  # uploads pass through a temporary file, and /tmp may lie in memory
     with _listener(settings) as listener:
         config = uvicorn.Config(
             create(settings),

@@ -9,12 +9,13 @@ import numpy as np
 from analysis.campaigns import CallPlan
 from campaigns.records import Campaign, Terms
 from campaigns.security import TOKEN
-from campaigns.views.screen import Screen, path, trail
+from campaigns.views.screen import Screen, path, synthetic, trail
 from campaigns.views.start import money_fields
 from pages.blocks import Block, Figure, Link, Links, Notice, Paragraph, Section, Table, Tile
 from pages.charts import Axis, Series, around, curves
 from pages.formatting import euro, interval, number, percent, plain_euro, short_euro
 from pages.forms import Form
+from runs.summary import PurchaseSummary
 
 ROWS = 11
 """Points of the curve in its table."""
@@ -22,8 +23,8 @@ ROWS = 11
 
 def screen(
     campaign: Campaign,
+    run: PurchaseSummary | None,
     plan: CallPlan,
-    calibration_error: float | None,
     answers: Mapping[str, str],
     problem: str | None,
     token: str,
@@ -31,17 +32,17 @@ def screen(
     """The page.
 
     Args:
+      run: that pushed the model which scored the list, where it is known.
       plan: of the campaign's terms.
-      calibration_error: of the model, where it is known.
       answers: what the form shows; after a problem what the person has answered.
       problem: why the terms could not be changed; may have several lines.
       token: of the forms.
     """
-    notices = []
+    notices = synthetic(run)
     if problem:
         notices.append(Notice("problem", "The terms were not changed.", problem.splitlines(), "bad"))
     sections = [
-        Section("expect", "What to expect", [_expected(campaign, plan, calibration_error), _profit(plan)]),
+        Section("expect", "What to expect", [_expected(campaign, plan, run), _profit(plan)]),
         Section("decide", "Decide", list(_decide(campaign, plan, answers, token))),
     ]
     title, here = f"Budget of {campaign.terms.name}", path(campaign.id, "budget")
@@ -71,16 +72,16 @@ def _tiles(terms: Terms, plan: CallPlan) -> Iterator[Tile]:
     yield Tile("optimum", number(plan.optimum), of, f"they earn {euro(plan.optimum_profit)}")
 
 
-def _expected(campaign: Campaign, plan: CallPlan, error: float | None) -> Paragraph:
+def _expected(campaign: Campaign, plan: CallPlan, run: PurchaseSummary | None) -> Paragraph:
     terms = campaign.terms
     text = (
         f"At {plain_euro(terms.cost)} per call and {plain_euro(terms.margin)} margin per buyer, a call pays for "
         f"customers with a probability above {percent(terms.cost / terms.margin, 1)}. The interval is Poisson-binomial"
     )
-    if error is None:
+    if run is None:
         text += "; the model's calibration error is not known here, so the interval is too narrow."
     else:
-        text += f" and widened by the model's calibration error, {percent(error, 1)}."
+        text += f" and widened by the model's calibration error, {percent(run.metrics['test'].ece, 1)}."
     if plan.control:
         text += f" The control group costs {euro(plan.control_cost)} of the expected profit."
     return Paragraph("terms", text)
@@ -125,7 +126,7 @@ def _profit(plan: CallPlan) -> Figure:
 def _decide(campaign: Campaign, plan: CallPlan, answers: Mapping[str, str], token: str) -> Iterator[Block]:
     if campaign.state == "frozen":
         yield Paragraph("frozen", "The call list is frozen: its terms cannot change any more.")
-        yield Links("files", [Link("Download the call list", f"{path(campaign.id)}#files")])
+        yield Links("files", [Link("Download the call list", path(campaign.id))])
         return
     yield Form(
         "terms", path(campaign.id, "budget"), list(money_fields(answers)), "Calculate", {TOKEN: token}, quiet=True

@@ -8,13 +8,16 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from campaigns.desk import Explained
+from campaigns.lists import identifier_column
 from campaigns.records import Campaign, Customer
 from campaigns.security import TOKEN
+from campaigns.served import contract_from_json
 from campaigns.store.customers import DECILES, Sort, decile
-from campaigns.views.screen import Screen, moment, path, trail
+from campaigns.views.screen import Screen, moment, path, synthetic, trail
 from pages.blocks import Block, Link, Links, Notice, Paragraph, Progress, Section, Table, Tile
 from pages.formatting import UNKNOWN, number, percent
 from pages.forms import Field, Form
+from runs.summary import PurchaseSummary
 
 PAGE = 50
 """Customers on one page."""
@@ -40,6 +43,25 @@ class Choice:
         """The address of this part, or of another one."""
         query = {name: value for name, value in vars(replace(self, **changes)).items() if value is not None}  # type: ignore[arg-type]
         return f"{path(campaign_id)}?{urlencode(query)}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a ranked list that a page shows.
+
+    Attributes:
+      choice: which part.
+      customers: of the page.
+      explained: why they have their probabilities; None where the model does not say it.
+      count: customers in the segment and decile that are shown.
+      segments: customers by segment; empty where no segment model served.
+    """
+
+    choice: Choice
+    customers: Sequence[Customer]
+    explained: Sequence[Explained] | None
+    count: int
+    segments: Mapping[str, int]
 
 
 def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
@@ -90,35 +112,26 @@ def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
     yield Form("cancel", path(campaign.id, "cancel"), (), "Cancel scoring", {TOKEN: token}, quiet=True)
 
 
-def ranked(
-    campaign: Campaign,
-    choice: Choice,
-    customers: Sequence[Customer],
-    explained: Sequence[Explained] | None,
-    count: int,
-    segments: Mapping[str, int],
-) -> Screen:
-    """The page of a ranked list.
-
-    Args:
-      choice: which part of the list is shown.
-      customers: of the page that is shown.
-      explained: why they have their probabilities; None where the model does not say it.
-      count: customers in the segment and decile that are shown.
-      segments: customers by segment; empty where no segment model served.
-    """
-    blocks: list[Block] = [_filter(campaign, choice, segments)]
-    if customers:
-        if explained is None:
-            text = "Reasons are not shown: the version of the model that scored the list does not give them now."
-            blocks.append(Paragraph("no-reasons", text))
-        table = _table(campaign, choice, customers, explained, count, bool(segments))
-        blocks += [table, _paging(campaign, choice, count)]
-    else:
+def ranked(campaign: Campaign, run: PurchaseSummary | None, part: Part) -> Screen:
+    """The page of a ranked list; `run` pushed the model that scored it, where it is known."""
+    blocks: list[Block] = [*_files(campaign), _filter(campaign, part)]
+    if not part.customers:
         blocks.append(Paragraph("none", "No customer is in this part of the list."))
-    sections = [Section("list", "Ranked list", blocks), Section("files", "Files", list(_files(campaign)))]
-    notices, tiles = list(_notices(campaign)), list(_tiles(campaign))
+    else:
+        blocks += [*_remarks(campaign, part), _table(campaign, part), _paging(campaign, part)]
+    notices, tiles = [*synthetic(run), *_notices(campaign)], list(_tiles(campaign))
+    sections = [Section("list", "Ranked list", blocks)]
     return Screen(campaign.terms.name, sections, notices, tiles, trail(campaign), path(campaign.id))
+
+
+def _remarks(campaign: Campaign, part: Part) -> Iterator[Paragraph]:
+    """What the list lacks."""
+    if part.explained is None:
+        text = "Reasons are not shown: the version of the model that scored the list does not give them now."
+        yield Paragraph("no-reasons", text)
+    if identifier_column(contract_from_json(campaign.contract), tuple(part.customers[0].cells)) is None:
+        text = "The file has no column of identifiers, so that customers are identified by the numbers of their rows."
+        yield Paragraph("no-identifiers", text)
 
 
 def _notices(campaign: Campaign) -> Iterator[Notice]:
@@ -134,7 +147,8 @@ def _tiles(campaign: Campaign) -> Iterator[Tile]:
     yield Tile("model", campaign.model or UNKNOWN, "scored the list", version)
 
 
-def _filter(campaign: Campaign, choice: Choice, segments: Mapping[str, int]) -> Form:
+def _filter(campaign: Campaign, part: Part) -> Form:
+    choice, segments = part.choice, part.segments
     deciles = [("", "all"), *((str(one), f"{one}{_edge(one)}") for one in range(1, DECILES + 1))]
     fields = [Field("decile", "Tenth of the list", "choice", str(choice.decile or ""), "", deciles)]
     if segments:
@@ -148,16 +162,10 @@ def _edge(tenth: int) -> str:
     return {1: ", most likely buyers", DECILES: ", least likely buyers"}.get(tenth, "")
 
 
-def _table(
-    campaign: Campaign,
-    choice: Choice,
-    customers: Sequence[Customer],
-    explained: Sequence[Explained] | None,
-    count: int,
-    segments: bool,
-) -> Table:
+def _table(campaign: Campaign, part: Part) -> Table:
+    choice, customers, explained, segments = part.choice, part.customers, part.explained, bool(part.segments)
     first = (choice.page - 1) * PAGE + 1
-    caption = f"Customers {number(first)} to {number(first + len(customers) - 1)} of {number(count)}"
+    caption = f"Customers {number(first)} to {number(first + len(customers) - 1)} of {number(part.count)}"
     frozen = campaign.state == "frozen"
     head: list[str | Link] = [
         _sorting(campaign, choice, "Identifier", "identifier"),
@@ -203,8 +211,8 @@ def _sorting(campaign: Campaign, choice: Choice, text: str, name: str) -> Link:
     return Link(text, choice.address(campaign.id, page=1, sort=f"-{name}" if choice.sort == name else name))
 
 
-def _paging(campaign: Campaign, choice: Choice, count: int) -> Links:
-    last = max(1, -(-count // PAGE))
+def _paging(campaign: Campaign, part: Part) -> Links:
+    choice, last = part.choice, max(1, -(-part.count // PAGE))
     pages = {"First page": 1, "Previous page": choice.page - 1, "Next page": choice.page + 1, "Last page": last}
     links = [
         Link(text, choice.address(campaign.id, page=page))

@@ -5,32 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
-from analysis.figures import Metrics
 from campaigns.records import Campaign
 from campaigns.served import ServedModel
-from campaigns.views.screen import STATES, Screen, moment, path
+from campaigns.views.screen import STATES, Screen, moment, path, synthetic
 from pages.blocks import Block, Command, Link, Links, Notice, Paragraph, Section, Table, Tile
 from pages.formatting import number, percent
+from runs.summary import PurchaseSummary
 
 
-def screen(served: ServedModel | str, worth: Metrics | None, campaigns: Sequence[Campaign]) -> Screen:
+def screen(served: ServedModel | str, run: PurchaseSummary | None, campaigns: Sequence[Campaign]) -> Screen:
     """The page.
 
     Args:
       served: the model, or why it is not known.
-      worth: the model's figures on its test split, where its run is known.
+      run: that pushed the model, where it is known.
       campaigns: newest first.
     """
-    notices, tiles = [], []
+    notices, tiles = synthetic(run), []
     if isinstance(served, str):
         notices.append(Notice("no-model", "No model serves.", [served], "bad"))
-    elif worth is not None:
-        tiles = list(_tiles(worth))
-    return Screen("Campaign desk", [_campaigns(campaigns), _model(served, worth)], notices, tiles, here="/")
+    elif run is not None:
+        tiles = list(_tiles(run))
+    return Screen("Campaign desk", [_campaigns(campaigns), _model(served, run)], notices, tiles, here="/")
 
 
-def _tiles(worth: Metrics) -> Iterator[Tile]:
-    where = "on the test split of the model's run"
+def _tiles(run: PurchaseSummary) -> Iterator[Tile]:
+    worth = run.metrics["test"]
+    where = "on the newest calls of the training file"
+    if run.dataset.split == "random":
+        where = "on a random part of the training file; the calls that come next are usually harder"
     if worth.lift_top_decile is not None:
         what = "as many buyers among the best-scored tenth as among random customers"
         yield Tile("lift", f"{number(worth.lift_top_decile, 1)} ×", what, where)
@@ -40,7 +43,7 @@ def _tiles(worth: Metrics) -> Iterator[Tile]:
     yield Tile("ece", percent(worth.ece, 1), "expected calibration error of the probabilities", where)
 
 
-def _model(served: ServedModel | str, worth: Metrics | None) -> Section:
+def _model(served: ServedModel | str, run: PurchaseSummary | None) -> Section:
     blocks: list[Block]
     if isinstance(served, str):
         blocks = [Paragraph("start", "Start a model server in another terminal:"), Command("serve", "make serve")]
@@ -48,7 +51,7 @@ def _model(served: ServedModel | str, worth: Metrics | None) -> Section:
     text = f"{served.name} version {served.version} serves{_since(served.version)}. "
     text += f"It takes {number(len(served.inputs))} columns, by the data contract {served.contract.name}."
     blocks = [Paragraph("version", text)]
-    if worth is None:
+    if run is None:
         blocks.append(
             Paragraph("no-worth", "What it is worth is not known here: the run that pushed it was not found.")
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from campaigns.records import Campaign, State
 from pages import html
 from pages.blocks import Link, Notice, Section, Tile
+from runs.summary import PurchaseSummary
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "desk.html.j2"
 HOME = Link("Campaign desk", "/")
@@ -66,6 +67,14 @@ def moment(time: datetime) -> str:
     """`2026-11-24 21:05 UTC`; a time without a zone is UTC."""
     known = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
     return f"{known.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+
+
+def synthetic(run: PurchaseSummary | None) -> list[Notice]:
+    """Says that the model learned from made-up customers, where it did."""
+    if run is None or not run.dataset.synthetic:
+        return []
+    text = "The model learned from made-up customers. Its probabilities show that the desk works, not who will buy."
+    return [Notice("synthetic", "Synthetic data.", [text])]
 
 
 def failure(status: int, text: str) -> str:

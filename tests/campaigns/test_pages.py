@@ -15,6 +15,7 @@ from campaigns import app
 from campaigns.settings import Settings
 from tests.campaigns.browsing import ADDRESS, Browser
 from tests.campaigns.conftest import list_text
+from tests.support import stand_in
 
 ATTACK = "<script>alert(1)</script>"
 AGES = [20 + row % 60 for row in range(200)]
@@ -104,6 +105,25 @@ def test_reasons_are_shown_where_the_model_gives_them(browser, model_server):
     assert "For: age: 79" in customer.text
     model_server.explains = False
     assert "does not give reasons now" in browser.open("/campaigns/1/customers/60").text
+
+
+def test_row_numbers_are_identifiers_where_the_file_has_none(browser):
+    browser.start(list_text([{"age": "30"}, {"age": "60"}]))
+    page = browser.ended()
+    assert "identified by the numbers of their rows" in page.text
+    assert page.links["2"] == "/campaigns/1/customers/2"
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_what_the_model_is_worth_and_learned_from_is_said(browser, tmp_path, model_server, synthetic):
+    stand_in.write_summary(tmp_path / "artifacts", 1, synthetic)
+    browser.start(LIST)
+    browser.ended()
+    home = browser.open("/")
+    assert "0.800" in home.text
+    for page in (home, browser.open("/campaigns/1"), browser.open("/campaigns/1/budget")):
+        assert ("synthetic" in page.notices) == synthetic
+    assert "widened by the model's calibration error" in browser.open("/campaigns/1/budget").text
 
 
 def test_texts_of_a_list_are_text(browser):

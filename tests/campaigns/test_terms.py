@@ -69,11 +69,11 @@ def test_all_wrong_answers_are_named_at_once():
 def test_any_answers_are_terms_or_a_message(answers):
     try:
         found = terms.read(answers, CONTRACT)
-    except BadOptionError as error:
-        assert str(error)
-    else:
-        assert found.margin > 0 <= found.cost
-        assert found.name.isprintable()
+    except BadOptionError:
+        return
+    assert found.margin > 0
+    assert found.cost >= 0
+    assert found.name.isprintable()
 
 
 def test_a_revision_leaves_name_plan_and_quarantine():

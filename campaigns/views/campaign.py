@@ -105,7 +105,10 @@ def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
         yield Links("again", [Link("Start a new campaign", "/campaigns/new")])
         return
     yield Progress("progress", label, campaign.scored, total if campaign.scored else None)
-    still, live = Link("Stop it", f"{path(campaign.id)}?follow=no"), Link("Follow the progress", path(campaign.id))
+    still, live = (
+        Link("Stop loading it again", f"{path(campaign.id)}?follow=no"),
+        Link("Follow the progress", path(campaign.id)),
+    )
     if follows:
         yield Paragraph("follows", "This page loads itself again every two seconds.")
     yield Links("follow", [still if follows else live])

@@ -43,7 +43,7 @@ class BadRow:
     expected: str
     row: str
     """The row as it stands in the file."""
-    index: int = field(default=0, compare=False)
+    index: int = field(default=0, compare=False, repr=False)
     """Rows before it in its block, good and bad ones."""
 
     def __str__(self) -> str:

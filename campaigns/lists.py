@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
-from data import contract as contracts
 from data import plan as plans
 from data import reader
 from data.contract import Contract, Role
@@ -105,21 +104,12 @@ def check(file: Path, name: str, contract: Contract, plan: Mapping[str, str]) ->
         raise BadFileError(renamed(str(error), file, name)) from error
 
 
-def of_list(contract: Contract, others: Mapping[str, bool] | None = None) -> Contract:
-    """The contract of a list: the columns that are read, with the contract's rules.
-
-    Args:
-      contract: of the served model.
-      others: further columns of the file to read, such as inputs of the segment model: for each whether it is text.
-        Any number and any text will do there.
-    """
-    loose = contracts.from_inputs("others", others or {})
+def of_list(contract: Contract) -> Contract:
+    """The contract of a list: the columns that are read, with the contract's rules."""
     known = contract.features()
     numeric = {name: rule for name, rule in contract.numeric.items() if name in known}
     categorical = {name: rule for name, rule in contract.categorical.items() if name in known}
-    return contract.model_copy(
-        update={"numeric": numeric | loose.numeric, "categorical": categorical | loose.categorical, "after_call": ()}
-    )
+    return contract.model_copy(update={"numeric": numeric, "categorical": categorical, "after_call": ()})
 
 
 def identifier_column(contract: Contract, names: Sequence[str]) -> str | None:

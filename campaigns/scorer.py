@@ -11,7 +11,8 @@ import pyarrow as pa
 from campaigns.records import Customer
 from campaigns.row_warnings import RowWarnings
 from campaigns.served import ServedModel
-from data.contract import Contract
+from data.contract import MISSING_NUMBER, Contract
+from data.csv_rows import number
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from serving.client import Client
 
@@ -48,15 +49,25 @@ class Scorer:
         self._warnings = RowWarnings(rules, model.profile)
         self._identifier = identifier
 
-    def ask(self, values: pa.RecordBatch) -> Answers:
-        """What the models answer for rows, which `data.reader.read` made.
+    def ask(self, values: pa.RecordBatch, cells: pa.RecordBatch) -> Answers:
+        """What the models answer for rows.
+
+        Args:
+          values, cells: the rows as `data.reader.Block` has them. Inputs of the segment model that are not among the
+            values are taken from the cells.
 
         Raises:
           ServiceError: see `serving.client.Client.predict_columns`.
         """
         columns = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
         probabilities = self._purchase.ask(columns)[PURCHASE_MODEL.score]
-        return Answers(probabilities, self._segments.ask(columns)[SEGMENT_MODEL.score] if self._segments else None)
+        if self._segments is None:
+            return Answers(probabilities, None)
+        for name, is_text in self._segments.inputs.items():
+            if name not in columns:
+                texts = _list(cells.column(name))
+                columns[name] = texts if is_text else list(map(_number, texts))
+        return Answers(probabilities, self._segments.ask(columns)[SEGMENT_MODEL.score])
 
     def customers(
         self, rows: Sequence[int], values: pa.RecordBatch, cells: pa.RecordBatch, answers: Answers
@@ -101,11 +112,11 @@ class _Asker:
 
     def __init__(self, server: str, model: ServedModel):
         self._client = Client(server, model.name, attempts=1, version=model.version)
-        self._inputs = [*model.inputs]
+        self.inputs = model.inputs
 
     def ask(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         """The outputs by name."""
-        return self._client.predict_columns({name: columns[name] for name in self._inputs})
+        return self._client.predict_columns({name: columns[name] for name in self.inputs})
 
     def close(self) -> None:
         self._client.close()
@@ -114,3 +125,9 @@ class _Asker:
 def _list(column: pa.Array) -> list[Any]:
     """The values of a column; numpy is several times faster here than Arrow's own `to_pylist`."""
     return column.to_numpy(zero_copy_only=False).tolist()
+
+
+def _number(text: str) -> float:
+    """The number of a cell; one that cannot be read counts as missing, since a segment is no reason to refuse a row."""
+    value = number(text)
+    return MISSING_NUMBER if value is None else value

@@ -135,9 +135,7 @@ def _score(job: _Job, contract: Contract, good: int) -> None:
     names = reader.header(job.file, contract.source.trim)[0]
     model = _purchase_model(job, contract)
     segments = _segment_model(job, contract, names)
-    inputs = segments.inputs if segments else {}
-    others = {name: is_text for name, is_text in inputs.items() if name not in contract.features()}
-    rules = lists.of_list(contract, others)
+    rules = lists.of_list(contract)
     identifier = lists.identifier_column(contract, names)
     if identifier is None:
         _log.info("campaign %d: no column identifies customers, so row numbers do", id)
@@ -192,7 +190,7 @@ def _answered(scorer: Scorer, batches: Iterator[_Batch]) -> Iterator[tuple[_Batc
     before: tuple[_Batch, Future[Answers]] | None = None
     with ThreadPoolExecutor(max_workers=1) as pool:
         for batch in batches:
-            future = pool.submit(scorer.ask, batch.values)
+            future = pool.submit(scorer.ask, batch.values, batch.cells)
             if before:
                 yield before[0], before[1].result()
             before = batch, future

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,7 +43,7 @@ class BadRow:
     expected: str
     row: str
     """The row as it stands in the file."""
-    index: int = 0
+    index: int = field(default=0, compare=False, repr=False)
     """Rows before it in its block, good and bad ones."""
 
     def __str__(self) -> str:

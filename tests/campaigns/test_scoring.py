@@ -248,12 +248,14 @@ def test_a_model_with_other_columns_than_the_list_was_checked_for_is_refused(des
 def test_customers_get_segments_where_the_list_has_the_segment_models_inputs(tmp_path):
     with ModelServer(CONTRACT, segments=("age", "income")) as server:
         desk = Desk(tmp_path, server)
-        rows = [{"age": "30", "income": "1e3"}, {"age": "50", "income": ""}]
+        rows = [{"age": "30", "income": "1e3"}, {"age": "50", "income": ""}, {"age": "20", "income": "a lot"}]
         campaign = desk.run(desk.campaign(list_text(rows)))
-        assert [customer.segment for customer in desk.customers(campaign)] == ["young", "old"]
+        assert campaign.scored == 3
+        assert [customer.segment for customer in desk.customers(campaign)] == ["young", "old", "young"]
         sent = server.rows("segment-model")
         assert sent[0] == {"age": 30.0, "income": 1000.0}
         assert np.isnan(sent[1]["income"])
+        assert np.isnan(sent[2]["income"])
         without = desk.run(desk.campaign(list_text([{"age": "30"}])))
         assert (without.state, without.problem) == ("ranked", None)
         assert [customer.segment for customer in desk.customers(without)] == [None]

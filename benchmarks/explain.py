@@ -5,7 +5,7 @@
 The model is the newest one in artifacts/serving, or the one in FOLDER; FILE has rows of its contract. Plain predictions
 and explanations of the same 1,000 rows alternate in one process and one TF1 session, as `python -m serving` runs them.
 The ratio is that of their CPU time, which other work on the machine moves less than the time on the clock. The
-reference of the last 200 rows is sampled from the definition, see `tests/support/shapley.py`.
+reference of the last 200 rows is sampled from the definition, see `benchmarks/shapley.py`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rich.table import Table
 from scipy.special import logit
 from scipy.stats import spearmanr
 
+from benchmarks import shapley
 from data import columns, model_folder
 from data import contract as contracts
 from data.model_folder import CONTRACT, ModelFolder
 from data.model_spec import CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 from data.paths import ARTIFACTS, serving_folder
 from serving.servable import RuntimeOptions, Servable
-from tests.support import shapley
 
 ROWS = 1000
 REFERENCE_ROWS = 200

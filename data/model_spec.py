@@ -37,7 +37,7 @@ class ModelSpec:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs of both signatures."""
+        """The outputs of RAW_SIGNATURE and EXAMPLE_SIGNATURE."""
         return self.score, self.decision, *self.others
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from benchmarks import shapley
 from data import columns, sample
 from data import contract as contracts
 from data.contract import Contract
@@ -18,7 +19,6 @@ from modules.purchase import estimator, transform
 from modules.purchase.estimator import Estimator
 from modules.purchase.explain import VALUES, Explainer
 from modules.purchase.hyperparameters import Hyperparameters
-from tests.support import shapley
 from tests.support.properties import RELAXED
 
 CONTRACT = contracts.load("bank-full")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.datastructures import UploadFile
 
 from campaigns.desk import Desk
@@ -54,4 +54,6 @@ TheDesk = Annotated[Desk, Depends(desk_of)]
 Sent = Annotated[Answers, Depends(sent)]
 SentByAPage = Annotated[Answers, Depends(sent_by_a_page)]
 Id = Annotated[int, Path(ge=1, le=LARGEST)]
+SegmentName = Annotated[str | None, Query(pattern=r"^[^\x00]*$")]
+"""PostgreSQL takes no NUL in a text."""
 Row = Annotated[int, Path(ge=1, le=LARGEST)]

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Body, Query
 from starlette.concurrency import run_in_threadpool
 
 from campaigns import scores
-from campaigns.addresses import LARGEST, Id, Row, Sent, TheDesk
+from campaigns.addresses import LARGEST, Id, Row, SegmentName, Sent, TheDesk
 from campaigns.desk import NotFoundError
 from campaigns.records import Campaign
 from campaigns.results import verdict
@@ -97,7 +97,7 @@ def ranked(
     offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_CUSTOMERS)] = 100,
     sort: Sort = "rank",
-    segment: str | None = None,
+    segment: SegmentName = None,
     decile: Annotated[int | None, Query(ge=1, le=DECILES)] = None,
 ) -> dict[str, Any]:
     """A part of the ranked list."""

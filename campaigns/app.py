@@ -52,7 +52,12 @@ def create(settings: Settings) -> FastAPI:
         engine.dispose()
 
     app = FastAPI(
-        title="Campaign desk", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=lifespan
+        title="Campaign desk",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.desk = Desk(settings, engine, worker)
     app.include_router(api.router)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from campaigns.addresses import LARGEST, Id, Row, SentByAPage, TheDesk
+from campaigns.addresses import LARGEST, Id, Row, SegmentName, SentByAPage, TheDesk
 from campaigns.desk import Desk, NotFoundError
 from campaigns.records import Campaign
 from campaigns.served import ServedModel
@@ -68,7 +68,7 @@ def one_campaign(
     campaign_id: Id,
     page: Annotated[str, Query()] = "1",
     sort: Sort = "rank",
-    segment: str = "",
+    segment: SegmentName = None,
     decile: str = "",
     follow: str = "yes",
 ) -> HTMLResponse:

@@ -87,7 +87,7 @@ def test_pages_of_a_list_are_sorted_and_filtered_by_links_and_forms(browser):
     assert "No customer is in this part" in browser.open("/campaigns/1?page=99").text
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=x", "page=99999999999", "decile=11", "sort=name"])
+@pytest.mark.parametrize("query", ["page=0", "segment=a%00", "page=x", "page=99999999999", "decile=11", "sort=name"])
 def test_wrong_parts_of_a_list_are_refused(browser, query):
     browser.start(LIST)
     browser.ended()

@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 PARALLEL := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run segment serve monitor test test-fast lint format conformance quality lock clean
+.PHONY: help run segment serve desk monitor test test-fast lint format conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ segment: $(INSTALLED)  ## divide the default customers into segments and push th
 
 serve: $(INSTALLED)  ## serve the pushed models on port 8501; ARGS="--rest_api_port=9000"
 	@$(PYTHON) -m serving $(ARGS)
+
+desk: $(INSTALLED)  ## the campaign desk with its model server, on port 8600; ARGS="--port 8700"
+	@$(PYTHON) -m campaigns --start-server $(ARGS)
 
 monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load; needs Debian's prometheus
 	@$(PYTHON) -m monitoring $(ARGS)

@@ -11,6 +11,7 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- categorical   text columns: allowed values
     |- label         the outcome and its positive value; may be absent
     |- after_call    columns known only after the call, such as its duration
+    |- at_call       columns that describe the planned call, such as its month; a plan may give them for a whole list
     |- views         by which columns customers are segmented, and which others describe the segments
     `- modelling     how models use the columns: crosses, slices, hyperparameters
 
@@ -95,7 +96,8 @@ class Role(enum.Enum):
     TRAINING = "training"
     """Past calls: the label and the columns known only after the call are there."""
     CUSTOMERS = "customers"
-    """People to be called: neither is needed, and all cells of the file stay available as text."""
+    """People to be called: neither is needed, and all cells of the file stay available as text. What describes the call
+    (`at_call`) may come from a plan, see `data.plan`."""
 
 
 class Modelling(Frozen):
@@ -122,6 +124,7 @@ class Contract(Frozen):
     categorical: dict[str, Categorical] = Field(default_factory=dict)
     label: Label | None = None
     after_call: tuple[str, ...] = ()
+    at_call: tuple[str, ...] = ()
     views: dict[Name, View] = Field(default_factory=dict)
     modelling: Modelling = Modelling()
 
@@ -144,8 +147,14 @@ class Contract(Frozen):
                 f"numeric, categorical, identifiers, label: columns are declared twice: {', '.join(twice)}"
             )
         self._check_features("after_call", self.after_call)
+        self._check_features("at_call", self.at_call)
+        for name in self.at_call:
+            if name in self.after_call:
+                raise ValueError(f"at_call: {name!r} is known only after the call")
         if not self.features():
             raise ValueError("numeric, categorical: at least one column must be known before the call")
+        if not self._of_customer():
+            raise ValueError("at_call: at least one other column must be known before the call")
         for name in (*self.numeric, *self.categorical, *label):
             if not servable(name):
                 raise ValueError(UNSERVABLE.format(name))
@@ -199,6 +208,8 @@ class Contract(Frozen):
             for column in view.columns:
                 if column in self.after_call:
                     raise ValueError(f"views.{name}.columns: {column!r} is known only after the call")
+                if column in self.at_call:
+                    raise ValueError(f"views.{name}.columns: {column!r} describes the call, not the customer")
                 if column in view.describe:
                     raise ValueError(f"views.{name}: {column!r} is in columns and in describe")
             for number, published in enumerate(view.published):
@@ -225,7 +236,7 @@ class Contract(Frozen):
 
         Args:
           name: of the view; None for the first one. A contract without views has one, `all`, of all columns known
-            before the call.
+            before the call except those of `at_call`.
 
         Raises:
           BadOptionError: there is no such view.
@@ -233,7 +244,7 @@ class Contract(Frozen):
         """
         views = self.views
         if not views:
-            columns = self.features()
+            columns = self._of_customer()
             if len(columns) < 2:
                 raise BadContractError(f"contract {self.name} has one column: {ONE_COLUMN}")
             views = {"all": View(columns=columns)}
@@ -284,6 +295,10 @@ class Contract(Frozen):
         """
         hidden = () if with_after_call else self.after_call
         return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
+
+    def _of_customer(self) -> tuple[str, ...]:
+        """The features that describe the customer and not the call."""
+        return tuple(name for name in self.features() if name not in self.at_call)
 
 
 def servable(name: str) -> bool:

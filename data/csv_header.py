@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data.contract import TRIM_HINT, Contract, Role, Source, header_difference
 from data.csv_records import Dialect, decode, garbled, printable, records, split_lines
-from data.errors import BadFileError, did_you_mean
+from data.errors import BadFileError, MissingColumnsError, did_you_mean
 
 DELIMITERS = ",;\t|"
 """What a file may be separated by, whatever its contract says."""
@@ -37,6 +37,7 @@ def read_header(path: Path, source: Source, contract: Contract | None = None, ro
       role: what the rows of the file are.
 
     Raises:
+      MissingColumnsError: a column of the contract is missing.
       BadFileError: no such file, a folder, an empty or binary file, not UTF-8, a column named twice, or other columns
         than those of the contract.
     """
@@ -119,6 +120,7 @@ def _check_names(path: Path, header: Header, contract: Contract | None, role: Ro
             f"{where}: the header is a single column, {names[0]!r}; expected "
             f"{count} columns separated by {contract.source.delimiter!r}"
         )
-    raise BadFileError(
-        f"{where}: the header differs from contract {contract.name}: {header_difference(contract, names, role)}"
-    )
+    message = f"{where}: the header differs from contract {contract.name}: {header_difference(contract, names, role)}"
+    if missing := sorted(contract.header(role) - {*names}):
+        raise MissingColumnsError(message, missing)
+    raise BadFileError(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +43,8 @@ class BadRow:
     expected: str
     row: str
     """The row as it stands in the file."""
+    index: int = field(default=0, compare=False, repr=False)
+    """Rows before it in its block, good and bad ones."""
 
     def __str__(self) -> str:
         column = f" column {self.column!r}:" if self.column else ""
@@ -108,10 +110,10 @@ class RowParser:
         good = [index for index, row in enumerate(sound) if row.start not in faults]
         arrays = [pa.array([columns[field.name][index] for index in good], field.type) for field in layout.schema]
         bad = []
-        for row in rows:
+        for index, row in enumerate(rows):
             if row.start in faults:
                 text = printable("".join(texts[row.start : row.end])).rstrip("\r\n")
-                bad.append(BadRow(str(layout.path), line + row.start, *faults[row.start], text))
+                bad.append(BadRow(str(layout.path), line + row.start, *faults[row.start], text, index))
         batch = pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
         cells = self._cells([sound[index] for index in good]) if layout.kept else None
         return Block(batch, tuple(bad), cells), sum(map(len, lines[:end]))

@@ -100,7 +100,7 @@ def draft(file: Path, label: str | None = None) -> Draft:
             advice = "delete it there if it is known before" if name in after_call else "kept, as no other is left"
             notes.append(f"after_call: {name!r} alone ranks the label with AUC {auc:.2f}; {advice}")
     notes += [f"{judged.kind}: {name!r}: {judged.note}" for name, judged in guesses.items() if judged.note]
-    return Draft(text + _view(contract), contract, (*notes, *_general_notes(document)))
+    return Draft(text + _at_call(contract) + _view(contract), contract, (*notes, *_general_notes(document)))
 
 
 def _read(file: Path, label: str | None) -> tuple[dict[str, Any], dict[str, Column]]:
@@ -216,6 +216,17 @@ def _yaml(file: Path, document: dict[str, Any]) -> str:
         '# The keys are explained in data/README.md. Replace each unit "?".\n\n'
     )
     return comment + _dump({key: value for key, value in document.items() if value})
+
+
+def _at_call(contract: Contract) -> str:
+    """A comment that shows how columns that describe the call are named; nothing without a label or for one column."""
+    if contract.label is None or len(contract.features()) < 2:
+        return ""
+    return (
+        "\n# Columns that describe the call and not the customer, such as its month, belong in the brackets; remove\n"
+        "# the `# ` in front. A plan may then give one value of such a column for a whole list of customers.\n"
+        "# at_call: []\n"
+    )
 
 
 def _view(contract: Contract) -> str:

@@ -3,10 +3,12 @@
 ExpectedError             exit code 1
 |- UserError              exit code 2: the user can put it right; the message says where and what was expected
 |  |- BadFileError        a data file: its path, its rows, its columns
+|  |  `- MissingColumnsError
 |  |- BadContractError    a contract
 |  |- BadOptionError      a command-line option or a setting
 |  `- NotReadyError       something must exist first: a run, a pushed model, a program on this machine
-`- ServiceError           another service does not answer, or refuses
+`- ServiceError           another service does not answer
+   `- RefusedError        it refuses the request
 """
 
 from __future__ import annotations
@@ -31,6 +33,18 @@ class BadFileError(UserError):
     """A data file cannot be used."""
 
 
+class MissingColumnsError(BadFileError):
+    """The header of a data file lacks columns.
+
+    Attributes:
+      columns: the missing ones.
+    """
+
+    def __init__(self, message: str, columns: Iterable[str]):
+        super().__init__(message)
+        self.columns = tuple(columns)
+
+
 class BadContractError(UserError):
     """A contract cannot be used."""
 
@@ -45,6 +59,10 @@ class NotReadyError(UserError):
 
 class ServiceError(ExpectedError):
     """Another service does not answer, or answers with an error."""
+
+
+class RefusedError(ServiceError):
+    """Another service refuses a request, and would refuse the same one again."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

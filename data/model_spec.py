@@ -10,6 +10,13 @@ EXAMPLE_SIGNATURE = "tf_examples"
 """Takes serialized tf.Examples [batch]."""
 EXAMPLE_INPUT = "examples"
 """The input of EXAMPLE_SIGNATURE."""
+EXPLAIN_SIGNATURE = "explain"
+"""Of the purchase model: takes what RAW_SIGNATURE does, and returns `probability`, CONTRIBUTIONS and BASE."""
+CONTRIBUTIONS = "contributions"
+"""What each column adds to the logit of the probability, float32 [batch, columns]. The columns are in alphabetical
+order: in Python, `sorted` of the names of the inputs."""
+BASE = "base"
+"""The mean logit of training rows, float32 [batch]. A row's base and contributions add up to the logit."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class ModelSpec:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs of both signatures."""
+        """The outputs of RAW_SIGNATURE and EXAMPLE_SIGNATURE."""
         return self.score, self.decision, *self.others
 
 

@@ -12,11 +12,12 @@ fault of the file: the schema check reports those as anomalies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
+from data import plan as plans
 from data.contract import Contract, Role, Source
 from data.csv_arrow import ArrowParser
 from data.csv_header import DELIMITERS, missing_file, read_header
@@ -90,7 +91,11 @@ def check(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> N
 
 
 def read(
-    path: str | Path, contract: Contract, role: Role = Role.TRAINING, block_bytes: int = BLOCK_BYTES
+    path: str | Path,
+    contract: Contract,
+    role: Role = Role.TRAINING,
+    block_bytes: int = BLOCK_BYTES,
+    plan: Mapping[str, str] | None = None,
 ) -> Iterator[Block]:
     """Reads one file block by block in constant memory.
 
@@ -101,18 +106,23 @@ def read(
       contract: what a row must be. Its delimiter is tried first, then the other usual ones.
       role: what the rows of the file are.
       block_bytes: read at once.
+      plan: for CUSTOMERS: values of columns that describe the call, as text, the same for all rows. The file may lack
+        these columns; if it has them, its cells are not looked at. :attr:`Block.cells` has the plan's texts.
 
     Raises:
       BadFileError: as :func:`header`; columns that do not fit the contract; no rows; or a line without an end.
+      BadOptionError: see `data.plan.values`.
     """
-    path = Path(path)
-    head = read_header(path, contract.source, contract, role)
+    path, plan = Path(path), plan or {}
+    planned, unplanned = plans.values(contract, plan), plans.unplanned(contract, plan)
+    head = read_header(path, unplanned.source, unplanned, role)
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
-    layout = Layout(path, contract, role, head, dialect, schema(contract, role))
+    layout = Layout(path, unplanned, role, head, dialect, schema(unplanned, role))
+    filled = schema(contract, role)
     rows = 0
     for block in _blocks(layout, block_bytes):
         rows += block.batch.num_rows + len(block.bad)
-        yield block
+        yield plans.fill(block, filled, plan, planned) if plan else block
     if not rows:
         raise _no_rows(path)
 

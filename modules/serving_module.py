@@ -1,8 +1,8 @@
-"""What an exported model of any kind has: two signatures, in a form that TF Serving's loader can run."""
+"""What an exported model of any kind has: two signatures or more, in a form that TF Serving's loader can run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -24,22 +24,26 @@ class ServingModule(tf.Module):
         """The outputs by name of raw columns, each [batch]: float32 or string."""
         raise NotImplementedError
 
-    def save(self, path: str) -> None:
-        """Writes the SavedModel with both signatures.
-
-        `serving_default` takes one [batch] tensor per feature, float32 or string; `tf_examples` takes serialized
-        tf.Examples, string [batch]. Both return what :meth:`predict` does.
-        """
-        raw = {name: tf.TensorSpec([None], column.dtype, name=name) for name, column in self._spec.items()}
+    def signatures(self) -> dict[str, Callable]:
+        """The functions that are exported, by name, each with its input signature."""
         examples = tf.TensorSpec([None], tf.string, name=EXAMPLE_INPUT)
-        tf.saved_model.save(
-            self,
-            path,
-            signatures={
-                RAW_SIGNATURE: tf.function(self.predict, input_signature=[raw]),
-                EXAMPLE_SIGNATURE: tf.function(self._predict_examples, input_signature=[examples]),
-            },
-        )
+        return {
+            RAW_SIGNATURE: self.of_raw(self.predict),
+            EXAMPLE_SIGNATURE: tf.function(self._predict_examples, input_signature=[examples]),
+        }
+
+    def of_raw(self, function: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]) -> Callable:
+        """A function of raw columns with one [batch] tensor per feature, float32 or string, as its inputs."""
+        raw = {name: tf.TensorSpec([None], column.dtype, name=name) for name, column in self._spec.items()}
+        return tf.function(function, input_signature=[raw])
+
+    def save(self, path: str) -> None:
+        """Writes the SavedModel with its signatures.
+
+        `serving_default` takes raw columns, `tf_examples` takes serialized tf.Examples, string [batch]. Both return
+        what :meth:`predict` does.
+        """
+        tf.saved_model.save(self, path, signatures=self.signatures())
 
     def _predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.predict(tf.io.parse_example(examples, self._spec))

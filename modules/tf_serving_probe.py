@@ -4,7 +4,8 @@
 
 An export can pass the Evaluator and every Python check, and still fail each request in TF Serving, whose C++ loader
 restores only the variables that the graph tracks. The output is one line of JSON: by signature, the largest difference
-between the expected and the returned output. The exit code is 1, with the loader's message, where a signature
+between the expected and the returned output; for `explain` also the difference between the expected probability and the
+one that base and contributions add up to. The exit code is 1, with the loader's message, where a signature
 cannot be run.
 """
 
@@ -17,8 +18,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import expit
 
-from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, RAW_SIGNATURE
+from data.model_spec import (
+    BASE,
+    CONTRIBUTIONS,
+    EXAMPLE_INPUT,
+    EXAMPLE_SIGNATURE,
+    EXPLAIN_SIGNATURE,
+    RAW_SIGNATURE,
+)
 
 
 def differences(
@@ -36,15 +45,20 @@ def differences(
     Raises:
       tf.errors.OpError: the model cannot be loaded, or a signature fails.
     """
-    inputs = {RAW_SIGNATURE: rows, EXAMPLE_SIGNATURE: {EXAMPLE_INPUT: examples}}
+    inputs = {RAW_SIGNATURE: rows, EXAMPLE_SIGNATURE: {EXAMPLE_INPUT: examples}, EXPLAIN_SIGNATURE: rows}
     largest = {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta_graph = tf.compat.v1.saved_model.loader.load(session, [tf.saved_model.SERVING], folder)
+        if EXPLAIN_SIGNATURE not in meta_graph.signature_def:  # a model of another kind
+            del inputs[EXPLAIN_SIGNATURE]
         for name, columns in inputs.items():
             signature = meta_graph.signature_def[name]
             feed = {signature.inputs[column].name: values for column, values in columns.items()}
-            values = session.run(signature.outputs[output].name, feed)
-            largest[name] = float(np.max(np.abs(values - expected)))
+            fetched = session.run({key: info.name for key, info in signature.outputs.items()}, feed)
+            found = [fetched[output]]
+            if name == EXPLAIN_SIGNATURE:
+                found.append(expit(fetched[BASE] + fetched[CONTRIBUTIONS].sum(axis=1)))
+            largest[name] = float(np.max(np.abs(np.array(found) - expected)))
     return largest
 
 

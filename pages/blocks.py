@@ -7,10 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from markupsafe import Markup
 
 from pages.charts import Chart
+from pages.forms import Form
+
+
+@dataclass(frozen=True)
+class Link:
+    """A text that leads to another address."""
+
+    text: str
+    address: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure, its meaning, and a figure to compare it with; the name identifies it within the page."""
+
+    name: str
+    figure: str
+    what: str
+    comparison: str
 
 
 @dataclass(frozen=True)
@@ -23,7 +46,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts.
+    """Rows of texts and links.
 
     Attributes:
       name: identifies the table.
@@ -35,16 +58,18 @@ class Table:
       marked: index of the row to highlight.
       heat: for each row the shade behind each of its cells but the first, from -1, far below the average, to 1, far
         above it, or None; without it the table has no shades.
+      sorted: index of the column by which the rows are sorted, and in which direction.
     """
 
     name: str
     caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    columns: Sequence[str | Link]
+    rows: Sequence[Sequence[str | Link]]
     texts: frozenset[int] = frozenset({0})
     narrow: bool = False
     marked: int | None = None
     heat: Sequence[Sequence[float | None]] = ()
+    sorted: tuple[int, Literal["ascending", "descending"]] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +147,35 @@ class Card:
     parts: Sequence[Facts]
 
 
-Block = Paragraph | Table | Figure | Command | Lines | Card
+@dataclass(frozen=True)
+class Notice:
+    """What a person has to know about the page, in short lines; `good` and `bad` say how it is meant."""
+
+    name: str
+    title: str
+    lines: Sequence[str]
+    tone: Literal["good", "bad", "plain"] = "plain"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far something is: `done` of `total`, where the total is known."""
+
+    name: str
+    label: str
+    done: float
+    total: float | None
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where a person can go from here."""
+
+    name: str
+    links: Sequence[Link]
+
+
+Block = Paragraph | Table | Figure | Command | Lines | Card | Notice | Progress | Links | Form
 
 
 @dataclass(frozen=True)

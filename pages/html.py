@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from pages import blocks
+from pages.forms import Form
 
 _HERE = Path(__file__).parent
 _TYPES = {
@@ -19,6 +21,10 @@ _TYPES = {
     "command": blocks.Command,
     "lines": blocks.Lines,
     "card": blocks.Card,
+    "notice": blocks.Notice,
+    "progress": blocks.Progress,
+    "links": blocks.Links,
+    "form": Form,
 }
 
 
@@ -29,8 +35,14 @@ def render(template: Path, **values: Any) -> str:
       template: a file that extends `base.html.j2`.
       values: the variables of the template; the base needs `title` and `sections`.
     """
+    return _environment(template.parent).get_template(template.name).render(**values)
+
+
+@lru_cache
+def _environment(folder: Path) -> jinja2.Environment:
+    """Finds templates in a folder and among those of this package; compiled templates are kept."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([template.parent, _HERE / "templates"]),
+        loader=jinja2.FileSystemLoader([folder, _HERE / "templates"]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -38,8 +50,9 @@ def render(template: Path, **values: Any) -> str:
     )
     environment.filters["kind"] = _kind
     environment.filters["shade"] = _shade
-    style = Markup((_HERE / "style.css").read_text(encoding="utf-8"))
-    return environment.get_template(template.name).render(style=style, **values)
+    environment.tests["link"] = lambda cell: isinstance(cell, blocks.Link)
+    environment.globals["style"] = Markup((_HERE / "style.css").read_text(encoding="utf-8"))
+    return environment
 
 
 def _kind(block: blocks.Block) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pages.blocks import Tile
 from pages.formatting import number
 from runs.summary import Check, RunSummary
 
@@ -23,16 +24,6 @@ CHECKS = {
     "same_inputs_as_serving": "Same inputs as the version in service",
 }
 """The gate's checks in words, where their names alone do not say it."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure, its meaning, and a figure to compare it with; the name identifies it within the page."""
-
-    name: str
-    figure: str
-    what: str
-    comparison: str
 
 
 @dataclass(frozen=True)

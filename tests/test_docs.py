@@ -31,6 +31,7 @@ COMMANDS = (
     "data.sample",
     "data.download",
     "serving.client",
+    "campaigns",
     "monitoring",
     "monitoring.exporter",
     "monitoring.drift",

@@ -34,9 +34,13 @@ class Calibration:
 
     def apply_tensor(self, logits: tf.Tensor) -> tf.Tensor:
         """:meth:`apply` in a graph: float32 [rows] of logits float32 [rows]."""
+        return tf.sigmoid(self.calibrated(logits))
+
+    def calibrated(self, logits: tf.Tensor) -> tf.Tensor:
+        """The logits of :meth:`apply_tensor`'s probabilities: float32 [rows] of logits float32 [rows]."""
         edges, origin = self._edges.astype(np.float32), self._origin.astype(np.float32)
         pieces = tf.maximum(tf.minimum(logits[:, tf.newaxis], edges[1:]), edges[:-1]) - origin
-        return tf.sigmoid(tf.linalg.matvec(pieces, np.array(self.slopes, np.float32)) + self.intercept)
+        return tf.linalg.matvec(pieces, np.array(self.slopes, np.float32)) + self.intercept
 
     def _pieces(self, logits: np.ndarray) -> np.ndarray:
         """The part of the way from 0 to each logit inside each piece: [rows, pieces]; a row adds up to its logit."""

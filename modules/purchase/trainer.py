@@ -44,7 +44,7 @@ def run_fn(fn_args: FnArgs) -> None:
     seconds = time.monotonic() - started
 
     module = PurchaseModule(
-        fitted.network, graph, config.contract, config.features, fitted.calibration, fitted.threshold
+        fitted.network, graph, config.contract, config.features, fitted.calibration, fitted.threshold, train.raw
     )
     module.save(fn_args.serving_model_dir)
     model_extras.write(

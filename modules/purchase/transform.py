@@ -20,6 +20,7 @@ row takes little time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,25 @@ LABEL = "label"
 
 BINS = 16
 """Bins of a number's piecewise-linear code."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns the features are computed from.
+
+    Attributes:
+      owners: for each of the D features the columns that it depends on: one, or the two of a cross.
+      categories: by column, the places of its one-hot features.
+      crosses: by pair of columns, the places of its features; a place for each pair of categories, row by row.
+    """
+
+    owners: tuple[tuple[str, ...], ...]
+    categories: Mapping[str, range]
+    crosses: Mapping[tuple[str, str], range]
+
+    def places(self, column: str) -> list[int]:
+        """Where the features are that depend on a column."""
+        return [place for place, owners in enumerate(self.owners) if column in owners]
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -98,6 +118,43 @@ def encode(
     return tf.concat(parts, axis=1)
 
 
+def layout(contract: Contract, with_after_call: bool = False) -> Layout:
+    """Which columns the features of :func:`encode` are computed from."""
+    names = contract.features(with_after_call)
+    categorical = {name: column for name, column in contract.categorical.items() if name in names}
+    numeric = numbers(contract, with_after_call)
+    owners: list[tuple[str, ...]] = []
+
+    def add(columns: tuple[str, ...], size: int) -> range:
+        owners.extend([columns] * size)
+        return range(len(owners) - size, len(owners))
+
+    categories = {name: add((name,), len(column.domain)) for name, column in categorical.items()}
+    for name, column in categorical.items():
+        add((name,), positions(column).shape[1])
+    categories |= {name: add((name,), size) for name, number in numeric.items() if (size := _size(number))}
+    crosses = {
+        pair: add(pair, len(categories[pair[0]]) * len(categories[pair[1]]))
+        for pair in contract.modelling.crosses
+        if {*pair} <= {*names}
+    }
+    for size in (1, BINS):
+        for name in numeric:
+            add((name,), size)
+    for name, number in numeric.items():
+        add((name,), int(_may_be_missing(number)))
+    return Layout(tuple(owners), categories, crosses)
+
+
+def _size(column: Numeric) -> int:
+    """Categories of a number: 0 without `one_hot` and `bins`."""
+    return int(column.max - column.min) + 1 if column.one_hot else column.bins or 0
+
+
+def _may_be_missing(column: Numeric) -> bool:
+    return column.blank or column.missing is not None
+
+
 def _categories(
     inputs: Mapping[str, tf.Tensor], columns: Mapping[str, Categorical], indices: dict[str, tuple[tf.Tensor, int]]
 ) -> list[tf.Tensor]:
@@ -124,14 +181,13 @@ def _number_categories(
     parts = []
     for i, (name, column) in enumerate(columns.items()):
         if column.one_hot:
-            index, size = tf.round(numbers[:, i] - column.min), int(column.max - column.min) + 1
+            index = tf.round(numbers[:, i] - column.min)
         elif column.bins:
             lows, _ = _edges(grid[i : i + 1], column.bins - 1)
             index = tf.cast(tf.maximum(tf.searchsorted(lows[0], numbers[:, i], side="right") - 1, 0), tf.float32)
-            size = column.bins
         else:
             continue
-        indices[name] = tf.cast(tf.where(tf.math.is_nan(numbers[:, i]), -1.0, index), tf.int32), size
+        indices[name] = tf.cast(tf.where(tf.math.is_nan(numbers[:, i]), -1.0, index), tf.int32), _size(column)
         parts.append(tf.one_hot(*indices[name]))
     return parts
 
@@ -152,7 +208,7 @@ def _number_codes(numbers: tf.Tensor, columns: Mapping[str, Numeric], grid: tf.T
     codes = tf.clip_by_value(offsets * tf.math.divide_no_nan(1.0, width), 0.0, 1.0)
     quantiles = ranks[:, 0] + tf.reduce_sum(codes * (ranks[:, 1:] - ranks[:, :-1]), axis=2)
     # The type is named because TensorFlow takes an empty list for float32.
-    may_be_missing = np.array([i for i, c in enumerate(columns.values()) if c.blank or c.missing is not None], np.int32)
+    may_be_missing = np.array([i for i, c in enumerate(columns.values()) if _may_be_missing(c)], np.int32)
     return [
         tf.where(missing, 0.0, tf.math.ndtri(quantiles)),
         tf.reshape(codes, [-1, len(columns) * BINS]),

@@ -10,10 +10,10 @@ import numpy as np
 from analysis.economics import auc_interval, profit
 from analysis.figures import Metrics
 from analysis.metrics import gains
-from pages.blocks import Block, Paragraph, Section, Table
+from pages.blocks import Block, Paragraph, Section, Table, Tile
 from pages.formatting import UNKNOWN, euro, interval, number, percent, plain_euro, signed
 from report.changes import settings_that_differ
-from report.overview import Caution, Overview, Tile, verdict
+from report.overview import Caution, Overview, verdict
 from report.purchase.gather import PurchaseReport
 from runs.compare import same_test_rows
 

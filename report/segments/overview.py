@@ -6,9 +6,10 @@ from pathlib import Path
 
 from analysis.segmentation import CandidateFigures, Segment
 from modules.segments.rule import NOT_CLEARER, UNSTABLE
+from pages.blocks import Tile
 from pages.formatting import UNKNOWN, number, percent, times
 from pages.marks import badge, bar, group_style
-from report.overview import Caution, Kind, Overview, Tile, verdict
+from report.overview import Caution, Kind, Overview, verdict
 from report.segments import words
 from report.segments.belief import REASONABLE, WEAK
 from report.segments.cards import card_name, in_a_few_words, offers, overall_rate

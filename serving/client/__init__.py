@@ -8,17 +8,49 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from data.errors import ServiceError
-from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
+from data.errors import RefusedError, ServiceError
+from data.model_spec import BASE, CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
 
 DEFAULT_URL = "http://localhost:8501"
 _LONGEST_PAUSE = 30.0
 
+_LATER = (404, 408, 429)
+"""Statuses below 500 that may be another one later: a model that is not loaded yet, or a server that is too busy."""
+
 Row = Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a server says of a model.
+
+    Attributes:
+      version: that answers.
+      inputs: names of the model's inputs with their types, such as `DT_FLOAT` and `DT_STRING`.
+    """
+
+    version: str
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why the purchase model gives a row its probability.
+
+    Attributes:
+      probability: of the row.
+      base: the mean logit of training rows.
+      contributions: what each column adds to it; together they are the logit of the probability.
+    """
+
+    probability: float
+    base: float
+    contributions: Mapping[str, float]
 
 
 class Client:
@@ -30,6 +62,7 @@ class Client:
       timeout: seconds for one attempt.
       attempts: how often a request is tried while the server answers 503 (starting, stopping or full).
       transport: how httpx reaches the server; for tests.
+      version: of the model; None for the one that the server chooses, which may change between requests.
     """
 
     def __init__(
@@ -39,9 +72,10 @@ class Client:
         timeout: float = 30.0,
         attempts: int = 4,
         transport: httpx.BaseTransport | None = None,
+        version: str | None = None,
     ):
         self.model = model
-        self._url = f"{url.rstrip('/')}/v1/models/{model}"
+        self._url = f"{url.rstrip('/')}/v1/models/{model}" + (f"/versions/{version}" if version else "")
         self._attempts = attempts
         self._http = httpx.Client(timeout=timeout, transport=transport)
 
@@ -52,13 +86,48 @@ class Client:
           rows: raw features by name; a missing number is NaN, a missing text "".
 
         Raises:
-          ServiceError: the server refuses the rows, in its own words, or cannot be reached.
+          RefusedError: the server refuses the rows, in its own words.
+          ServiceError: the server cannot be reached, or does not answer now.
         """
+        return self._predict(rows, RAW_SIGNATURE)
+
+    def explain(self, rows: Sequence[Row]) -> list[Explanation]:
+        """One explanation for each row, from a purchase model.
+
+        Args:
+          rows: as :meth:`predict` takes them.
+
+        Raises:
+          RefusedError, ServiceError: as :meth:`predict`; or the model explains nothing.
+        """
+        answers = self._predict(rows, EXPLAIN_SIGNATURE)
+        # A server takes no row that lacks an input or has more, so the row's names are the columns explained.
+        return [
+            Explanation(
+                answer[PURCHASE_MODEL.score],
+                answer[BASE],
+                dict(zip(sorted(row), answer[CONTRIBUTIONS], strict=True)),
+            )
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+
+    def _predict(self, rows: Sequence[Row], signature: str) -> list[Any]:
         if not rows:
             return []
         # httpx's own `json=` refuses NaN, which the REST API takes for a missing number.
-        body = json.dumps({"instances": list(rows)})
+        body = json.dumps({"signature_name": signature, "instances": list(rows)})
         return self._request("POST", f"{self._url}:predict", body)["predictions"]
+
+    def predict_columns(self, columns: Mapping[str, Sequence[float | str]]) -> dict[str, list[Any]]:
+        """The outputs [rows] by name, for a model with several; a list of rows travels fastest by columns.
+
+        Args:
+          columns: raw features [rows] by name; a missing number is NaN, a missing text "".
+
+        Raises:
+          RefusedError, ServiceError: as `predict`.
+        """
+        return self._request("POST", f"{self._url}:predict", json.dumps({"inputs": dict(columns)}))["outputs"]
 
     def inputs(self) -> dict[str, str]:
         """The names of the model's inputs with their types, such as `DT_FLOAT` and `DT_STRING`.
@@ -66,9 +135,18 @@ class Client:
         Raises:
           ServiceError: the server has no such model or cannot be reached.
         """
-        metadata = self._request("GET", f"{self._url}/metadata")["metadata"]
-        signature = metadata["signature_def"]["signature_def"][RAW_SIGNATURE]
-        return {name: tensor["dtype"] for name, tensor in signature["inputs"].items()}
+        return self.served().inputs
+
+    def served(self) -> Served:
+        """The version that answers, and its inputs.
+
+        Raises:
+          ServiceError: the server has no such model or cannot be reached.
+        """
+        answer = self._request("GET", f"{self._url}/metadata")
+        signature = answer["metadata"]["signature_def"]["signature_def"][RAW_SIGNATURE]
+        inputs = {name: tensor["dtype"] for name, tensor in signature["inputs"].items()}
+        return Served(str(answer.get("model_spec", {}).get("version", "")), inputs)
 
     def _request(self, method: str, url: str, body: str | None = None) -> dict[str, Any]:
         for attempt in range(1, self._attempts + 1):
@@ -79,9 +157,14 @@ class Client:
             if response.status_code != 503 or attempt == self._attempts:
                 break
             time.sleep(_pause(response, attempt))
-        if response.status_code != 200:
-            raise ServiceError(f"{url}: {_error_text(response)}")
-        return response.json()
+        status = response.status_code
+        if status != 200:
+            refused = 400 <= status < 500 and status not in _LATER
+            raise (RefusedError if refused else ServiceError)(f"{url}: {_error_text(response)}")
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ServiceError(f"{url}: the answer is not JSON; is this a model server?") from error
 
     def close(self) -> None:
         self._http.close()

@@ -49,6 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--per-segment", type=Path, metavar="FOLDER", help="with --segments: a list of the customers of each segment"
     )
+    parser.add_argument(
+        "--at-call",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="the value of a column that describes the call, for all rows, such as month=may; the file may lack the "
+        "column; may be repeated",
+    )
     parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     parser.add_argument(
         "--model", help=f"the model's name (default: {PURCHASE_MODEL.name}, with --segments {SEGMENT_MODEL.name})"
@@ -58,8 +66,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, console: Console) -> int:
-    from serving.client.score_file import assign_file, score_file  # imports Arrow, which --help does not need
+    from data import plan as plans  # imports Arrow, which --help does not need
+    from data import reader
+    from serving.client.score_file import assign_file, score_file
 
+    plan = plans.parse(options.at_call)
+    header = reader.header(options.source)[0] if plan else ()
     model = options.model or (SEGMENT_MODEL if options.segments else PURCHASE_MODEL).name
     columns = SpinnerColumn(), TextColumn("{task.completed:,} rows scored"), TimeElapsedColumn()
     started = time.perf_counter()
@@ -68,12 +80,14 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         advance = partial(bar.advance, bar.add_task("", total=None))
         if options.segments:
             segments = assign_file(
-                client, options.source, options.out, options.per_segment, options.batch_rows, advance
+                client, options.source, options.out, options.per_segment, options.batch_rows, advance, plan
             )
             rows = segments.total()
         else:
-            rows = score_file(client, options.source, options.out, options.batch_rows, advance)
+            rows = score_file(client, options.source, options.out, options.batch_rows, advance, plan)
     console.print(f"{rows:,} rows scored in {time.perf_counter() - started:.1f} s, written to {options.out}")
+    if replaced := [column for column in plan if column in header]:
+        console.print(f"--at-call replaced these columns of the file: {', '.join(replaced)}")
     for name, count in segments.most_common():
         console.print(f"  {name}: {count:,} ({count / rows:.1%})")
     if options.per_segment:

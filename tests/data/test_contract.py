@@ -120,6 +120,7 @@ def test_without_views_there_is_one_of_all_columns_known_before_the_call(changed
     assert (name, view.columns) == ("all", ("spent", "weekday", "colour"))
     with pytest.raises(UserError, match="no view 'taste'; it has all"):
         contract.view("taste")
+    assert contracts.load(changed(views=None, at_call=["weekday"])).view()[1].columns == ("spent", "colour")
     single = contracts.load(changed(views=None, crosses=None, slices=None, after_call=["returned", "spent", "weekday"]))
     with pytest.raises(UserError, match="has one column: bands of one column are no segments"):
         single.view()
@@ -212,6 +213,14 @@ def test_find_names_the_nearest_contract_and_what_differs():
         ),
         ({"slices": ["colour", "colour"]}, "modelling.slices: listed twice: colour"),
         ({"after_call": ["returned", "returned"]}, "after_call: listed twice: returned"),
+        ({"at_call": ["weekdy"]}, "at_call: 'weekdy' is not a declared feature (did you mean 'weekday'?)"),
+        ({"at_call": ["weekday", "weekday"], "views": {}}, "at_call: listed twice: weekday"),
+        ({"at_call": ["returned"]}, "at_call: 'returned' is known only after the call"),
+        ({"at_call": ["spent"]}, "views.taste.columns: 'spent' describes the call, not the customer"),
+        (
+            {"at_call": ["spent", "weekday", "colour"], "views": {}},
+            "at_call: at least one other column must be known before the call",
+        ),
         ({"after_call": ["returned", "spent", "weekday", "colour"]}, "numeric, categorical: at least one column"),
         ({"numeric.weekday.missing": 0.5}, "numeric.weekday: missing 0.5 never occurs in a column with integer: true"),
         ({"numeric.weekday.min": 0.5}, "numeric.weekday: one_hot needs an integer column"),

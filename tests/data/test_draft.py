@@ -112,8 +112,18 @@ def test_the_view_in_the_comment_is_the_one_of_a_contract_without_views(write, l
     assert uncommented.view() == result.contract.view()
 
 
+def test_the_comment_shows_how_to_name_the_columns_that_describe_the_call(write):
+    file = write({"age": [20, 30, 41, 52] * 10, "month": ["may", "jun"] * 20, "bought": ["yes", "no", "no", "no"] * 10})
+    text = drafted(file, "bought").text
+    assert contracts.parse(text, "draft").at_call == ()
+    named = text.replace("# at_call: []", "at_call: [month]")
+    assert contracts.parse(named, "named").at_call == ("month",)
+
+
 def test_one_column_makes_no_view(write):
-    assert "views" not in drafted(write({"n": [*range(9)] * 3}), label=None).text
+    text = drafted(write({"n": [*range(9)] * 3}), label=None).text
+    assert "views" not in text
+    assert "at_call" not in text
 
 
 @pytest.mark.parametrize("delimiter", list(",;\t|"))

@@ -1,16 +1,20 @@
-"""A real run of the pipeline that the end-to-end tests share, and how to start others."""
+"""A real run of the pipeline that the end-to-end tests share, how to start others, and a real browser."""
 
 from __future__ import annotations
 
 import fcntl
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from playwright.sync_api import Browser, sync_playwright
 
 from data import contract as contracts
 from data.model_spec import PURCHASE_MODEL
@@ -87,3 +91,17 @@ def first(tmp_path_factory, worker_id, sample_csv, contract_file):
     returncode, stdout, stderr = json.loads(output.read_text())
     assert returncode == 0, stdout
     return artifacts, subprocess.CompletedProcess([], returncode, stdout, stderr), summary(artifacts)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "Chromium is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()

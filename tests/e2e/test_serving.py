@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.model_folder import GoldenRequest, ModelFolder
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from data.paths import ROOT
 from runs.summary import RunSummary
+from serving.client import Client
 from serving.client.__main__ import main as score
 from tests.support.server import ServerProcess
 
@@ -72,6 +74,18 @@ def test_requests_that_share_runs_get_their_own_responses_and_are_counted(served
     page = recent(server)
     assert page["version"] == served.run.pushed.version
     assert page["recent"]["rows"] - before == 200
+
+
+def test_it_explains_its_predictions(served):
+    rows = [{**served.golden.instances[0], "age": 20.0 + number % 60} for number in range(300)]
+    with Client(served.server.url) as client:
+        predictions, explanations = client.predict(rows), client.explain(rows)
+    for prediction, explanation in zip(predictions, explanations, strict=True):
+        assert set(explanation.contributions) == set(served.run.features)
+        assert explanation.probability == pytest.approx(prediction[SCORE], abs=1e-6)
+        logit = explanation.base + sum(explanation.contributions.values())
+        assert 1 / (1 + np.exp(-logit)) == pytest.approx(prediction[SCORE], abs=1e-5)
+    assert len({explanation.contributions["age"] for explanation in explanations}) > 10
 
 
 def test_its_metadata_names_the_features_and_bad_rows_are_refused(served):

@@ -21,8 +21,14 @@ def example(age: float) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature={"age": feature})).SerializeToString()
 
 
-def save(folder, tracked: bool) -> np.ndarray:
-    """Exports a small net, its variables tracked or as Keras 3 leaves them; returns its answers."""
+def save(folder, tracked: bool, missing: float | None = None) -> np.ndarray:
+    """Exports a small net and returns its answers.
+
+    Args:
+      folder: to export to.
+      tracked: whether the variables are tracked, or as Keras 3 leaves them.
+      missing: what the contributions of `explain` lack of the logit; None for a model without `explain`.
+    """
     keras.utils.set_random_seed(1)
     net = keras.Sequential([keras.Input((1,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1, "sigmoid")])
     module = tf.Module() if tracked else net
@@ -39,6 +45,16 @@ def save(folder, tracked: bool) -> np.ndarray:
         "serving_default": tf.function(answer, input_signature=[tf.TensorSpec([None], tf.float32, "age")]),
         "tf_examples": tf.function(answer_examples, input_signature=[tf.TensorSpec([None], tf.string, "examples")]),
     }
+    if missing is not None:
+
+        def explain(age):
+            probability = answer(age)["probability"]
+            logit = tf.math.log(probability / (1.0 - probability))
+            contributions = tf.stack([logit - 1.0, tf.zeros_like(age) - missing], axis=1)
+            return {"probability": probability, "contributions": contributions, "base": tf.ones_like(age)}
+
+        age = tf.TensorSpec([None], tf.float32, "age")
+        signatures["explain"] = tf.function(explain, input_signature=[age])
     tf.saved_model.save(module, str(folder), signatures=signatures)
     return answer(tf.constant(AGES))["probability"].numpy()
 
@@ -67,6 +83,22 @@ def test_other_probabilities_than_evaluated_show_as_a_difference(tmp_path, capsy
     expected = save(tmp_path / "model", tracked=True)
     assert run_probe(monkeypatch, tmp_path / "model", expected + 0.25) == 0
     assert json.loads(capsys.readouterr().out)["serving_default"] == pytest.approx(0.25)
+
+
+def test_contributions_must_add_up_to_the_probability(tmp_path, capsys, monkeypatch):
+    for missing in (0.0, 0.5, float("nan")):
+        expected = save(tmp_path / str(missing), tracked=True, missing=missing)
+        assert run_probe(monkeypatch, tmp_path / str(missing), expected) == 0
+    whole, part, unknown = (json.loads(line)["explain"] for line in capsys.readouterr().out.splitlines())
+    assert whole < 1e-6
+    assert part > 0.05
+    assert np.isnan(unknown)
+
+
+def test_an_explanation_that_cannot_be_run(tmp_path, capsys, monkeypatch):
+    expected = save(tmp_path / "model", tracked=False, missing=0.0)
+    assert run_probe(monkeypatch, tmp_path / "model", expected) == 1
+    assert "FailedPreconditionError" in capsys.readouterr().err
 
 
 def test_the_usual_keras_export_cannot_be_served(tmp_path, capsys, monkeypatch):

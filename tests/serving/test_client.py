@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import ServiceError, UserError
+from data.errors import RefusedError, ServiceError, UserError
 from serving import client as module
 from serving.client import Client
 from serving.client.__main__ import main
@@ -32,13 +32,16 @@ class FakeServer:
     def __init__(self, *failures: httpx.Response):
         self.failures = list(failures)
         self.requests: list[list[dict]] = []
+        self.signatures: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.failures:
             return self.failures.pop(0)
         if request.method == "GET":
             return httpx.Response(200, json=metadata(age="DT_FLOAT", job="DT_STRING"))
-        rows = json.loads(request.content)["instances"]
+        document = json.loads(request.content)
+        rows = document["instances"]
+        self.signatures.append(document["signature_name"])
         self.requests.append(rows)
         return httpx.Response(200, json={"predictions": [self.answer(row) for row in rows]})
 
@@ -47,6 +50,14 @@ class FakeServer:
 
     def client(self, **options) -> Client:
         return Client("http://model", transport=httpx.MockTransport(self), **options)
+
+
+class ExplainingServer(FakeServer):
+    """Says that each number contributes itself, and a text its length, in the order of the names."""
+
+    def answer(self, row: dict) -> dict:
+        contributions = [len(row[name]) if isinstance(row[name], str) else row[name] for name in sorted(row)]
+        return {"probability": 0.5, "base": -1.5, "contributions": contributions}
 
 
 class SegmentServer(FakeServer):
@@ -69,6 +80,22 @@ def test_it_tries_again_while_the_server_says_503(pauses):
     assert server.client().predict([{"age": 41.0, "job": "x"}]) == [{"probability": 0.5, "purchase": 1}]
     assert pauses[0] == 2.0
     assert len(pauses) == 2
+
+
+def test_contributions_come_with_the_names_of_their_columns():
+    server = ExplainingServer()
+    rows = [{"job": "retired", "age": 41.0}, {"age": 20.0, "job": ""}]
+    first, second = server.client().explain(rows)
+    assert server.signatures == ["explain"]
+    assert (first.probability, first.base) == (0.5, -1.5)
+    assert first.contributions == {"age": 41.0, "job": 7}
+    assert second.contributions == {"age": 20.0, "job": 0}
+    assert server.client().explain([]) == []
+
+
+def test_a_model_without_explanations_says_so(server):
+    with pytest.raises(ServiceError, match="explain"), Client(server.url, "two_inputs") as client:
+        client.explain([{"a": 1.0, "b": 2.0}])
 
 
 def test_it_gives_up_after_so_many_attempts():
@@ -114,6 +141,28 @@ def test_a_file_is_scored_in_batches_and_keeps_its_other_columns(tmp_path):
         ["2", "", "", "yes", "0.5", "1"],
         ["3", "-1.5", "'=1+1", "", "0.5", "1"],
     ]
+
+
+def test_a_planned_input_has_one_value_in_all_rows_and_is_in_the_scored_file(tmp_path):
+    source = write(tmp_path / "in.csv", "id,age\n1,41\n2,30\n")
+    server = FakeServer()
+    score_file(server.client(), source, tmp_path / "out.csv", batch_rows=10, plan={"job": "chef"})
+    assert server.requests == [[{"age": 41.0, "job": "chef"}, {"age": 30.0, "job": "chef"}]]
+    scored = "id,age,job,probability,purchase\n1,41,chef,0.5,1\n2,30,chef,0.5,1\n"
+    assert (tmp_path / "out.csv").read_text() == scored
+    score_file(FakeServer().client(), tmp_path / "out.csv", tmp_path / "again.csv", batch_rows=10)
+    assert (tmp_path / "again.csv").read_text() == scored
+    segments = SegmentServer().client()
+    assert assign_file(segments, source, tmp_path / "out.csv", None, 10, plan={"job": "1:old"}) == {"1:old": 2}
+
+
+def test_a_list_that_lacks_an_input_is_told_of_the_option(tmp_path):
+    source = write(tmp_path / "in.csv", "id,age\n1,41\n")
+    with pytest.raises(UserError, match=r"in.csv:1: .*missing 'job'; .*--at-call COLUMN=VALUE"):
+        score_file(FakeServer().client(), source, tmp_path / "out.csv", batch_rows=10)
+    with pytest.raises(UserError, match="column 'age': got 'old', expected a number"):
+        score_file(FakeServer().client(), source, tmp_path / "out.csv", batch_rows=10, plan={"age": "old"})
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
 def test_a_scored_file_can_be_scored_again(tmp_path):
@@ -229,6 +278,19 @@ def test_the_command_scores_with_a_real_server(server, tmp_path, capsys):
     assert main([str(tmp_path / "absent.csv"), *command[1:], "two_inputs"]) == 2
 
 
+def test_the_command_takes_a_plan_and_says_what_it_replaced(server, tmp_path, capsys):
+    source = write(tmp_path / "in.csv", "a,c\n1,x\n2,y\n")
+    command = ["--out", str(tmp_path / "out.csv"), "--url", server.url, "--model", "two_inputs", "--at-call"]
+    assert main([str(source), *command, "b=10"]) == 0
+    assert (tmp_path / "out.csv").read_text() == "a,c,b,prediction\n1,x,10,21.0\n2,y,10,22.0\n"
+    assert "replaced" not in capsys.readouterr().err
+    assert main([str(tmp_path / "out.csv"), *command, "b=20"]) == 0
+    assert (tmp_path / "out.csv").read_text() == "a,c,b,prediction\n1,x,20,41.0\n2,y,20,42.0\n"
+    assert "--at-call replaced these columns of the file: b" in capsys.readouterr().err
+    assert main([str(source), *command, "b"]) == 2
+    assert "got 'b', expected COLUMN=VALUE" in capsys.readouterr().err
+
+
 @pytest.mark.e2e
 def test_the_command_assigns_customers_with_a_real_segment_model(segment_model, tmp_path, capsys):
     flags = [f"--model_base_path={segment_model.parent}", "--model_name=segment-model"]
@@ -252,3 +314,27 @@ def test_lists_need_segments(capsys):
         main(["in.csv", "--out", "out.csv", "--per-segment", "lists"])
     assert stopped.value.code == 2
     assert "--per-segment: give --segments too" in capsys.readouterr().err
+
+
+def test_what_would_be_refused_again_differs_from_what_may_be_answered_later(pauses):
+    for status, kind in ((400, RefusedError), (413, RefusedError), (404, ServiceError), (500, ServiceError)):
+        with pytest.raises(ServiceError) as caught:
+            FakeServer(httpx.Response(status, json={"error": "no"})).client().predict([{}])
+        assert type(caught.value) is kind
+
+
+def test_an_answer_of_something_else_than_a_model_server_is_said_to_be_one():
+    with pytest.raises(ServiceError, match="is this a model server"):
+        FakeServer(httpx.Response(200, text="<html>")).client().inputs()
+
+
+def test_a_version_can_be_named():
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"outputs": {"probability": [0.5]}, "model_spec": {"version": "3"}})
+
+    client = Client("http://model", version="3", transport=httpx.MockTransport(answer))
+    assert client.predict_columns({"age": [41.0], "job": ["x"]}) == {"probability": [0.5]}
+    assert asked == ["/v1/models/purchase-model/versions/3:predict"]

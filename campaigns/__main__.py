@@ -1,0 +1,77 @@
+"""The campaign desk: `python -m campaigns`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from campaigns.settings import LOOPBACK, PORT, Settings
+from data.command import DONE, guarded, to_stderr
+from data.errors import BadOptionError
+from data.paths import ARTIFACTS
+from serving.client import DEFAULT_URL
+
+EPILOG = """\
+examples:
+  python -m campaigns                               beside `python -m serving`
+  python -m campaigns --start-server                starts the model server too
+  python -m campaigns --server http://models:8501   with another model server
+
+exit codes: 0 stopped, 2 a wrong option or something is missing, 1 anything else
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m campaigns",
+        description="From a list of customers to calls that pay, and back: pages and a JSON API on this machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--server", default=DEFAULT_URL, metavar="URL", help="model server (default: %(default)s)")
+    parser.add_argument("--start-server", action="store_true", help="start the model server too")
+    parser.add_argument("--host", default=LOOPBACK[0], help="a loopback address (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s")
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="postgresql://user:password@host:port/database (default: an SQLite file in artifacts/campaigns)",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="FOLDER",
+        help="as given to pipeline.run (default: artifacts/)",
+    )
+    options = parser.parse_args(arguments)
+    return guarded(lambda: _main(options), say=lambda message: to_stderr(f"campaigns: {message}"))
+
+
+def _main(options: argparse.Namespace) -> int:
+    if options.host not in LOOPBACK:
+        raise BadOptionError(
+            f"--host: got {options.host!r}, expected one of {', '.join(LOOPBACK)}: the desk has no keys"
+        )
+    if not 0 < options.port < 65536:
+        raise BadOptionError(f"--port: got {options.port}, expected 1 to 65535")
+    settings = Settings(options.server, options.host, options.port, options.database, options.artifacts.resolve())
+    from campaigns import model_server, running
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ExitStack() as stack:
+            if options.start_server:
+                stack.enter_context(model_server.started(settings))
+            running.run(settings)
+    except KeyboardInterrupt:
+        to_stderr("campaigns: stopped")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

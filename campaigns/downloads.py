@@ -1,0 +1,76 @@
+"""The files of a campaign, beside its pages and in the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
+
+from campaigns import export
+from campaigns.addresses import Id, TheDesk
+from campaigns.records import Bad, Campaign
+from campaigns.store import campaigns, customers
+from campaigns.store.errors import StateError
+from serving.client.output_files import neutral
+
+CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+router = APIRouter(tags=["files"])
+
+
+@router.get("/campaigns/{campaign_id}/calls.csv", response_class=StreamingResponse)
+def calls_csv(desk: TheDesk, campaign_id: Id) -> StreamingResponse:
+    """The frozen call list as CSV."""
+    campaign = _frozen(desk.campaign(campaign_id))
+    rows = export.csv_rows(campaign, customers.called(desk.engine, campaign_id))
+    return StreamingResponse(rows, media_type=CSV, headers=_saved(campaign, "calls.csv"))
+
+
+@router.get("/campaigns/{campaign_id}/calls.xlsx", response_class=FileResponse)
+def calls_xlsx(desk: TheDesk, campaign_id: Id) -> FileResponse:
+    """The frozen call list as a workbook."""
+    campaign = _frozen(desk.campaign(campaign_id))
+    with tempfile.NamedTemporaryFile(dir=desk.settings.folder, suffix=".xlsx", delete=False) as output:
+        file = Path(output.name)
+    try:
+        export.xlsx(campaign, customers.called(desk.engine, campaign_id), file)
+    except BaseException:
+        file.unlink()
+        raise
+    return FileResponse(
+        file, media_type=XLSX, headers=_saved(campaign, "calls.xlsx"), background=BackgroundTask(file.unlink)
+    )
+
+
+@router.get("/campaigns/{campaign_id}/bad.csv", response_class=StreamingResponse)
+def bad_csv(desk: TheDesk, campaign_id: Id) -> StreamingResponse:
+    """The bad rows of the list with their lines and faults."""
+    campaign = desk.campaign(campaign_id)
+    rows = _bad_rows(campaigns.bad(desk.engine, campaign_id))
+    return StreamingResponse(rows, media_type=CSV, headers=_saved(campaign, "bad.csv"))
+
+
+def _frozen(campaign: Campaign) -> Campaign:
+    if campaign.state != "frozen":
+        raise StateError(f"campaign {campaign.id} is {campaign.state}: its call list is not frozen")
+    return campaign
+
+
+def _saved(campaign: Campaign, name: str) -> dict[str, str]:
+    """Lets a browser save an answer as a file."""
+    return {"Content-Disposition": f'attachment; filename="campaign-{campaign.id}-{name}"'}
+
+
+def _bad_rows(bad: Iterable[Bad]) -> Iterator[str]:
+    yield export.MARK
+    for row in [("line", "problem", "row"), *((str(one.line), neutral(one.problem), neutral(one.text)) for one in bad)]:
+        text = io.StringIO()
+        csv.writer(text).writerow(row)
+        yield text.getvalue()

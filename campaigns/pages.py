@@ -1,0 +1,170 @@
+"""The addresses of the desk's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from campaigns.addresses import LARGEST, Id, Row, SegmentName, SentByAPage, TheDesk
+from campaigns.desk import Desk, NotFoundError
+from campaigns.records import Campaign
+from campaigns.served import ServedModel
+from campaigns.store import campaigns, customers
+from campaigns.store.customers import Sort
+from campaigns.store.outcomes import Recorded
+from campaigns.views import budget, campaign, customer, home, outcomes, start
+from campaigns.views.campaign import PAGE, Choice
+from campaigns.views.screen import Screen, path
+from data.errors import BadFileError, BadOptionError, ServiceError, UserError
+
+REFRESH_SECONDS = 2
+"""How often a browser loads the page of a running job again."""
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def _page(screen: Screen, status: int = 200, refresh: bool = False) -> HTMLResponse:
+    headers = {"Refresh": str(REFRESH_SECONDS)} if refresh else None
+    return HTMLResponse(screen.html(), status, headers)
+
+
+def _to(campaign_id: Id, rest: str = "") -> RedirectResponse:
+    return RedirectResponse(path(campaign_id, rest), 303)
+
+
+@router.get("/")
+def first_page(desk: TheDesk) -> HTMLResponse:
+    served: ServedModel | str
+    try:
+        served = desk.served()
+        run = desk.run(served.version)
+    except ServiceError as error:
+        served, run = str(error), None
+    return _page(home.screen(served, run, campaigns.all_campaigns(desk.engine)))
+
+
+@router.get("/campaigns/new")
+def new_campaign(request: Request, desk: TheDesk) -> HTMLResponse:
+    return _page(start.screen(desk.served().contract, {}, None, request.state.token))
+
+
+@router.post("/campaigns", response_model=None)
+def start_campaign(request: Request, desk: TheDesk, answers: SentByAPage) -> HTMLResponse | RedirectResponse:
+    try:
+        upload = answers.file()
+        return _to(desk.start(answers.texts, upload.file, upload.filename).id)
+    except UserError as error:
+        screen = start.screen(desk.served().contract, answers.texts, str(error), request.state.token)
+        return _page(screen, 400)
+
+
+@router.get("/campaigns/{campaign_id}")
+def one_campaign(
+    request: Request,
+    desk: TheDesk,
+    campaign_id: Id,
+    page: Annotated[str, Query()] = "1",
+    sort: Sort = "rank",
+    segment: SegmentName = None,
+    decile: str = "",
+    follow: str = "yes",
+) -> HTMLResponse:
+    found = desk.campaign(campaign_id)
+    if found.state not in ("ranked", "frozen"):
+        runs = found.state in ("waiting", "scoring")
+        follows = runs and follow != "no"
+        return _page(campaign.unfinished(found, request.state.token, follows), refresh=follows)
+    tenth = _whole("decile", decile, customers.DECILES) if decile else None
+    choice = Choice(_whole("page", page or "1", LARGEST), sort, segment or None, tenth)
+    count = customers.count(desk.engine, campaign_id, choice.segment, choice.decile)
+    shown = customers.page(
+        desk.engine,
+        campaign_id,
+        offset=(choice.page - 1) * PAGE,
+        limit=PAGE,
+        sort=choice.sort,
+        segment=choice.segment,
+        decile=choice.decile,
+    )
+    segments = customers.segments(desk.engine, campaign_id)
+    part = campaign.Part(choice, shown, desk.explained(found, shown), count, segments)
+    return _page(campaign.ranked(found, desk.run(found.version), part))
+
+
+@router.get("/campaigns/{campaign_id}/customers/{row}")
+def one_customer(desk: TheDesk, campaign_id: Id, row: Row) -> HTMLResponse:
+    found = desk.campaign(campaign_id)
+    who = customers.one(desk.engine, campaign_id, row)
+    if who is None:
+        raise NotFoundError(f"campaign {campaign_id} has no row {row}")
+    explained = desk.explained(found, [who])
+    return _page(customer.screen(found, who, explained[0] if explained else None))
+
+
+@router.get("/campaigns/{campaign_id}/budget")
+def budget_page(request: Request, desk: TheDesk, campaign_id: Id) -> HTMLResponse:
+    found = desk.ranked(campaign_id)
+    return _budget(desk, found, budget.answers_of(found), None, request.state.token)
+
+
+@router.post("/campaigns/{campaign_id}/budget", response_model=None)
+def change_budget(
+    request: Request, desk: TheDesk, campaign_id: Id, answers: SentByAPage
+) -> HTMLResponse | RedirectResponse:
+    try:
+        desk.change_terms(campaign_id, answers.texts)
+    except BadOptionError as error:
+        return _budget(desk, desk.ranked(campaign_id), answers.texts, str(error), request.state.token)
+    return _to(campaign_id, "budget")
+
+
+def _budget(desk: Desk, found: Campaign, answers: Mapping[str, str], problem: str | None, token: str) -> HTMLResponse:
+    screen = budget.screen(found, desk.run(found.version), desk.plan(found), answers, problem, token)
+    return _page(screen, 400 if problem else 200)
+
+
+@router.get("/campaigns/{campaign_id}/outcomes")
+def outcomes_page(request: Request, desk: TheDesk, campaign_id: Id) -> HTMLResponse:
+    return _outcomes(desk, campaign_id, None, None, request.state.token)
+
+
+@router.post("/campaigns/{campaign_id}/outcomes")
+def record_outcomes(request: Request, desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> HTMLResponse:
+    try:
+        upload = answers.file()
+        recorded = desk.record(campaign_id, upload.file, upload.filename)
+    except (BadFileError, BadOptionError) as error:
+        return _outcomes(desk, campaign_id, None, str(error), request.state.token)
+    return _outcomes(desk, campaign_id, recorded, None, request.state.token)
+
+
+def _outcomes(desk: Desk, campaign_id: int, recorded: Recorded | None, problem: str | None, token: str) -> HTMLResponse:
+    found = desk.ranked(campaign_id)
+    results = desk.results(found)
+    return _page(outcomes.screen(found, results, recorded, problem, token), 400 if problem else 200)
+
+
+@router.post("/campaigns/{campaign_id}/freeze")
+def freeze(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResponse:
+    desk.freeze(campaign_id)
+    return _to(campaign_id)
+
+
+@router.post("/campaigns/{campaign_id}/cancel")
+def cancel(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResponse:
+    desk.cancel(campaign_id)
+    return _to(campaign_id)
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    """A whole number of an address, from 1.
+
+    Raises:
+      BadOptionError: it is not.
+    """
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:12]) <= most:
+        return int(text[:12])
+    raise BadOptionError(f"{name}: got {text[:40]!r}, expected a whole number from 1 to {most:,}")

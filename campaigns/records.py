@@ -1,0 +1,121 @@
+"""What the desk stores, typed. Times are UTC, money is in euros."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+State = Literal["waiting", "scoring", "ranked", "frozen", "cancelled", "failed"]
+"""`waiting` for its job, `scoring` while it runs, `ranked` when every row has a rank, `frozen` when the call list can
+change no more; `cancelled` by a person, `failed` with a problem."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a person decides about a campaign.
+
+    Attributes:
+      name: of the campaign.
+      cost: of a call.
+      margin: of a buyer before the cost of the call.
+      calls: calls that can be made; None leaves it open.
+      control_share: share of the calls that go to customers drawn at random instead of the best ones, 0 to 0.5.
+      plan: values of the contract's `at_call` columns for the whole list, as text; columns that are not in it are taken
+        from the file.
+      quarantine: whether bad rows are set aside; otherwise one bad row refuses the list.
+    """
+
+    name: str
+    cost: float
+    margin: float
+    calls: int | None = None
+    control_share: float = 0.0
+    plan: Mapping[str, str] = field(default_factory=dict)
+    quarantine: bool = False
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One campaign and how far it is.
+
+    Attributes:
+      id: in addresses, counted from 1.
+      terms: see above.
+      state: see State.
+      created: when the list was uploaded.
+      source: the file's name as the person has it.
+      contract: the served model's data contract, as JSON.
+      model, version: the served model that scores the list, once it is known.
+      rows: rows in the list, as far as they have been read.
+      scored: rows that have a probability.
+      bad: rows set aside.
+      problem: why it failed; may have several lines.
+      frozen: when the call list was frozen.
+    """
+
+    id: int
+    terms: Terms
+    state: State
+    created: datetime
+    source: str
+    contract: str
+    model: str | None = None
+    version: str | None = None
+    rows: int = 0
+    scored: int = 0
+    bad: int = 0
+    problem: str | None = None
+    frozen: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A scored row of a list.
+
+    Attributes:
+      row: its place in the file, from 1.
+      identifier: as in the file, or the row's number.
+      cells: the row as text, by column.
+      probability: calibrated.
+      segment: name of the customer's segment; None where no segment model serves.
+      warnings: what the model cannot know well: `job: 'astronaut' was not seen in training`.
+      rank: from 1, by probability; None until the whole list is scored. Ties go to the earlier row.
+      called: part of the frozen call list, as one of the best (`best`) or of the control group (`control`).
+    """
+
+    row: int
+    identifier: str
+    cells: Mapping[str, str]
+    probability: float
+    segment: str | None = None
+    warnings: tuple[str, ...] = ()
+    rank: int | None = None
+    called: Literal["best", "control"] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a customer.
+
+    Attributes:
+      identifier: as in the list.
+      called: whether the customer was called.
+      bought: None where it is not known.
+      recorded: when it was uploaded; a later one replaces an earlier one.
+    """
+
+    identifier: str
+    called: bool
+    bought: bool | None
+    recorded: datetime
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A row set aside: its line in the file, the fault in words, and the row as text."""
+
+    line: int
+    problem: str
+    text: str

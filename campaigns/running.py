@@ -1,0 +1,53 @@
+"""Runs the desk on uvicorn."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import tempfile
+
+import uvicorn
+
+from campaigns.app import STOP_SECONDS, create
+from campaigns.settings import Settings
+from data.errors import NotReadyError
+
+
+def run(settings: Settings) -> None:
+    """Serves the desk until Ctrl-C and says its address.
+
+    Raises:
+      UserError, ServiceError: the port is taken, or the database cannot be opened.
+    """
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.folder)  # uploads pass through a temporary file, and /tmp may lie in memory
+    with _listener(settings) as listener:
+        config = uvicorn.Config(
+            create(settings),
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        sys.stdout.write(f"The campaign desk is at {settings.address} (Ctrl-C stops it)\n")
+        sys.stdout.flush()
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise NotReadyError(
+            f"port {settings.port} cannot be opened: {error.strerror}; choose another --port"
+        ) from error
+    return listener

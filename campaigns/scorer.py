@@ -1,0 +1,133 @@
+"""Turns rows into scored customers by asking the models that serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from campaigns.records import Customer
+from campaigns.row_warnings import RowWarnings
+from campaigns.served import ServedModel
+from data.contract import MISSING_NUMBER, Contract
+from data.csv_rows import number
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
+from serving.client import Client
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the models answer for some rows: probabilities [rows], and names of segments [rows] if a model has them."""
+
+    probabilities: Sequence[float]
+    segments: Sequence[str] | None
+
+
+class Scorer:
+    """Scores rows of one list with one version of the purchase model; use it as a context manager.
+
+    Args:
+      server: address of the model server.
+      model: the purchase model.
+      segments: the segment model; None where customers get no segment.
+      rules: what the rows of the file were read by, see `lists.of_list`.
+      identifier: the column that identifies customers; None for the row's number.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        model: ServedModel,
+        segments: ServedModel | None,
+        rules: Contract,
+        identifier: str | None,
+    ):
+        self._purchase = _Asker(server, model)
+        self._segments = _Asker(server, segments) if segments else None
+        self._warnings = RowWarnings(rules, model.profile)
+        self._identifier = identifier
+
+    def ask(self, values: pa.RecordBatch, cells: pa.RecordBatch) -> Answers:
+        """What the models answer for rows.
+
+        Args:
+          values, cells: the rows as `data.reader.Block` has them. Inputs of the segment model that are not among the
+            values are taken from the cells.
+
+        Raises:
+          ServiceError: see `serving.client.Client.predict_columns`.
+        """
+        columns = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
+        probabilities = self._purchase.ask(columns)[PURCHASE_MODEL.score]
+        if self._segments is None:
+            return Answers(probabilities, None)
+        for name, is_text in self._segments.inputs.items():
+            if name not in columns:
+                texts = _list(cells.column(name))
+                columns[name] = texts if is_text else list(map(_number, texts))
+        return Answers(probabilities, self._segments.ask(columns)[SEGMENT_MODEL.score])
+
+    def customers(
+        self, rows: Sequence[int], values: pa.RecordBatch, cells: pa.RecordBatch, answers: Answers
+    ) -> list[Customer]:
+        """Customers without rank.
+
+        Args:
+          rows: their places in the file.
+          values, cells: the rows as `data.reader.Block` has them.
+          answers: of the models for these rows.
+        """
+        segments: Sequence[str | None] = answers.segments or [None] * len(rows)
+        names, texts = cells.schema.names, [_list(column) for column in cells.columns]
+        identifiers = texts[names.index(self._identifier)] if self._identifier else [""] * len(rows)
+        return [
+            Customer(row, identifier or str(row), dict(zip(names, row_cells, strict=True)), probability, segment, found)
+            for row, identifier, row_cells, probability, segment, found in zip(
+                rows,
+                identifiers,
+                zip(*texts, strict=True),
+                answers.probabilities,
+                segments,
+                self._warnings.of(values),
+                strict=True,
+            )
+        ]
+
+    def close(self) -> None:
+        self._purchase.close()
+        if self._segments:
+            self._segments.close()
+
+    def __enter__(self) -> Scorer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Asker:
+    """Asks one version of a model, whatever else the server loads meanwhile."""
+
+    def __init__(self, server: str, model: ServedModel):
+        self._client = Client(server, model.name, attempts=1, version=model.version)
+        self.inputs = model.inputs
+
+    def ask(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """The outputs by name."""
+        return self._client.predict_columns({name: columns[name] for name in self.inputs})
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _list(column: pa.Array) -> list[Any]:
+    """The values of a column; numpy is several times faster here than Arrow's own `to_pylist`."""
+    return column.to_numpy(zero_copy_only=False).tolist()
+
+
+def _number(text: str) -> float:
+    """The number of a cell; one that cannot be read counts as missing, since a segment is no reason to refuse a row."""
+    value = number(text)
+    return MISSING_NUMBER if value is None else value

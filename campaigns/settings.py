@@ -1,0 +1,41 @@
+"""How a desk is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.paths import ARTIFACTS
+from serving.client import DEFAULT_URL
+
+PORT = 8600
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of the desk.
+
+    Attributes:
+      server: address of the model server.
+      host, port: where the desk listens.
+      database: address of a PostgreSQL database; None for an SQLite file in the desk's folder.
+      artifacts: the folder that pipeline runs write to.
+    """
+
+    server: str = DEFAULT_URL
+    host: str = LOOPBACK[0]
+    port: int = PORT
+    database: str | None = None
+    artifacts: Path = ARTIFACTS
+
+    @property
+    def folder(self) -> Path:
+        """Uploaded lists and the SQLite file."""
+        return self.artifacts / "campaigns"
+
+    @property
+    def address(self) -> str:
+        """Of the first page."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"

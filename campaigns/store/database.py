@@ -1,0 +1,118 @@
+"""Opens the database and brings its tables up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DatabaseError
+
+from data.errors import BadOptionError, NotReadyError, ServiceError
+
+FILE = "campaigns.sqlite"
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 60
+"""How long a writer of SQLite waits for another one; ranking a million rows holds the file for some seconds."""
+CACHE_KIB = 64 << 10
+"""At most, for each connection to SQLite; the indexes of a million ranks do not fit into the usual 2 MiB."""
+CONNECT_SECONDS = 10
+"""How long PostgreSQL may take to answer."""
+MIGRATION_LOCK = 0x6361_6D70
+"""Any number, the same in every desk: desks that start at once on one PostgreSQL migrate one after the other."""
+
+
+def open_database(url: str | None, folder: Path) -> Engine:
+    """Opens the database, creates or migrates its tables.
+
+    Args:
+      url: `postgresql://user:password@host:port/database`, or None for the SQLite file `campaigns.sqlite`.
+      folder: of the SQLite file; it is created where it is missing.
+
+    Raises:
+      BadOptionError: the URL is not one of PostgreSQL.
+      ServiceError: PostgreSQL does not answer, or refuses the user; the file is no database.
+      NotReadyError: a newer desk has migrated the database.
+    """
+    engine = _sqlite(folder) if url is None else _postgresql(url)
+    try:
+        with engine.begin() as connection:
+            _lock(connection)
+            command.upgrade(configuration(connection), "head")
+    except DatabaseError as error:
+        engine.dispose()
+        raise ServiceError(f"the database cannot be used: {str(error.orig).strip()}") from error
+    except CommandError as error:
+        engine.dispose()
+        raise NotReadyError(f"a newer version of the desk has written this database: {error}") from error
+    return engine
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's configuration for a connection; there is no alembic.ini."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows `ON CONFLICT`, which both databases write in the same way."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's sqlite3 starts no transaction before a CREATE TABLE
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _sqlite(folder: Path) -> Engine:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / FILE
+    file.touch(mode=0o600)  # customers are nobody else's business; SQLite gives its other files the same mode
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        connect_args={"timeout": BUSY_SECONDS},
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    expected = "expected postgresql://user:password@host:port/database"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise BadOptionError(f"--database: not a URL; {expected}") from error
+    if parsed.drivername not in ("postgresql", "postgres"):
+        raise BadOptionError(f"--database: {parsed.drivername}://…; {expected}")
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+        pool_pre_ping=True,  # a connection may be from before a restart of the database
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def in_chunks(values: Sequence[Any], size: int = 5_000) -> list[Sequence[Any]]:
+    """Cuts a sequence, since the databases take at most 32,766 (SQLite) or 65,535 (PostgreSQL) parameters."""
+    return [values[start : start + size] for start in range(0, len(values), size)]

@@ -1,0 +1,1 @@
+"""What the desk's pages show: each module turns facts into the parts of one page."""

@@ -1,0 +1,246 @@
+"""The page of one campaign: how far its scoring is, then its ranked list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+from urllib.parse import urlencode
+
+from campaigns.desk import Explained
+from campaigns.lists import identifier_column
+from campaigns.records import Campaign, Customer
+from campaigns.security import TOKEN
+from campaigns.served import contract_from_json
+from campaigns.store.customers import DECILES, Sort, decile
+from campaigns.views.screen import Screen, moment, path, synthetic, trail
+from pages.blocks import Block, Link, Links, Notice, Paragraph, Progress, Section, Table, Tile
+from pages.formatting import UNKNOWN, number, percent
+from pages.forms import Field, Form
+from runs.summary import PurchaseSummary
+
+PAGE = 50
+"""Customers on one page."""
+CALLED = {"best": "best", "control": "control group", None: ""}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which part of a ranked list is shown.
+
+    Attributes:
+      page: from 1.
+      sort: see `campaigns.store.customers.Sort`.
+      segment, decile: only customers of these; None for all.
+    """
+
+    page: int = 1
+    sort: Sort = "rank"
+    segment: str | None = None
+    decile: int | None = None
+
+    def address(self, campaign_id: int, **changes: object) -> str:
+        """The address of this part, or of another one."""
+        query = {name: value for name, value in vars(replace(self, **changes)).items() if value is not None}  # type: ignore[arg-type]
+        return f"{path(campaign_id)}?{urlencode(query)}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a ranked list that a page shows.
+
+    Attributes:
+      choice: which part.
+      customers: of the page.
+      explained: why they have their probabilities; None where the model does not say it.
+      count: customers in the segment and decile that are shown.
+      segments: customers by segment; empty where no segment model served.
+    """
+
+    choice: Choice
+    customers: Sequence[Customer]
+    explained: Sequence[Explained] | None
+    count: int
+    segments: Mapping[str, int]
+
+
+def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
+    """The page of a campaign whose list is not ranked: progress, or what went wrong.
+
+    Args:
+      follows: whether the browser loads the page again every few seconds.
+    """
+    notices = []
+    problem = (campaign.problem or "").splitlines()
+    if campaign.state == "failed":
+        notices.append(Notice("problem", "The list was not scored.", problem, "bad"))
+    elif campaign.state == "cancelled":
+        notices.append(Notice("cancelled", "Scoring was cancelled.", problem))
+    elif problem:
+        notices.append(Notice("problem", "Scoring waits.", problem, "bad"))
+    blocks: list[Block] = list(_progress(campaign, token, follows))
+    if campaign.bad:
+        blocks.append(_bad_rows(campaign))
+    blocks.append(Paragraph("source", f"{campaign.source}, uploaded {moment(campaign.created)}."))
+    return Screen(
+        campaign.terms.name,
+        [Section("scoring", "Scoring", blocks)],
+        notices,
+        trail=trail(campaign),
+        here=path(campaign.id),
+    )
+
+
+def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
+    running = campaign.state in ("waiting", "scoring")
+    total = campaign.rows - campaign.bad
+    if campaign.state == "waiting":
+        label = "The list waits for its turn."
+    elif campaign.scored == 0 and running:
+        label = f"The rows are checked: {number(campaign.rows)} so far."
+    else:
+        label = f"{number(campaign.scored)} of {number(total)} customers are scored."
+    if not running:
+        yield Paragraph("scored", label)
+        yield Links("again", [Link("Start a new campaign", "/campaigns/new")])
+        return
+    yield Progress("progress", label, campaign.scored, total if campaign.scored else None)
+    still, live = (
+        Link("Stop loading it again", f"{path(campaign.id)}?follow=no"),
+        Link("Follow the progress", path(campaign.id)),
+    )
+    if follows:
+        yield Paragraph("follows", "This page loads itself again every two seconds.")
+    yield Links("follow", [still if follows else live])
+    yield Form("cancel", path(campaign.id, "cancel"), (), "Cancel scoring", {TOKEN: token}, quiet=True)
+
+
+def ranked(campaign: Campaign, run: PurchaseSummary | None, part: Part) -> Screen:
+    """The page of a ranked list; `run` pushed the model that scored it, where it is known."""
+    blocks: list[Block] = [*_files(campaign), _filter(campaign, part)]
+    if not part.customers:
+        blocks.append(Paragraph("none", "No customer is in this part of the list."))
+    else:
+        blocks += [*_remarks(campaign, part), _table(campaign, part), _paging(campaign, part)]
+    notices, tiles = [*synthetic(run), *_notices(campaign)], list(_tiles(campaign))
+    sections = [Section("list", "Ranked list", blocks)]
+    return Screen(campaign.terms.name, sections, notices, tiles, trail(campaign), path(campaign.id))
+
+
+def _remarks(campaign: Campaign, part: Part) -> Iterator[Paragraph]:
+    """What the list lacks."""
+    if part.explained is None:
+        text = "Reasons are not shown: the version of the model that scored the list does not give them now."
+        yield Paragraph("no-reasons", text)
+    if identifier_column(contract_from_json(campaign.contract), tuple(part.customers[0].cells)) is None:
+        text = "The file has no column of identifiers, so that customers are identified by the numbers of their rows."
+        yield Paragraph("no-identifiers", text)
+
+
+def _notices(campaign: Campaign) -> Iterator[Notice]:
+    if campaign.frozen:
+        text = f"It was frozen {moment(campaign.frozen)} and cannot change any more."
+        yield Notice("frozen", "The call list is frozen.", [text], "good")
+
+
+def _tiles(campaign: Campaign) -> Iterator[Tile]:
+    aside = f"{number(campaign.bad)} rows were set aside" if campaign.bad else "no row was set aside"
+    yield Tile("customers", number(campaign.scored), "customers, the most likely buyers first", aside)
+    version = f"version {campaign.version}" if campaign.version else UNKNOWN
+    yield Tile("model", campaign.model or UNKNOWN, "scored the list", version)
+
+
+def _filter(campaign: Campaign, part: Part) -> Form:
+    choice, segments = part.choice, part.segments
+    deciles = [("", "all"), *((str(one), f"{one}{_edge(one)}") for one in range(1, DECILES + 1))]
+    fields = [Field("decile", "Tenth of the list", "choice", str(choice.decile or ""), "", deciles)]
+    if segments:
+        names = [("", "all"), *((name, f"{name} ({number(rows)})") for name, rows in segments.items())]
+        fields.append(Field("segment", "Segment", "choice", choice.segment or "", "", names))
+    fields.append(Field("page", "Page", "number", str(choice.page), low=1, whole=True))
+    return Form("filter", path(campaign.id), fields, "Show", {"sort": choice.sort}, asks=True, quiet=True)
+
+
+def _edge(tenth: int) -> str:
+    return {1: ", most likely buyers", DECILES: ", least likely buyers"}.get(tenth, "")
+
+
+def _table(campaign: Campaign, part: Part) -> Table:
+    choice, customers, explained, segments = part.choice, part.customers, part.explained, bool(part.segments)
+    first = (choice.page - 1) * PAGE + 1
+    caption = f"Customers {number(first)} to {number(first + len(customers) - 1)} of {number(part.count)}"
+    frozen = campaign.state == "frozen"
+    head: list[str | Link] = [
+        _sorting(campaign, choice, "Identifier", "identifier"),
+        _sorting(campaign, choice, "Rank", "rank"),
+        "Probability",
+        "Tenth",
+        *["For", "Against"] * (explained is not None),
+        *["Segment"] * segments,
+        "Warnings",
+        *["Call"] * frozen,
+        _sorting(campaign, choice, "Row of the file", "row"),
+    ]
+    reasons: Sequence[Explained | None] = [None] * len(customers) if explained is None else explained
+    cells: list[Sequence[str | Link]] = [
+        (
+            Link(one.identifier, path(campaign.id, f"customers/{one.row}")),
+            number(one.rank),
+            percent(one.probability, 1),
+            str(decile(one.rank or 1, campaign.scored)),
+            *(map("; ".join, why.reasons) if why else ()),
+            *[one.segment or UNKNOWN] * segments,
+            "; ".join(one.warnings),
+            *[CALLED[one.called]] * frozen,
+            number(one.row),
+        )
+        for one, why in zip(customers, reasons, strict=True)
+    ]
+    texts = {0, 4, *range(5, len(head) - 1)}
+    columns = {"identifier": 0, "rank": 1, "row": len(head) - 1}
+    direction: Literal["ascending", "descending"] = "descending" if choice.sort.startswith("-") else "ascending"
+    return Table(
+        "customers",
+        caption,
+        head,
+        cells,
+        frozenset(texts),
+        sorted=(columns[choice.sort.lstrip("-")], direction),
+    )
+
+
+def _sorting(campaign: Campaign, choice: Choice, text: str, name: str) -> Link:
+    """A header that sorts by its column, and the other way round where the rows are sorted by it already."""
+    return Link(text, choice.address(campaign.id, page=1, sort=f"-{name}" if choice.sort == name else name))
+
+
+def _paging(campaign: Campaign, part: Part) -> Links:
+    choice, last = part.choice, max(1, -(-part.count // PAGE))
+    pages = {"First page": 1, "Previous page": choice.page - 1, "Next page": choice.page + 1, "Last page": last}
+    links = [
+        Link(text, choice.address(campaign.id, page=page))
+        for text, page in pages.items()
+        if 1 <= page <= last and page != choice.page
+    ]
+    return Links("paging", links)
+
+
+def _files(campaign: Campaign) -> Iterator[Block]:
+    yield Paragraph("source", f"The list is {campaign.source}, uploaded {moment(campaign.created)}.")
+    if campaign.bad:
+        yield _bad_rows(campaign)
+    if campaign.state == "frozen":
+        links = [
+            Link("Call list as CSV", path(campaign.id, "calls.csv")),
+            Link("Call list as XLSX", path(campaign.id, "calls.xlsx")),
+        ]
+        yield Links("calls", links)
+    else:
+        text = "The call list can be downloaded once it is frozen, which is done on the page of the budget."
+        yield Paragraph("not-frozen", text)
+        yield Links("budget", [Link("Plan the budget", path(campaign.id, "budget"))])
+
+
+def _bad_rows(campaign: Campaign) -> Links:
+    text = f"Download the bad rows with their reasons ({number(campaign.bad)})"
+    return Links("bad", [Link(text, path(campaign.id, "bad.csv"))])

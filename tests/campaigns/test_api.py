@@ -1,0 +1,138 @@
+"""The JSON API does what the pages do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from campaigns import app
+from campaigns.settings import Settings
+from tests.campaigns.browsing import ADDRESS
+from tests.campaigns.conftest import TYPICAL, list_text
+from tests.support.customers import CONTRACT
+from tests.support.model_server import ModelServer
+
+ROW = {name: float(cell) if name in CONTRACT.numeric else cell for name, cell in TYPICAL.items()}
+LIST = list_text([{"id": f"c{age}", "age": str(age)} for age in range(20, 90)])
+TERMS = {"name": "spring", "cost": "5", "margin": "100", "calls": "20", "control_share": "0.2"}
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    with ModelServer(CONTRACT, segments=("age", "housing")) as server:
+        yield server
+
+
+@pytest.fixture
+def client(tmp_path, model_server) -> Iterator[TestClient]:
+    with TestClient(app.create(Settings(model_server.url, artifacts=tmp_path)), base_url=ADDRESS) as client:
+        yield client
+
+
+@pytest.fixture
+def ranked(client) -> TestClient:
+    """With a ranked campaign."""
+    assert client.post("/api/campaigns", data=TERMS, files={"file": ("a.csv", LIST)}).status_code == 201
+    deadline = time.monotonic() + 30
+    while client.get("/api/campaigns/1").json()["state"] != "ranked":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return client
+
+
+def test_the_model_and_its_columns(client):
+    model = client.get("/api/model").json()
+    assert (model["name"], model["version"], model["test"]) == ("purchase-model", "1", None)
+    assert set(model["columns"]) == set(CONTRACT.features())
+
+
+def test_rows_are_scored_with_their_segments(client):
+    answer = client.post("/api/score", json={"instances": [{**ROW, "age": 60}, {**ROW, "age": 30}]}).json()
+    assert answer["predictions"] == [
+        {"probability": 0.3, "purchase": 0, "segment": "old"},
+        {"probability": 0.15, "purchase": 0, "segment": "young"},
+    ]
+    assert client.post("/api/score", json={"instances": []}).json() == {"predictions": []}
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({**ROW, "agee": 1}, "did you mean 'age'"),
+        ({**ROW, "age": "old"}, "row 0: age: got 'old', expected a number"),
+        ({**ROW, "age": True}, "row 0: age: got True"),
+        ({**ROW, "job": 3}, "row 0: job: got 3, expected text"),
+        ({"age": 3}, "got nothing"),
+    ],
+)
+def test_wrong_rows_are_named(client, row, says):
+    answer = client.post("/api/score", json={"instances": [row]})
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"instances": 3}', b'{"instances": [3]}', b"\xff"])
+def test_what_is_no_request_is_refused(client, body):
+    answer = client.post("/api/score", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]
+
+
+def test_a_server_that_does_not_answer_is_said(client, model_server):
+    model_server.models.clear()
+    for answer in (
+        client.post("/api/score", json={"instances": [ROW]}),
+        client.get("/readyz"),
+        client.get("/api/model"),
+    ):
+        assert (answer.status_code, "Servable not found" in answer.json()["error"]) == (503, True)
+    assert client.get("/livez").status_code == 200
+
+
+def test_a_campaign_to_its_results(ranked):
+    page = ranked.get("/api/campaigns/1/customers?limit=2").json()
+    assert [one["identifier"] for one in page["customers"]] == ["c89", "c88"]
+    assert page["count"] == 70
+    assert ranked.get("/api/campaigns/1/customers?segment=young").json()["count"] == 20
+    assert ranked.get("/api/campaigns/1/customers/1").json()["cells"]["age"] == "20"
+    plan = ranked.get("/api/campaigns/1/plan").json()
+    assert (plan["calls"], plan["best"], plan["control"]) == (20, 16, 4)
+    assert ranked.post("/api/campaigns/1/terms", data={"cost": "1", "margin": "50", "calls": "10"}).status_code == 200
+    assert ranked.get("/api/campaigns/1/calls.csv").status_code == 409
+    assert ranked.post("/api/campaigns/1/freeze").json()["state"] == "frozen"
+    calls = ranked.get("/api/campaigns/1/calls.csv").text.splitlines()
+    assert len(calls) == 11
+    assert ranked.get("/api/campaigns/1/results").json() == {"verdict": None, "results": None}
+    file = "identifier,called,bought\nc89,yes,yes\nc88,yes,no\nzz,yes,no\n"
+    recorded = ranked.post("/api/campaigns/1/outcomes", files={"file": ("o.csv", file)}).json()
+    assert recorded == {"new": 2, "corrected": 0, "unchanged": 0, "unknown": ["zz"]}
+    found = ranked.get("/api/campaigns/1/results").json()
+    assert (found["results"]["together"]["buyers"], found["results"]["listed"]) == (1, 10)
+    assert found["verdict"]
+
+
+def test_outcomes_need_a_frozen_list_and_a_right_file(ranked):
+    file = {"file": ("o.csv", "identifier,called,bought\nc89,perhaps,yes\n")}
+    assert ranked.post("/api/campaigns/1/outcomes", files=file).status_code == 409
+    ranked.post("/api/campaigns/1/freeze")
+    answer = ranked.post("/api/campaigns/1/outcomes", files=file)
+    assert answer.status_code == 400
+    assert "o.csv:2" in answer.json()["error"]
+    assert "perhaps" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["", "/customers", "/customers/1", "/plan", "/results", "/calls.csv", "/calls.xlsx"])
+def test_there_is_no_such_campaign(client, path):
+    assert client.get(f"/api/campaigns/5{path}").status_code == 404
+    assert client.get(f"/api/campaigns/{2**63}{path}").status_code == 422
+
+
+def test_the_api_is_described(client):
+    document = client.get("/api/openapi.json").json()
+    assert "/api/campaigns/{campaign_id}/calls.csv" in document["paths"]
+    body = document["paths"]["/api/campaigns"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert body["properties"]["file"]["format"] == "binary"
+    assert all(path.startswith("/api/") for path in document["paths"])

@@ -1,0 +1,227 @@
+"""A campaign from the upload of a list to its verdict, on pages without JavaScript."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterator
+
+import openpyxl
+import pytest
+from starlette.testclient import TestClient
+
+from campaigns import app
+from campaigns.settings import Settings
+from tests.campaigns.browsing import ADDRESS, Browser
+from tests.campaigns.conftest import list_text
+from tests.support import stand_in
+
+ATTACK = "<script>alert(1)</script>"
+AGES = [20 + row % 60 for row in range(200)]
+LIST = list_text([{"id": f"c{row}", "age": str(age)} for row, age in enumerate(AGES, 1)])
+
+
+@pytest.fixture
+def browser(tmp_path, model_server) -> Iterator[Browser]:
+    settings = Settings(model_server.url, artifacts=tmp_path / "artifacts")
+    with TestClient(app.create(settings), base_url=ADDRESS) as client:
+        yield Browser(client)
+
+
+def test_the_first_page_says_which_model_serves(browser):
+    page = browser.open("/")
+    assert "purchase-model version 1 serves" in page.text
+    assert page.links["Start a new campaign"] == "/campaigns/new"
+
+
+def test_the_first_page_says_that_no_model_serves(browser, model_server):
+    model_server.models.clear()
+    page = browser.open("/")
+    assert page.status == 200
+    assert "Servable not found" in page.notices["no-model"]
+
+
+def test_a_campaign_from_the_list_to_the_verdict(browser):
+    browser.start(LIST, calls="50")
+    page = browser.ended()
+    ranks = re.findall(r'<a href="/campaigns/1/customers/(\d+)">', page.html)
+    assert [AGES[int(row) - 1] for row in ranks] == sorted(AGES, reverse=True)[:50]
+    assert "Customers 1 to 50 of 200" in page.text
+
+    budget = browser.open(page.links["Budget"])
+    assert "50 calls, 5 to the control group" in budget.text
+    frozen = browser.send(budget, "freeze")
+    assert "cannot change any more" in frozen.notices["frozen"]
+
+    calls = browser.client.get(frozen.links["Call list as CSV"]).text.splitlines()
+    assert len(calls) == 51
+    workbook = openpyxl.load_workbook(io.BytesIO(browser.client.get(frozen.links["Call list as XLSX"]).content))
+    assert workbook["Calls"].max_row == 51
+
+    outcomes = browser.open(frozen.links["Outcomes"])
+    identifiers = [line.partition(",")[0] for line in calls[1:]]
+    file = "identifier,called,bought\n" + "".join(
+        f"{one},yes,{'yes' if number < 20 else 'no'}\n" for number, one in enumerate(identifiers)
+    )
+    judged = browser.send(outcomes, "outcomes", file=file.encode())
+    assert "50 new" in judged.notices["recorded"]
+    assert "of 50 customers bought" in judged.notices["verdict"]
+    again = browser.send(
+        judged, "outcomes", file=f"identifier,called,bought\n{identifiers[0]},yes,no\nx9,no,\n".encode()
+    )
+    assert "1 corrected" in again.notices["recorded"]
+    assert "x9" in again.notices["recorded"]
+
+
+def test_pages_of_a_list_are_sorted_and_filtered_by_links_and_forms(browser):
+    browser.start(LIST)
+    page = browser.ended()
+    second = browser.open(page.links["Next page"])
+    assert "Customers 51 to 100 of 200" in second.text
+    least = browser.send(page, "filter", {"decile": "10", "page": "1"})
+    assert "Customers 1 to 20 of 20" in least.text
+    by_name = browser.open(page.links["Identifier"])
+    assert re.search(r'aria-sort="ascending"><a[^>]*>Identifier', by_name.html)
+    assert by_name.html.index(">c1<") < by_name.html.index(">c10<")
+    assert "No customer is in this part" in browser.open("/campaigns/1?page=99").text
+
+
+@pytest.mark.parametrize("query", ["page=0", "segment=a%00", "page=x", "page=99999999999", "decile=11", "sort=name"])
+def test_wrong_parts_of_a_list_are_refused(browser, query):
+    browser.start(LIST)
+    browser.ended()
+    page = browser.open(f"/campaigns/1?{query}")
+    assert page.status in (400, 422)
+    assert query.partition("=")[0] in page.notices["problem"]
+
+
+def test_reasons_are_shown_where_the_model_gives_them(browser, model_server):
+    model_server.explains = True
+    browser.start(LIST)
+    page = browser.ended()
+    assert "age: 79" in page.text
+    customer = browser.open(page.links["c60"])
+    assert "For: age: 79" in customer.text
+    model_server.explains = False
+    assert "does not give reasons now" in browser.open("/campaigns/1/customers/60").text
+
+
+def test_row_numbers_are_identifiers_where_the_file_has_none(browser):
+    browser.start(list_text([{"age": "30"}, {"age": "60"}]))
+    page = browser.ended()
+    assert "identified by the numbers of their rows" in page.text
+    assert page.links["2"] == "/campaigns/1/customers/2"
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_what_the_model_is_worth_and_learned_from_is_said(browser, tmp_path, model_server, synthetic):
+    stand_in.write_summary(tmp_path / "artifacts", 1, synthetic)
+    browser.start(LIST)
+    browser.ended()
+    home = browser.open("/")
+    assert "0.800" in home.text
+    for page in (home, browser.open("/campaigns/1"), browser.open("/campaigns/1/budget")):
+        assert ("synthetic" in page.notices) == synthetic
+    assert "widened by the model's calibration error" in browser.open("/campaigns/1/budget").text
+
+
+def test_texts_of_a_list_are_text(browser):
+    text = list_text([{"id": ATTACK, "note": ATTACK}, {"id": "b", "note": ""}])
+    browser.start(text, name=ATTACK)
+    pages = [
+        browser.ended(),
+        *(browser.open(path) for path in ("/", "/campaigns/1/customers/1", "/campaigns/1/budget")),
+    ]
+    for page in pages:
+        assert "script" not in page.tags
+        assert ATTACK in page.text
+
+
+def test_a_wrong_answer_keeps_the_others(browser):
+    page = browser.start(LIST, cost="much", calls="2.5", name="winter")
+    assert page.status == 400
+    assert "cost: got 'much'" in page.notices["problem"]
+    assert "calls: got '2.5'" in page.notices["problem"]
+    assert 'value="winter"' in page.html
+    assert browser.client.get("/api/campaigns").json() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("age;job\n30;x\n", "marital"),
+        ("", "list.csv"),
+        (list_text([{"age": None}]), "age"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_with_the_reason(browser, text, says):
+    page = browser.start(text)
+    assert page.status == 400
+    assert says in page.notices["problem"]
+
+
+def test_a_form_without_a_file_is_refused(browser):
+    page = browser.send(browser.open("/campaigns/new"), "new", {"name": "x", "cost": "1", "margin": "2"})
+    assert (page.status, "file: got none" in page.notices["problem"]) == (400, True)
+
+
+def test_bad_rows_refuse_the_list_or_are_set_aside(browser):
+    text = list_text([{"age": "30"}, {"age": "old"}, {"age": "50"}])
+    browser.start(text)
+    refused = browser.ended()
+    assert "list.csv:3: column 'age': got 'old'" in refused.notices["problem"]
+    browser.start(text, quarantine="yes")
+    page = browser.ended(2)
+    assert "Customers 1 to 2 of 2" in page.text
+    bad = browser.client.get(page.links["Download the bad rows with their reasons (1)"]).text
+    assert "column 'age': got 'old'" in bad
+
+
+def test_planned_columns_may_be_missing(browser):
+    text = list_text([{"age": "30", "month": None, "day": None}])
+    assert "month" in browser.start(text).notices["problem"]
+    browser.start(text, **{"plan.month": "jun", "plan.day": "4"})
+    browser.ended()
+    customer = browser.open("/campaigns/1/customers/1")
+    assert re.search(r">month</th>\s*<td[^>]*>jun</td>\s*<td[^>]*>plan<", customer.html)
+
+
+def test_terms_change_until_the_call_list_is_frozen(browser):
+    browser.start(LIST, calls="50")
+    browser.ended()
+    budget = browser.open("/campaigns/1/budget")
+    changed = browser.send(budget, "terms", {"cost": "5", "margin": "100", "calls": "20", "control_share": "0"})
+    assert "20 calls" in changed.text
+    wrong = browser.send(changed, "terms", {"cost": "5", "margin": "0"})
+    assert (wrong.status, "margin" in wrong.notices["problem"]) == (400, True)
+    browser.send(changed, "freeze")
+    late = browser.send(changed, "terms", {"cost": "6", "margin": "100"})
+    assert (late.status, "frozen" in late.notices["problem"]) == (409, True)
+    assert browser.send(changed, "freeze").status == 409
+
+
+def test_a_running_campaign_shows_progress_and_can_be_cancelled(browser, model_server):
+    model_server.before = lambda: time.sleep(0.3)
+    page = browser.start(LIST)
+    response = browser.client.get("/campaigns/1")
+    assert response.headers["refresh"] == "2"
+    assert "progress" in page.tags
+    assert "refresh" not in browser.client.get("/campaigns/1?follow=no").headers
+    browser.send(page, "cancel")
+    assert "cancelled" in browser.ended().notices
+    assert browser.client.get("/campaigns/1/budget").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/campaigns/7", "/campaigns/7/budget", "/campaigns/7/bad.csv", "/campaigns/7/customers/1"]
+)
+def test_an_address_of_nothing_is_a_page_that_says_so(browser, path):
+    page = browser.open(path)
+    assert page.status == 404
+    assert page.notices["problem"]
+
+
+def test_a_new_campaign_needs_a_model(browser, model_server):
+    model_server.models.clear()
+    assert browser.open("/campaigns/new").status == 503

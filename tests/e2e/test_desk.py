@@ -1,0 +1,171 @@
+"""A real campaign in a real browser: a pushed model, its server, the desk, and the newest rows of bank-full."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.conftest import ROOT
+from tests.support.server import free_port
+
+pytestmark = pytest.mark.e2e
+
+DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 375, "height": 812}
+ROWS = 9_000
+PATHS = {
+    "home": "/",
+    "new": "/campaigns/new",
+    "list": "/campaigns/1",
+    "customer": "/campaigns/1/customers/1",
+    "budget": "/campaigns/1/budget",
+    "outcomes": "/campaigns/1/outcomes",
+    "refused": "/campaigns/2",
+    "open budget": "/campaigns/3/budget",
+    "nothing": "/campaigns/99",
+}
+PICTURES = os.environ.get("DESK_PICTURES")
+"""A folder for pictures of every page."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Files to upload: the list, what became of its customers, the list with a bad row."""
+
+    good: Path
+    outcomes: Path
+    bad: Path
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory, real_data) -> Lists:
+    folder = tmp_path_factory.mktemp("lists")
+    with (real_data / "bank-full.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))[-ROWS:]
+    for number, row in enumerate(rows, 1):
+        row["id"] = f"C{number:05d}"
+        del row["duration"]
+    bought = [row.pop("y") for row in rows]
+    found = Lists(folder / "list.csv", folder / "outcomes.csv", folder / "bad.csv")
+    _write(found.good, rows)
+    outcomes = zip(rows, bought, strict=True)
+    _write(found.outcomes, [{"identifier": row["id"], "called": "yes", "bought": y} for row, y in outcomes])
+    _write(found.bad, [rows[0], {**rows[1], "age": "old"}])
+    return found
+
+
+def _write(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", newline="") as output:
+        writer = csv.DictWriter(output, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def desk(first, tmp_path_factory) -> Iterator[str]:
+    """The address of a desk that has started its model server; Ctrl-C stops both."""
+    artifacts = tmp_path_factory.mktemp("desk")
+    for name in ("serving", "runs"):
+        shutil.copytree(first[0] / name, artifacts / name, symlinks=True)
+    server = f"http://127.0.0.1:{free_port()}"
+    options = ["--start-server", "--server", server, "--port", str(free_port()), "--artifacts", str(artifacts)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "campaigns", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    assert "http://127.0.0.1:" in line, process.communicate()[1]
+    yield next(word for word in line.split() if word.startswith("http"))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (0, False), errors
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{server}/readyz", timeout=5)
+
+
+@pytest.fixture(scope="module")
+def campaign(desk, lists, browser) -> str:
+    """The desk's address after a whole campaign in a browser without JavaScript, with a refused and an open one."""
+    context = browser.new_context(viewport=DESKTOP, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(desk)
+    assert "purchase-model version" in page.locator("#model").inner_text()
+    start(page, desk, lists.good, "Spring")
+    assert page.locator("[data-table=customers] tbody tr").count() == 50
+    page.get_by_role("link", name="Budget", exact=True).click()
+    assert "2,000 calls" in page.locator("[data-tile=buyers]").inner_text()
+    page.get_by_role("button", name="Freeze the call list").click()
+    assert "cannot change" in page.locator("[data-notice=frozen]").inner_text()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Call list as CSV").click()
+    assert len(saved.value.path().read_text().splitlines()) == 2_001
+    page.get_by_role("link", name="Outcomes", exact=True).click()
+    page.get_by_label("Outcomes (CSV)").set_input_files(lists.outcomes)
+    page.get_by_role("button", name="Upload").click()
+    assert "of 2,000 customers bought" in page.locator("[data-notice=verdict]").inner_text()
+    start(page, desk, lists.bad, "Bad rows")
+    assert "bad.csv:3: column 'age': got 'old'" in page.locator("[data-notice=problem]").inner_text()
+    start(page, desk, lists.good, "Open")
+    context.close()
+    return desk
+
+
+def start(page: Page, desk: str, file: Path, name: str) -> None:
+    """Starts a campaign and waits until its list is ranked or refused; the page loads itself again meanwhile."""
+    page.goto(f"{desk}/campaigns/new")
+    page.get_by_label("Name of the campaign").fill(name)
+    page.get_by_label("List of customers (CSV)").set_input_files(file)
+    page.get_by_label("Calls that can be made").fill("2000")
+    page.get_by_role("button", name="Upload and score").click()
+    page.wait_for_selector("[data-form=filter], [data-notice=problem]", timeout=60_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("name", PATHS)
+def test_axe_finds_nothing_and_nothing_sticks_out(campaign, browser, name, size, scheme):
+    heard = []
+    context = browser.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("request", lambda request: None if request.url.startswith(campaign) else heard.append(request.url))
+    page.goto(f"{campaign}{PATHS[name]}")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES, f"{name}-{size['width']}-{scheme}.png"), full_page=True)
+    context.close()
+    assert [text for text in heard if "404" not in text] == []
+
+
+def test_a_campaign_is_started_with_the_keyboard_alone(campaign, browser):
+    context = browser.new_context(viewport=DESKTOP, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{campaign}/campaigns/new")
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        reached.append(focused.get_attribute("name") or focused.inner_text())
+        if reached[-1] == "Upload and score":
+            break
+    assert {"name", "file", "cost", "margin", "calls", "control_share", "quarantine", "Upload and score"} <= {*reached}
+    context.close()

@@ -1,0 +1,99 @@
+"""A real PostgreSQL on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from tests.support.server import free_port
+
+USER, PASSWORD = "desk", "p@ss/word%"
+"""A password whose characters mean something in a URL."""
+
+
+def program(name: str) -> str | None:
+    """The path of a program of PostgreSQL; Debian keeps most of them outside the PATH."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(installed[-1]) if installed else None)
+
+
+class PostgresProcess:
+    """A running server whose databases nobody else uses."""
+
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+        self._port = port
+        self.process = process
+
+    def new_database(self) -> str:
+        """Creates an empty database; returns its URL."""
+        name = f"d{secrets.token_hex(4)}"
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://{USER}:p%40ss%2Fword%25@127.0.0.1:{self._port}/{name}"
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(
+            host="127.0.0.1", port=self._port, user=USER, password=PASSWORD, dbname="postgres", autocommit=True
+        )
+
+    def wait(self, seconds: float = 60.0) -> None:
+        """Waits until the server answers."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[PostgresProcess]:
+    """Starts a server in a folder of its own and stops it at the end.
+
+    PostgreSQL refuses to run as root, so root starts it as the user `postgres`, which Debian's package creates.
+    """
+    initdb, postgres = program("initdb"), program("postgres")
+    if initdb is None or postgres is None:
+        raise FileNotFoundError("PostgreSQL is not installed")
+    account = "postgres" if os.getuid() == 0 else None
+    as_user = {"user": account, "group": account, "extra_groups": []} if account else {}
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # pytest's own folders are closed to other users
+    port = free_port()
+    try:
+        (folder / "password").write_text(PASSWORD)
+        if account:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, account, account)
+        arguments = [f"--username={USER}", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256", "--encoding=UTF8"]
+        subprocess.run(
+            [initdb, f"--pgdata={folder / 'data'}", "--no-sync", "--locale=C.UTF-8", *arguments],
+            cwd=folder, check=True, stdout=subprocess.DEVNULL, **as_user,
+        )  # fmt: skip
+        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}")
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [postgres, "-D", str(folder / "data"), *(part for setting in settings for part in ("-c", setting))],
+                cwd=folder, stdout=log, stderr=log, **as_user,
+            )  # fmt: skip
+        server = PostgresProcess(port, process)
+        try:
+            server.wait()
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+            process.wait(30)
+    finally:
+        shutil.rmtree(folder)

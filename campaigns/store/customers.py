@@ -127,6 +127,7 @@ def page(
     descending, name = sort.startswith("-"), sort.lstrip("-")
     with engine.connect() as connection:
         first, last = _ranks(connection, id, decile)
+        offset = min(offset, last)  # the databases take no number above 2**31 here
         if name == "rank" and segment is None:  # ranks have no gaps, so the page is a range of them
             if descending:
                 first, last = max(first, last - offset - limit + 1), last - offset

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from data.errors import BadOptionError, NotReadyError, ServiceError
 
@@ -37,7 +37,7 @@ def open_database(url: str | None, folder: Path) -> Engine:
 
     Raises:
       BadOptionError: the URL is not one of PostgreSQL.
-      ServiceError: PostgreSQL does not answer, or refuses the user.
+      ServiceError: PostgreSQL does not answer, or refuses the user; the file is no database.
       NotReadyError: a newer desk has migrated the database.
     """
     engine = _sqlite(folder) if url is None else _postgresql(url)
@@ -45,9 +45,9 @@ def open_database(url: str | None, folder: Path) -> Engine:
         with engine.begin() as connection:
             _lock(connection)
             command.upgrade(configuration(connection), "head")
-    except OperationalError as error:
+    except DatabaseError as error:
         engine.dispose()
-        raise ServiceError(f"the database does not answer: {str(error.orig).strip()}") from error
+        raise ServiceError(f"the database cannot be used: {str(error.orig).strip()}") from error
     except CommandError as error:
         engine.dispose()
         raise NotReadyError(f"a newer version of the desk has written this database: {error}") from error

@@ -38,7 +38,7 @@ class Time(TypeDecorator[datetime]):
 
 
 class AnyText(TypeDecorator[str]):
-    """Text from a person. PostgreSQL stores no NUL, which becomes U+FFFD, and UTF-8 has no half characters: `?`."""
+    """Text from a person. NUL, which PostgreSQL refuses, becomes U+FFFD; a lone surrogate, which UTF-8 lacks, `?`."""
 
     impl = Text
     cache_ok = True

@@ -103,8 +103,14 @@ def test_another_url_is_refused(url, tmp_path):
     assert "secret" not in str(refused.value)
 
 
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / database.FILE).write_text("row,probability\n" * 100)
+    with pytest.raises(ServiceError, match="file is not a database"):
+        database.open_database(None, tmp_path)
+
+
 def test_a_database_that_does_not_answer(tmp_path):
-    with pytest.raises(ServiceError, match="does not answer") as refused:
+    with pytest.raises(ServiceError, match="cannot be used: connection") as refused:
         database.open_database(f"postgresql://u:secret@127.0.0.1:{free_port()}/d", tmp_path)
     assert "secret" not in str(refused.value)
 

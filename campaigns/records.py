@@ -48,10 +48,10 @@ class Campaign:
       source: the file's name as the person has it.
       contract: the served model's data contract, as JSON.
       model, version: the served model that scores the list, once it is known.
-      rows: rows in the list, as far as they have been read.
+      rows: rows in the list, bad ones included, as far as they have been read.
       scored: rows that have a probability.
       bad: rows set aside.
-      problem: why it failed; may have several lines.
+      problem: why it failed, or what a campaign that is being scored waits for; may have several lines.
       frozen: when the call list was frozen.
     """
 
@@ -75,9 +75,9 @@ class Customer:
     """A scored row of a list.
 
     Attributes:
-      row: its place in the file, from 1.
-      identifier: as in the file, or the row's number.
-      cells: the row as text, by column.
+      row: its place in the file, from 1, bad rows counted.
+      identifier: as in the file, or the row's number where the file has none.
+      cells: the row as text, by column, with the plan's values.
       probability: calibrated.
       segment: name of the customer's segment; None where no segment model serves.
       warnings: what the model cannot know well: `job: 'astronaut' was not seen in training`.

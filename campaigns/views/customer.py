@@ -6,7 +6,7 @@ from campaigns.desk import Explained
 from campaigns.records import Campaign, Customer
 from campaigns.store.customers import decile
 from campaigns.views.screen import Screen, path, trail
-from pages.blocks import Figure, Lines, Link, Links, Notice, Paragraph, Section, Table, Tile
+from pages.blocks import Figure, Link, Links, Notice, Paragraph, Section, Table, Tile
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, number, percent, signed
 
@@ -39,9 +39,9 @@ def _why(customer: Customer, why: Explained | None) -> Section:
         text = "The version of the model that scored the list does not give reasons now."
         return Section("why", title, [Paragraph("no-reasons", text)])
     supporting, opposing = why.reasons
-    lines = [
-        f"For: {'; '.join(supporting) or 'nothing in particular'}.",
-        f"Against: {'; '.join(opposing) or 'nothing in particular'}.",
+    texts = [
+        Paragraph("for", f"For: {'; '.join(supporting) or 'nothing in particular'}."),
+        Paragraph("against", f"Against: {'; '.join(opposing) or 'nothing in particular'}."),
     ]
     contributions = why.explanation.contributions
     strongest = sorted(contributions, key=lambda name: -abs(contributions[name]))
@@ -60,4 +60,4 @@ def _why(customer: Customer, why: Explained | None) -> Section:
         f"They start from {signed(why.explanation.base, 2)}, the mean log-odds of the training rows, and add up to "
         "those of this customer. They say how the model decides, not what would change the customer's mind."
     )
-    return Section("why", title, [Lines("reasons", lines), Figure(chart, says, table)])
+    return Section("why", title, [*texts, Figure(chart, says, table)])

@@ -8,7 +8,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from campaigns import app, security
-from campaigns.__main__ import main
 from campaigns.settings import Settings
 from tests.campaigns.browsing import ADDRESS
 from tests.campaigns.conftest import list_text
@@ -95,9 +94,3 @@ def test_the_name_of_a_file_is_no_path(client, tmp_path):
     campaign = client.post("/api/campaigns", data=data, files=files).json()
     assert campaign["source"] == "x_b_.csv"
     assert (tmp_path / "campaigns" / "1.csv").is_file()
-
-
-@pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--port", "0"], ["--database", "mysql://x"]])
-def test_a_wrong_option_is_told_in_one_line(options, capsys, tmp_path):
-    assert main([*options, "--artifacts", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1

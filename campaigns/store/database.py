@@ -83,6 +83,7 @@ def _sqlite(folder: Path) -> Engine:
     file.touch(mode=0o600)  # customers are nobody else's business; SQLite gives its other files the same mode
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
+        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS},
         json_serializer=_json,
         json_deserializer=orjson.loads,
@@ -106,6 +107,7 @@ def _postgresql(url: str) -> Engine:
         raise BadOptionError(f"--database: {parsed.drivername}://…; {expected}")
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS},
         pool_pre_ping=True,  # a connection may be from before a restart of the database
         json_serializer=_json,

@@ -21,8 +21,8 @@ from data.paths import runs_folder
 from runs.folder import LATEST, METADATA, add_options, run_folders
 from runs.lock import exclusive
 
-_NEWEST_BLESSINGS = """
-    SELECT Judged.id AS judged, Probed.id AS probed, MAX(JudgedModel.int_value) FROM Artifact AS Judged
+_BLESSED_TWICE = """
+    SELECT Context.id, JudgedModel.int_value, Judged.id, Probed.id FROM Artifact AS Judged
     JOIN Type AS JudgedType ON JudgedType.id = Judged.type_id AND JudgedType.name = 'ModelBlessing'
     JOIN ArtifactProperty AS JudgedValue ON JudgedValue.artifact_id = Judged.id
         AND JudgedValue.name = 'blessed' AND JudgedValue.int_value = 1
@@ -37,11 +37,10 @@ _NEWEST_BLESSINGS = """
     JOIN Attribution ON Attribution.artifact_id = Judged.id
     JOIN Context ON Context.id = Attribution.context_id
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
-    GROUP BY Context.id
+    ORDER BY JudgedModel.int_value, Judged.id, Probed.id
 """
-"""For each pipeline, the blessings of the newest model that both its judge and the ServingProbe have blessed: the
-baseline of the next run, see pipeline.components.resolvers. Beside MAX, SQLite takes the other columns from the row of
-the maximum."""
+"""Pipeline, model and its two blessings, for each model that both its judge and the ServingProbe have blessed. The last
+one of a pipeline is the baseline of its next run, see pipeline.components.resolvers."""
 
 _ARTIFACTS_OF_RUNS = """
     SELECT DISTINCT artifact_id FROM Event
@@ -113,17 +112,22 @@ def metadata(artifacts: Path) -> Path:
 
 
 def _runs_of_newest_blessings(connection: sqlite3.Connection) -> set[str]:
-    rows = connection.execute(
-        f"""
-        WITH Newest AS ({_NEWEST_BLESSINGS})
-        SELECT MIN(Context.name) FROM Event
-        JOIN Association USING (execution_id)
-        JOIN Context ON Context.id = context_id
-        JOIN Type ON Type.id = Context.type_id AND Type.name = 'pipeline_run'
-        WHERE artifact_id IN (SELECT judged FROM Newest UNION SELECT probed FROM Newest) GROUP BY artifact_id
-        """
-    )
-    return {name for (name,) in rows}
+    """For each blessing of a next run's baseline, the newest run that used it: what a kept run used stays."""
+    newest = {pipeline: blessings for pipeline, _, *blessings in connection.execute(_BLESSED_TWICE)}
+    return {
+        connection.execute(
+            """
+            SELECT MAX(Context.name) FROM Event
+            JOIN Association USING (execution_id)
+            JOIN Context ON Context.id = context_id
+            JOIN Type ON Type.id = Context.type_id AND Type.name = 'pipeline_run'
+            WHERE artifact_id = ?
+            """,
+            (blessing,),
+        ).fetchone()[0]
+        for blessings in newest.values()
+        for blessing in blessings
+    }
 
 
 def _remove(connection: sqlite3.Connection, kept: Iterable[str], root: Path) -> list[Path]:

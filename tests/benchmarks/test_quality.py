@@ -124,7 +124,9 @@ def test_an_ablation_shows_differences_seed_by_seed(tmp_path):
     assert "| one member | -0.0100 ± 0.0000 | +0.0000 ± 0.0000 |" in table
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(contracts.CONTRACTS.glob("*.yaml"))])
+@pytest.mark.parametrize(
+    "name", [path.stem for path in sorted(contracts.CONTRACTS.glob("*.yaml")) if contracts.load(path).label]
+)
 def test_every_change_changes_something_and_leaves_a_valid_contract(name):
     contract = contracts.load(name)
     for label, change in quality.changes(contract).items():

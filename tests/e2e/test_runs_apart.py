@@ -57,7 +57,7 @@ def test_a_model_with_other_inputs_does_not_replace_the_one_that_serves(tmp_path
     served = summary(tmp_path).pushed
     document = yaml.safe_load(contract_file.read_text())
     document |= {"name": "without-loan", "identifiers": ["loan"]}
-    del document["categorical"]["loan"]
+    del document["categorical"]["loan"], document["views"]
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump(document))
     arguments = ("--data", sample_csv, "--contract", other, *quick)

@@ -143,7 +143,8 @@ class Published(Frozen):
     title: str
     columns: tuple[str, ...] = ()
     """The columns that formed its segments; empty for those of the view."""
-    scaling: Scaling = "standard"
+    scaling: Scaling | Literal["none"] = "standard"
+    """`none` leaves numbers in their units, so that the one with the largest values decides."""
     clusters: Annotated[int, Field(ge=2, le=50)]
     silhouette: Annotated[float, Field(ge=-1, le=1)] | None = None
     """As published; None where none was."""

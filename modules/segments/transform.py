@@ -143,7 +143,7 @@ def exact(columns: Mapping[str, np.ndarray], contract: Contract, names: tuple[st
       columns: raw columns [rows] by name.
       contract: what the columns mean.
       names: of the columns to encode.
-      scaling: see `data.contract_columns.View`.
+      scaling: see `data.contract_columns.Published`.
     """
     layout = Layout.of(contract, names)
     inputs = {name: tf.constant(columns[name]) for name in layout.columns}
@@ -183,6 +183,8 @@ def _ranks(values: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
 def _scaled(values: tf.Tensor, ranks: tf.Tensor, grid: tf.Tensor, moments: Moments, scaling: str) -> tf.Tensor:
     if scaling == "rank-normal":
         return tf.math.ndtri(ranks)
+    if scaling == "none":
+        return values - moments.mean
     standard = (values - moments.mean) / moments.deviation
     if scaling == "standard":
         return standard

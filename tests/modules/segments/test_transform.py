@@ -80,6 +80,13 @@ def test_standard_scaling_keeps_the_shape_of_a_number():
     np.testing.assert_allclose(spent, (rows["spent"] - rows["spent"].mean()) / rows["spent"].std(), atol=1e-4)
 
 
+def test_without_scaling_a_number_keeps_its_unit_and_a_missing_one_is_average():
+    rows = customers()
+    encoded = exact(rows, "none")
+    np.testing.assert_allclose(np.diff(feature(encoded, "spent")[:, 0]), np.diff(rows["spent"]), rtol=1e-3, atol=1e-3)
+    assert (feature(encoded, "visits")[np.isnan(rows["visits"]), 0] == 0.0).all()
+
+
 def test_yeo_johnson_is_close_to_the_power_that_scipy_finds():
     rows = customers(4_000)
     standard = (rows["spent"] - rows["spent"].mean()) / rows["spent"].std()

@@ -7,22 +7,21 @@ from typing import Any
 from tfx import types
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types.standard_artifacts import HyperParameters, InfraBlessing, Model, ModelBlessing
+from tfx.types.standard_artifacts import HyperParameters
 
 from modules.purchase.config import TrainingConfig
 from modules.purchase.evaluation import eval_config
 from pipeline.components.benchmark import Benchmark
 from pipeline.components.feature_importance import Importance
-from pipeline.components.pusher import AtomicPusher
-from pipeline.components.resolvers import LatestBlessedTwice, LatestOrNone
+from pipeline.components.resolvers import LatestOrNone
 from pipeline.components.scorer import Scorer
 from pipeline.components.serving_probe import ServingProbe
-from pipeline.environment import RUN_ID, Environment
+from pipeline.environment import Environment
 from pipeline.fingerprint import code_fingerprint
 from pipeline.graphs.data import CheckedData, checked_data
+from pipeline.graphs.model import last_blessed_model, push, transform_rows
 from pipeline.settings import PurchaseSettings, TrainingData
 
-BASELINE = "LatestBlessedModel"
 EARLIER_HYPERPARAMETERS = "LatestHyperparameters"
 
 
@@ -35,7 +34,8 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
       environment: where the pipeline runs.
     """
     checked = checked_data(data)
-    transform = _transform(spec, data, checked)
+    config = _config(spec, data, "modules.purchase.transform")
+    transform = transform_rows(checked, "modules.purchase.transform.preprocessing_fn", config)
     tuner, trainer = _training(spec, data, checked, transform)
     baseline, evaluator = _evaluation(spec, data, checked, trainer)
     contract, model = data.contract.model_dump_json(), trainer.outputs["model"]
@@ -69,40 +69,16 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
         seed=spec.seed,
         code=code_fingerprint("pipeline.components.feature_importance"),
     )
-    pusher = AtomicPusher(
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=probe.outputs["blessing"],
-        base_directory=environment.serving,
-        keep=spec.keep,
-        replace_inputs=int(spec.replace_inputs),
-        run_id=RUN_ID,
-    )
+    pusher = push(spec, environment, model, evaluator.outputs["blessing"], probe.outputs["blessing"])
     optional = [benchmark] * spec.benchmark
     judges = [baseline, evaluator, scorer, probe, *optional, importance]
-    push = [pusher] * spec.push
-    return environment.pipeline([*checked.components, transform, tuner, trainer, *judges, *push])
+    pushed = [pusher] * spec.push
+    return environment.pipeline([*checked.components, transform, tuner, trainer, *judges, *pushed])
 
 
 def _config(spec: PurchaseSettings, data: TrainingData, module: str, **more: Any) -> dict[str, Any]:
     """The configuration of a stage that runs one of our modules."""
     return TrainingConfig(data.contract, spec.with_after_call, code_fingerprint(module), **more).to_config()
-
-
-def _transform(spec: PurchaseSettings, data: TrainingData, checked: CheckedData) -> BaseNode:
-    transform = tfx.components.Transform(
-        examples=checked.examples,
-        schema=checked.schema,
-        preprocessing_fn="modules.purchase.transform.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
-        # Raw rows are a tenth of transformed ones, and the graph is cheap to apply, so nothing is written twice.
-        materialize=False,
-        disable_statistics=True,
-        disable_analyzer_cache=True,
-        custom_config=_config(spec, data, "modules.purchase.transform"),
-    )
-    transform.add_upstream_node(checked.check)
-    return transform
 
 
 def _training(
@@ -143,12 +119,7 @@ def _evaluation(
     spec: PurchaseSettings, data: TrainingData, checked: CheckedData, trainer: BaseNode
 ) -> tuple[BaseNode, BaseNode]:
     """The baseline, which is the newest model with both blessings, and the Evaluator."""
-    baseline = tfx.dsl.Resolver(
-        strategy_class=LatestBlessedTwice,
-        model=tfx.dsl.Channel(type=Model),
-        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
-        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
-    ).with_id(BASELINE)
+    baseline = last_blessed_model()
     evaluator = tfx.components.Evaluator(
         examples=checked.examples,
         model=trainer.outputs["model"],

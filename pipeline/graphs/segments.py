@@ -7,18 +7,15 @@ from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
 
 from modules.segments.config import SegmentConfig
-from pipeline.components.pusher import AtomicPusher
-from pipeline.components.resolvers import LatestBlessedTwice
 from pipeline.components.segment_judge import SegmentJudge
 from pipeline.components.segment_search import SegmentSearch
 from pipeline.components.serving_probe import ServingProbe
-from pipeline.environment import RUN_ID, Environment
+from pipeline.environment import Environment
 from pipeline.fingerprint import code_fingerprint
 from pipeline.graphs.data import CheckedData, checked_data
-from pipeline.graphs.purchase import BASELINE
+from pipeline.graphs.model import last_blessed_model, push, transform_rows
 from pipeline.settings import SegmentSettings, TrainingData
 
 
@@ -32,7 +29,8 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
     """
     checked = checked_data(data)
     contract = data.contract.model_dump_json()
-    transform = _transform(spec, data, checked)
+    config = _config(spec, data, "modules.segments.transform")
+    transform = transform_rows(checked, "modules.segments.transform.preprocessing_fn", config)
     search, baseline, trainer = _training(spec, data, checked, transform)
     model = trainer.outputs["model"]
     judge = SegmentJudge(
@@ -53,15 +51,7 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
         output=spec.model.decision,
         code=code_fingerprint("pipeline.components.serving_probe"),
     )
-    pusher = AtomicPusher(
-        model=model,
-        model_blessing=judge.outputs["blessing"],
-        infra_blessing=probe.outputs["blessing"],
-        base_directory=environment.serving,
-        keep=spec.keep,
-        replace_inputs=int(spec.replace_inputs),
-        run_id=RUN_ID,
-    )
+    pusher = push(spec, environment, model, judge.outputs["blessing"], probe.outputs["blessing"])
     return environment.pipeline([*checked.components, transform, search, baseline, trainer, judge, probe, pusher])
 
 
@@ -83,12 +73,7 @@ def _training(
         transform_graph=transform.outputs["transform_graph"],
         config=json.dumps(config),
     )
-    baseline = tfx.dsl.Resolver(
-        strategy_class=LatestBlessedTwice,
-        model=tfx.dsl.Channel(type=Model),
-        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
-        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
-    ).with_id(BASELINE)
+    baseline = last_blessed_model()
     trainer = tfx.components.Trainer(
         examples=checked.examples,
         transform_graph=transform.outputs["transform_graph"],
@@ -110,19 +95,3 @@ def _training(
 def _config(spec: SegmentSettings, data: TrainingData, module: str, **more: Any) -> dict[str, Any]:
     """The configuration of a stage that runs one of our modules."""
     return SegmentConfig(data.contract, spec.view, code_fingerprint(module), **more).to_config()
-
-
-def _transform(spec: SegmentSettings, data: TrainingData, checked: CheckedData) -> BaseNode:
-    transform = tfx.components.Transform(
-        examples=checked.examples,
-        schema=checked.schema,
-        preprocessing_fn="modules.segments.transform.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
-        # Raw rows are a fraction of transformed ones, and the graph is cheap to apply, so nothing is written twice.
-        materialize=False,
-        disable_statistics=True,
-        disable_analyzer_cache=True,
-        custom_config=_config(spec, data, "modules.segments.transform"),
-    )
-    transform.add_upstream_node(checked.check)
-    return transform

@@ -1,0 +1,70 @@
+"""Stages that the graphs of all models share after the rows are checked: Transform, last blessed model, Pusher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import types
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
+
+from pipeline.components.pusher import AtomicPusher
+from pipeline.components.resolvers import LatestBlessedTwice
+from pipeline.environment import RUN_ID, Environment
+from pipeline.graphs.data import CheckedData
+from pipeline.settings import ModelSettings
+
+BASELINE = "LatestBlessedModel"
+
+
+def transform_rows(checked: CheckedData, preprocessing_fn: str, config: dict[str, Any]) -> BaseNode:
+    """Transform, which waits until the rows are checked.
+
+    Args:
+      checked: the rows.
+      preprocessing_fn: import path of the function.
+      config: its `custom_config`.
+    """
+    transform = tfx.components.Transform(
+        examples=checked.examples,
+        schema=checked.schema,
+        preprocessing_fn=preprocessing_fn,
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
+        # Raw rows are a fraction of transformed ones, and the graph is cheap to apply, so nothing is written twice.
+        materialize=False,
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+        custom_config=config,
+    )
+    transform.add_upstream_node(checked.check)
+    return transform
+
+
+def last_blessed_model() -> BaseNode:
+    """Looks up the newest model with both blessings."""
+    return tfx.dsl.Resolver(
+        strategy_class=LatestBlessedTwice,
+        model=tfx.dsl.Channel(type=Model),
+        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
+        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
+    ).with_id(BASELINE)
+
+
+def push(
+    spec: ModelSettings,
+    environment: Environment,
+    model: types.BaseChannel,
+    blessing: types.BaseChannel,
+    infra_blessing: types.BaseChannel,
+) -> BaseNode:
+    """The Pusher of a model, which needs the blessing of its judge and that of the ServingProbe."""
+    return AtomicPusher(
+        model=model,
+        model_blessing=blessing,
+        infra_blessing=infra_blessing,
+        base_directory=environment.serving,
+        keep=spec.keep,
+        replace_inputs=int(spec.replace_inputs),
+        run_id=RUN_ID,
+    )

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from campaigns.settings import LOOPBACK, Settings
+from data import programs
 from data.errors import BadOptionError, NotReadyError
 from data.model_folder import models
-from data.paths import ROOT, models_folder, serving_folder
+from data.paths import models_folder
 
-START_SECONDS = 90
-STOP_SECONDS = 20
 _CONFIG, _LOG = "models.config", "model-server.log"
 
 
@@ -36,30 +30,14 @@ def started(settings: Settings) -> Iterator[None]:
         raise NotReadyError(f"{models_folder(settings.artifacts)}: no model has been pushed yet; run `make run` first")
     settings.folder.mkdir(parents=True, exist_ok=True)
     config, log = settings.folder / _CONFIG, settings.folder / _LOG
-    config.write_text(_config(settings, names))
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serving", f"--rest_api_port={port}", f"--model_config_file={config}"],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches only the desk, which then stops the server
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+    config.write_text(programs.model_config(settings.artifacts, names))
+    log.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "serving", f"--rest_api_port={port}", f"--model_config_file={config}"]
+    server = programs.start("model server", command, log, f"{settings.server.rstrip('/')}/readyz")
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(f"{settings.server.rstrip('/')}/readyz"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise NotReadyError(f"the model server did not start; its output is in {log}")
-            time.sleep(0.2)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        programs.stop(server)
 
 
 def _port(server: str) -> int:
@@ -69,18 +47,3 @@ def _port(server: str) -> int:
             f"--server: got {server!r}, expected an address such as http://localhost:8501 to start it at"
         )
     return parts.port
-
-
-def _config(settings: Settings, names: list[str]) -> str:
-    """A ModelServerConfig in text format."""
-    folders = {name: json.dumps(str(serving_folder(settings.artifacts, name))) for name in names}
-    lines = [f"  config {{ name: {json.dumps(name)} base_path: {folder} }}" for name, folder in folders.items()]
-    return "\n".join(["model_config_list {", *lines, "}", ""])
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status == 200
-    except OSError:
-        return False

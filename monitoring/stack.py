@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from data import model_folder
+from data import model_folder, programs
 from data.errors import NotReadyError
 from data.model_folder import ModelFolder, newest
 from data.paths import ROOT, models_folder, serving_folder
@@ -25,8 +21,6 @@ CONFIG = Path(__file__).parent / "prometheus"
 MONITORING_CONFIG = ROOT / "serving" / "container" / "monitoring.config"
 MODELS = "models.config"
 """The server's configuration, in the folder of the stack."""
-START_SECONDS = 90
-STOP_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,7 @@ class Stack:
                     raise NotReadyError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(CONFIG, self.folder)
-        (self.folder / MODELS).write_text(self._model_config(names))
+        (self.folder / MODELS).write_text(programs.model_config(self.artifacts, names))
         server, exporter = f"127.0.0.1:{self.ports.server}", f"127.0.0.1:{self.ports.exporter}"
         config = yaml.safe_load((self.folder / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": f"{self.interval}s", "evaluation_interval": f"{self.interval}s"}
@@ -135,36 +129,16 @@ class Stack:
         Raises:
           NotReadyError: the process ended or did not answer in time; the message names the file with its output.
         """
-        log = self.folder / f"{name}.log"
-        with open(log, "ab") as output:
-            self.processes[name] = subprocess.Popen(
-                self._command(name),
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches only this program, which then stops the others in order
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
         url = {
             "server": f"{self.server_url}/readyz",
             "exporter": f"{self.exporter_url}/metrics",
             "prometheus": f"{self.prometheus_url}/-/ready",
         }[name]
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(url):
-            if self.processes[name].poll() is not None or time.monotonic() > deadline:
-                raise NotReadyError(f"the {name} did not start; its output is in {log}")
-            time.sleep(0.2)
+        self.processes[name] = programs.start(name, self._command(name), self.folder / f"{name}.log", url)
 
     def stop(self, name: str) -> None:
         """Ends a process, by force if it takes too long."""
-        process = self.processes.pop(name)
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        programs.stop(self.processes.pop(name))
 
     def _command(self, name: str) -> list[str]:
         if name == "server":
@@ -185,21 +159,5 @@ class Stack:
             "--log.level=warn",
         ]
 
-    def _model_config(self, names: list[str]) -> str:
-        """A ModelServerConfig in text format."""
-        models = [
-            f"config {{ name: {json.dumps(name)} base_path: {json.dumps(str(serving_folder(self.artifacts, name)))} }}"
-            for name in names
-        ]
-        return "model_config_list {\n  " + "\n  ".join(models) + "\n}\n"
-
     def _write(self, name: str, content: Any) -> None:
         (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status == 200
-    except OSError:
-        return False

@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from campaigns.settings import LOOPBACK, PORT, Settings
+from campaigns.settings import LOOPBACK, PORT, RATE, Settings
 from data.command import DONE, guarded, to_stderr
 from data.errors import BadOptionError
 from data.paths import ARTIFACTS
@@ -48,6 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="FOLDER",
         help="as given to pipeline.run (default: artifacts/)",
     )
+    parser.add_argument("--public", metavar="URL", help="address for browsers, where a proxy stands before the desk")
+    parser.add_argument(
+        "--rate", type=int, default=RATE, metavar="N", help="requests a minute for each key (default: %(default)s)"
+    )
+    parser.add_argument("--log-inputs", action="store_true", help="keep scored rows in the request log")
+    parser.add_argument("--retain", type=int, metavar="DAYS", help="remove lists and logs that are older")
     options = parser.parse_args(arguments)
     return guarded(lambda: _main(options), say=lambda message: to_stderr(f"campaigns: {message}"))
 
@@ -59,7 +65,17 @@ def _main(options: argparse.Namespace) -> int:
         )
     if not 0 < options.port < 65536:
         raise BadOptionError(f"--port: got {options.port}, expected 1 to 65535")
-    settings = Settings(options.server, options.host, options.port, options.database, options.artifacts.resolve())
+    settings = Settings(
+        options.server,
+        options.host,
+        options.port,
+        options.database,
+        options.artifacts.resolve(),
+        options.public,
+        options.rate,
+        options.log_inputs,
+        options.retain,
+    )
     from campaigns import model_server, running
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)

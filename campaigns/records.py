@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -119,3 +119,33 @@ class Bad:
     line: int
     problem: str
     text: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Customers that one request or one batch of a list had scored, for the request log.
+
+    Attributes:
+      time: when they were scored, seconds since 1970.
+      request: id of the request; empty for a list.
+      caller: see `campaigns.context.caller`.
+      campaign_id: of the list; None for a request.
+      identifiers: as they came; None where a row has none. They are hashed before they are stored.
+      model, version: the model that answered.
+      probabilities: calibrated.
+      purchases: the model's decisions, 0 or 1.
+      seconds: how long the answer took.
+      inputs: the rows as JSON texts; None unless the desk was started with `--log-inputs`.
+    """
+
+    time: float
+    request: str
+    caller: str
+    campaign_id: int | None
+    identifiers: Sequence[str | None]
+    model: str
+    version: str
+    probabilities: Sequence[float]
+    purchases: Sequence[int]
+    seconds: float
+    inputs: Sequence[str] | None = None

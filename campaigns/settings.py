@@ -9,6 +9,7 @@ from data.paths import ARTIFACTS
 from serving.client import DEFAULT_URL
 
 PORT = 8600
+RATE = 600
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -21,6 +22,10 @@ class Settings:
       host, port: where the desk listens.
       database: address of a PostgreSQL database; None for an SQLite file in the desk's folder.
       artifacts: the folder that pipeline runs write to.
+      public: address under which browsers reach the desk, such as `https://desk.bank.example`; None for `address`.
+      rate: requests that a key may send in a minute.
+      log_inputs: whether the request log keeps the rows that were scored, and not only their probabilities.
+      retain: days after which lists and logs are removed; None keeps them.
     """
 
     server: str = DEFAULT_URL
@@ -28,6 +33,10 @@ class Settings:
     port: int = PORT
     database: str | None = None
     artifacts: Path = ARTIFACTS
+    public: str | None = None
+    rate: int = RATE
+    log_inputs: bool = False
+    retain: int | None = None
 
     @property
     def folder(self) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -138,3 +139,57 @@ outcomes = Table(
     Column("recorded", Time, nullable=False),
     sqlite_with_rowid=False,
 )
+
+request_log = Table(
+    "request_log",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("time", Time, nullable=False, index=True),
+    Column("request", Text, nullable=False),
+    Column("caller", AnyText, nullable=False),
+    Column("campaign_id", Integer),
+    Column("customer", Text, index=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("purchase", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("inputs", JSON),
+)
+"""One row for each scored customer of the API and of lists; `customer` is a keyed hash of the identifier. A campaign
+may be gone while its rows here remain, so `campaign_id` is no foreign key."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", AnyText, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("created", Time, nullable=False),
+    Column("revoked", Time),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", Time, nullable=False, index=True),
+    Column("request", Text, nullable=False),
+    Column("caller", AnyText, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", AnyText, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Who changed what: `action` is a word such as `freeze`, `subject` names what it was done to."""
+
+performance = Table(
+    "performance",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("figures", JSON, nullable=False),
+    Column("computed", Time, nullable=False),
+)
+"""What calls brought by version and month of the freeze, `2026-11`: see `campaigns.performance`."""

@@ -7,9 +7,10 @@ from datetime import datetime, timezone
 
 from campaigns.records import Campaign
 from campaigns.served import ServedModel
-from campaigns.views.screen import STATES, Screen, moment, path, synthetic
+from campaigns.views.screen import NEW, Screen, moment, path, state_name, synthetic
 from pages.blocks import Block, Command, Link, Links, Notice, Paragraph, Section, Table, Tile
-from pages.formatting import number, percent
+from pages.formatting import number, percent, times
+from pages.language import tr
 from runs.summary import PurchaseSummary
 
 
@@ -23,57 +24,61 @@ def screen(served: ServedModel | str, run: PurchaseSummary | None, campaigns: Se
     """
     notices, tiles = synthetic(run), []
     if isinstance(served, str):
-        notices.append(Notice("no-model", "No model serves.", [served], "bad"))
+        notices.append(Notice("no-model", tr("No model serves."), [served], "bad"))
     elif run is not None:
         tiles = list(_tiles(run))
-    return Screen("Campaign desk", [_campaigns(campaigns), _model(served, run)], notices, tiles, here="/")
+    return Screen(tr("Campaign desk"), [_campaigns(campaigns), _model(served, run)], notices, tiles, here="/")
 
 
 def _tiles(run: PurchaseSummary) -> Iterator[Tile]:
     worth = run.metrics["test"]
-    where = "on the newest calls of the training file"
+    where = tr("on the newest calls of the training file")
     if run.dataset.split == "random":
-        where = "on a random part of the training file; the calls that come next are usually harder"
+        where = tr("on a random part of the training file; the calls that come next are usually harder")
     if worth.lift_top_decile is not None:
-        what = "as many buyers among the best-scored tenth as among random customers"
-        yield Tile("lift", f"{number(worth.lift_top_decile, 1)} ×", what, where)
+        what = tr("as many buyers among the best-scored tenth as among random customers")
+        yield Tile("lift", times(worth.lift_top_decile), what, where)
     if worth.auc is not None:
-        what = "AUC: how often a buyer is ranked above a customer who does not buy"
+        what = tr("AUC: how often a buyer is ranked above a customer who does not buy")
         yield Tile("auc", number(worth.auc, 3), what, where)
-    yield Tile("ece", percent(worth.ece, 1), "expected calibration error of the probabilities", where)
+    yield Tile("ece", percent(worth.ece, 1), tr("expected calibration error of the probabilities"), where)
 
 
 def _model(served: ServedModel | str, run: PurchaseSummary | None) -> Section:
+    title = tr("The model")
     blocks: list[Block]
     if isinstance(served, str):
-        blocks = [Paragraph("start", "Start a model server in another terminal:"), Command("serve", "make serve")]
-        return Section("model", "The model", blocks)
-    text = f"{served.name} version {served.version} serves{_since(served.version)}. "
-    text += f"It takes {number(len(served.inputs))} columns, by the data contract {served.contract.name}."
-    blocks = [Paragraph("version", text)]
+        start = Paragraph("start", tr("Start a model server in another terminal:"))
+        return Section("model", title, [start, Command("serve", "make serve")])
+    takes = tr(
+        "It takes {columns} columns, by the data contract {contract}.",
+        columns=number(len(served.inputs)),
+        contract=served.contract.name,
+    )
+    blocks = [Paragraph("version", f"{_serves(served.name, served.version)} {takes}")]
     if run is None:
-        blocks.append(
-            Paragraph("no-worth", "What it is worth is not known here: the run that pushed it was not found.")
-        )
-    return Section("model", "The model", blocks)
+        text = tr("What it is worth is not known here: the run that pushed it was not found.")
+        blocks.append(Paragraph("no-worth", text))
+    return Section("model", title, blocks)
 
 
-def _since(version: str) -> str:
-    """When the version was made, where the version is a time in seconds, as the pipeline's are."""
+def _serves(model: str, version: str) -> str:
+    """Which model serves, and when it was made, where its version is a time in seconds, as the pipeline's are."""
     seconds = int(version) if version.isdecimal() else 0
     if not 1_000_000_000 < seconds < 4_000_000_000:
-        return ""
-    return f", pushed {moment(datetime.fromtimestamp(seconds, timezone.utc))}"
+        return tr("{model} version {version} serves.", model=model, version=version)
+    pushed = moment(datetime.fromtimestamp(seconds, timezone.utc))
+    return tr("{model} version {version} serves, pushed {time}.", model=model, version=version, time=pushed)
 
 
 def _campaigns(campaigns: Sequence[Campaign]) -> Section:
-    start = Links("start", [Link("Start a new campaign", "/campaigns/new")])
+    title, start = tr("Campaigns"), Links("start", [Link(tr("Start a new campaign"), NEW)])
     if not campaigns:
-        return Section("campaigns", "Campaigns", [Paragraph("none", "There is no campaign yet."), start])
+        return Section("campaigns", title, [Paragraph("none", tr("There is no campaign yet.")), start])
     cells = [
         (
             Link(one.terms.name, path(one.id)),
-            STATES[one.state],
+            state_name(one.state),
             number(one.scored),
             number(one.bad),
             moment(one.created),
@@ -81,6 +86,6 @@ def _campaigns(campaigns: Sequence[Campaign]) -> Section:
         )
         for one in campaigns
     ]
-    head = ("Campaign", "State", "Customers scored", "Rows set aside", "Created", "File")
-    table = Table("campaigns", "Campaigns, newest first", head, cells, frozenset({0, 1, 4, 5}))
-    return Section("campaigns", "Campaigns", [start, table])
+    head = (tr("Campaign"), tr("State"), tr("Customers scored"), tr("Rows set aside"), tr("Created"), tr("File"))
+    table = Table("campaigns", tr("Campaigns, newest first"), head, cells, frozenset({0, 1, 4, 5}))
+    return Section("campaigns", title, [start, table])

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from campaigns.records import Campaign, State
 from pages import html
 from pages.blocks import Link, Notice, Section, Tile
+from pages.formatting import moment as moment
+from pages.language import tr
 from runs.summary import PurchaseSummary
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "desk.html.j2"
-HOME = Link("Campaign desk", "/")
-NEW = Link("New campaign", "/campaigns/new")
-STATES: Mapping[State, str] = {
-    "waiting": "waiting",
-    "scoring": "scoring",
-    "ranked": "ranked",
-    "frozen": "call list frozen",
-    "cancelled": "cancelled",
-    "failed": "failed",
-}
+NEW = "/campaigns/new"
+"""Where a campaign is started."""
+
+
+def home() -> Link:
+    """To the first page."""
+    return Link(tr("Campaign desk"), "/")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Screen:
     sections: Sequence[Section]
     notices: Sequence[Notice] = ()
     tiles: Sequence[Tile] = ()
-    trail: Sequence[Link] = (HOME, NEW)
+    trail: Sequence[Link] = field(default_factory=lambda: [home(), Link(tr("New campaign"), NEW)])
     here: str = ""
 
     def html(self) -> str:
@@ -52,9 +50,9 @@ class Screen:
 
 def trail(campaign: Campaign) -> list[Link]:
     """The links above a page of a campaign: to the desk and to the campaign's pages."""
-    links = [HOME, Link(campaign.terms.name, path(campaign.id))]
+    links = [home(), Link(campaign.terms.name, path(campaign.id))]
     if campaign.state in ("ranked", "frozen"):
-        links += [Link("Budget", path(campaign.id, "budget")), Link("Outcomes", path(campaign.id, "outcomes"))]
+        links += [Link(tr("Budget"), path(campaign.id, "budget")), Link(tr("Outcomes"), path(campaign.id, "outcomes"))]
     return links
 
 
@@ -63,22 +61,34 @@ def path(campaign_id: int, rest: str = "") -> str:
     return f"/campaigns/{campaign_id}" + (f"/{rest}" if rest else "")
 
 
-def moment(time: datetime) -> str:
-    """`2026-11-24 21:05 UTC`; a time without a zone is UTC."""
-    known = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
-    return f"{known.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+def state_name(state: State) -> str:
+    """A campaign's state in words."""
+    return {
+        "waiting": tr("waiting"),
+        "scoring": tr("scoring"),
+        "ranked": tr("ranked"),
+        "frozen": tr("call list frozen"),
+        "cancelled": tr("cancelled"),
+        "failed": tr("failed"),
+    }[state]
 
 
 def synthetic(run: PurchaseSummary | None) -> list[Notice]:
     """Says that the model learned from made-up customers, where it did."""
     if run is None or not run.dataset.synthetic:
         return []
-    text = "The model learned from made-up customers. Its probabilities show that the desk works, not who will buy."
-    return [Notice("synthetic", "Synthetic data.", [text])]
+    text = tr("The model learned from made-up customers. Its probabilities show that the desk works, not who will buy.")
+    return [Notice("synthetic", tr("Synthetic data."), [text])]
 
 
 def failure(status: int, text: str) -> str:
     """The page of an error; its text may have several lines."""
-    titles = {403: "Not accepted", 404: "There is no such page", 409: "Not now", 413: "Too large", 503: "Not available"}
-    notice = Notice("problem", "Error", text.splitlines(), "bad")
-    return Screen(titles.get(status, "That did not work"), (), [notice]).html()
+    titles = {
+        403: tr("Not accepted"),
+        404: tr("There is no such page"),
+        409: tr("Not now"),
+        413: tr("Too large"),
+        503: tr("Not available"),
+    }
+    notice = Notice("problem", tr("Error"), text.splitlines(), "bad")
+    return Screen(titles.get(status, tr("That did not work")), (), [notice]).html()

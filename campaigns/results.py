@@ -8,7 +8,8 @@ from analysis.campaign_results import KnownCalls, Lift, Realised, Results
 from analysis.campaign_results import results as measure
 from campaigns.records import Terms
 from campaigns.store.outcomes import Joined
-from pages.formatting import number, percent
+from pages.formatting import interval, number, percent
+from pages.language import tr
 
 
 def results(joined: Joined, terms: Terms, listed: int, calibration_error: float = 0.0) -> Results | None:
@@ -35,15 +36,22 @@ def verdict(found: Results) -> str:
     if found.best and found.control and found.lift:
         beat, worth = _comparison(found.best, found.control, found.lift)
     elif found.best:
-        worth = "no control group shows what the list is worth"
+        worth = tr("no control group shows what the list is worth")
     else:
-        worth = "no outcome of the best-scored customers is known"
-    joint = "but" if beat is not None and beat != found.held else "and"
-    low, high = number(together.expected.low), number(together.expected.high)
-    buyers = f"{number(together.buyers)} of {number(together.calls)} customers bought, {low} to {high} were expected"
-    sentence = f"{worth}, {joint} {_belief(found)} ({buyers})."
+        worth = tr("no outcome of the best-scored customers is known")
+    buyers = tr(
+        "{buyers} of {calls} customers bought, {interval} were expected",
+        buyers=number(together.buyers),
+        calls=number(together.calls),
+        interval=interval(together.expected.low, together.expected.high, 0),
+    )
+    if beat is not None and beat != found.held:
+        sentence = tr("{worth}, but {belief} ({buyers}).", worth=worth, belief=_belief(found), buyers=buyers)
+    else:
+        sentence = tr("{worth}, and {belief} ({buyers}).", worth=worth, belief=_belief(found), buyers=buyers)
     if together.calls < found.listed:
-        return f"With {number(together.calls)} of {number(found.listed)} outcomes known, {sentence}"
+        known, listed = number(together.calls), number(found.listed)
+        return tr("With {known} of {calls} outcomes known, {sentence}", known=known, calls=listed, sentence=sentence)
     return sentence[0].upper() + sentence[1:]
 
 
@@ -51,22 +59,30 @@ def _belief(found: Results) -> str:
     """Whether the probabilities held: the second half of the verdict."""
     together, quality = found.together, found.quality
     if found.held:
-        return "the probabilities held"
+        return tr("the probabilities held")
     if not together.held:
-        return f"the probabilities were too {'low' if together.buyers > together.expected.high else 'high'}"
-    error, limit = number(100 * quality.ece, 1), number(100 * quality.ece_limit, 1)
-    return f"the probabilities were wrong by {error} percentage points on average, where up to {limit} can be expected"
+        if together.buyers > together.expected.high:
+            return tr("the probabilities were too low")
+        return tr("the probabilities were too high")
+    return tr(
+        "the probabilities were wrong by {error} percentage points on average, where up to {limit} can be expected",
+        error=number(100 * quality.ece, 1),
+        limit=number(100 * quality.ece_limit, 1),
+    )
 
 
 def _comparison(best: Realised, control: Realised, lift: Lift) -> tuple[bool | None, str]:
     """Whether the list beat the control group, None where it is open, and the first half of the verdict."""
     difference = lift.difference
+    shares = tr(
+        "{best} against {control} bought, a difference of {interval} percentage points",
+        best=percent(best.rate.value, 1),
+        control=percent(control.rate.value, 1),
+        interval=interval(100 * difference.low, 100 * difference.high, 1),
+    )
     if difference.low > 0:
-        beat, says = True, "the list beat the control group"
-    elif difference.high < 0:
-        beat, says = False, "the list did worse than the control group"
-    else:
-        beat, says = None, "the outcomes do not show yet whether the list beats the control group"
-    points = f"{number(100 * difference.low, 1)} to {number(100 * difference.high, 1)} percentage points"
-    rates = f"{percent(best.rate.value, 1)} against {percent(control.rate.value, 1)} bought"
-    return beat, f"{says} ({rates}, a difference of {points})"
+        return True, tr("the list beat the control group ({shares})", shares=shares)
+    if difference.high < 0:
+        return False, tr("the list did worse than the control group ({shares})", shares=shares)
+    says = tr("the outcomes do not show yet whether the list beats the control group ({shares})", shares=shares)
+    return None, says

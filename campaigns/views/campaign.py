@@ -13,15 +13,15 @@ from campaigns.records import Campaign, Customer
 from campaigns.security import TOKEN
 from campaigns.served import contract_from_json
 from campaigns.store.customers import DECILES, Sort, decile
-from campaigns.views.screen import Screen, moment, path, synthetic, trail
+from campaigns.views.screen import NEW, Screen, moment, path, synthetic, trail
 from pages.blocks import Block, Link, Links, Notice, Paragraph, Progress, Section, Table, Tile
 from pages.formatting import UNKNOWN, number, percent
 from pages.forms import Field, Form
+from pages.language import ntr, tr
 from runs.summary import PurchaseSummary
 
 PAGE = 50
 """Customers on one page."""
-CALLED = {"best": "best", "control": "control group", None: ""}
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,19 @@ def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
     notices = []
     problem = (campaign.problem or "").splitlines()
     if campaign.state == "failed":
-        notices.append(Notice("problem", "The list was not scored.", problem, "bad"))
+        notices.append(Notice("problem", tr("The list was not scored."), problem, "bad"))
     elif campaign.state == "cancelled":
-        notices.append(Notice("cancelled", "Scoring was cancelled.", problem))
+        notices.append(Notice("cancelled", tr("Scoring was cancelled."), problem))
     elif problem:
-        notices.append(Notice("problem", "Scoring waits.", problem, "bad"))
+        notices.append(Notice("problem", tr("Scoring waits."), problem, "bad"))
     blocks: list[Block] = list(_progress(campaign, token, follows))
     if campaign.bad:
         blocks.append(_bad_rows(campaign))
-    blocks.append(Paragraph("source", f"{campaign.source}, uploaded {moment(campaign.created)}."))
+    uploaded = tr("{file}, uploaded {time}.", file=campaign.source, time=moment(campaign.created))
+    blocks.append(Paragraph("source", uploaded))
     return Screen(
         campaign.terms.name,
-        [Section("scoring", "Scoring", blocks)],
+        [Section("scoring", tr("Scoring"), blocks)],
         notices,
         trail=trail(campaign),
         here=path(campaign.id),
@@ -95,92 +96,105 @@ def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
     running = campaign.state in ("waiting", "scoring")
     total = campaign.rows - campaign.bad
     if campaign.state == "waiting":
-        label = "The list waits for its turn."
+        label = tr("The list waits for its turn.")
     elif campaign.scored == 0 and running:
-        label = f"The rows are checked: {number(campaign.rows)} so far."
+        label = tr("The rows are checked: {rows} so far.", rows=number(campaign.rows))
     else:
-        label = f"{number(campaign.scored)} of {number(total)} customers are scored."
+        scored, all_customers = number(campaign.scored), number(total)
+        label = tr("{scored} of {customers} customers are scored.", scored=scored, customers=all_customers)
     if not running:
         yield Paragraph("scored", label)
-        yield Links("again", [Link("Start a new campaign", "/campaigns/new")])
+        yield Links("again", [Link(tr("Start a new campaign"), NEW)])
         return
     yield Progress("progress", label, campaign.scored, total if campaign.scored else None)
     still, live = (
-        Link("Stop loading it again", f"{path(campaign.id)}?follow=no"),
-        Link("Follow the progress", path(campaign.id)),
+        Link(tr("Stop loading it again"), f"{path(campaign.id)}?follow=no"),
+        Link(tr("Follow the progress"), path(campaign.id)),
     )
     if follows:
-        yield Paragraph("follows", "This page loads itself again every two seconds.")
+        yield Paragraph("follows", tr("This page loads itself again every two seconds."))
     yield Links("follow", [still if follows else live])
-    yield Form("cancel", path(campaign.id, "cancel"), (), "Cancel scoring", {TOKEN: token}, quiet=True)
+    yield Form("cancel", path(campaign.id, "cancel"), (), tr("Cancel scoring"), {TOKEN: token}, quiet=True)
 
 
 def ranked(campaign: Campaign, run: PurchaseSummary | None, part: Part) -> Screen:
     """The page of a ranked list; `run` pushed the model that scored it, where it is known."""
     blocks: list[Block] = [*_files(campaign), _filter(campaign, part)]
     if not part.customers:
-        blocks.append(Paragraph("none", "No customer is in this part of the list."))
+        blocks.append(Paragraph("none", tr("No customer is in this part of the list.")))
     else:
         blocks += [*_remarks(campaign, part), _table(campaign, part), _paging(campaign, part)]
     notices, tiles = [*synthetic(run), *_notices(campaign)], list(_tiles(campaign))
-    sections = [Section("list", "Ranked list", blocks)]
+    sections = [Section("list", tr("Ranked list"), blocks)]
     return Screen(campaign.terms.name, sections, notices, tiles, trail(campaign), path(campaign.id))
 
 
 def _remarks(campaign: Campaign, part: Part) -> Iterator[Paragraph]:
     """What the list lacks."""
     if part.explained is None:
-        text = "Reasons are not shown: the version of the model that scored the list does not give them now."
+        text = tr("Reasons are not shown: the version of the model that scored the list does not give them now.")
         yield Paragraph("no-reasons", text)
     if identifier_column(contract_from_json(campaign.contract), tuple(part.customers[0].cells)) is None:
-        text = "The file has no column of identifiers, so that customers are identified by the numbers of their rows."
+        text = tr(
+            "The file has no column of identifiers, so that customers are identified by the numbers of their rows."
+        )
         yield Paragraph("no-identifiers", text)
 
 
 def _notices(campaign: Campaign) -> Iterator[Notice]:
     if campaign.frozen:
-        text = f"It was frozen {moment(campaign.frozen)} and cannot change any more."
-        yield Notice("frozen", "The call list is frozen.", [text], "good")
+        text = tr("It was frozen {time} and cannot change any more.", time=moment(campaign.frozen))
+        yield Notice("frozen", tr("The call list is frozen."), [text], "good")
 
 
 def _tiles(campaign: Campaign) -> Iterator[Tile]:
-    aside = f"{number(campaign.bad)} rows were set aside" if campaign.bad else "no row was set aside"
-    yield Tile("customers", number(campaign.scored), "customers, the most likely buyers first", aside)
-    version = f"version {campaign.version}" if campaign.version else UNKNOWN
-    yield Tile("model", campaign.model or UNKNOWN, "scored the list", version)
+    aside = tr("no row was set aside")
+    if campaign.bad:
+        aside = ntr("{rows} row was set aside", "{rows} rows were set aside", campaign.bad, rows=number(campaign.bad))
+    yield Tile("customers", number(campaign.scored), tr("customers, the most likely buyers first"), aside)
+    version = tr("version {version}", version=campaign.version) if campaign.version else UNKNOWN
+    yield Tile("model", campaign.model or UNKNOWN, tr("scored the list"), version)
 
 
 def _filter(campaign: Campaign, part: Part) -> Form:
     choice, segments = part.choice, part.segments
-    deciles = [("", "all"), *((str(one), f"{one}{_edge(one)}") for one in range(1, DECILES + 1))]
-    fields = [Field("decile", "Tenth of the list", "choice", str(choice.decile or ""), "", deciles)]
+    deciles = [("", tr("all")), *((str(one), _tenth(one)) for one in range(1, DECILES + 1))]
+    fields = [Field("decile", tr("Tenth of the list"), "choice", str(choice.decile or ""), "", deciles)]
     if segments:
-        names = [("", "all"), *((name, f"{name} ({number(rows)})") for name, rows in segments.items())]
-        fields.append(Field("segment", "Segment", "choice", choice.segment or "", "", names))
-    fields.append(Field("page", "Page", "number", str(choice.page), low=1, whole=True))
-    return Form("filter", path(campaign.id), fields, "Show", {"sort": choice.sort}, asks=True, quiet=True)
+        names = [("", tr("all")), *((name, f"{name} ({number(rows)})") for name, rows in segments.items())]
+        fields.append(Field("segment", tr("Segment"), "choice", choice.segment or "", "", names))
+    fields.append(Field("page", tr("Page"), "number", str(choice.page), low=1, whole=True))
+    return Form("filter", path(campaign.id), fields, tr("Show"), {"sort": choice.sort}, asks=True, quiet=True)
 
 
-def _edge(tenth: int) -> str:
-    return {1: ", most likely buyers", DECILES: ", least likely buyers"}.get(tenth, "")
+def _tenth(number: int) -> str:
+    if number == 1:
+        return tr("{number}, most likely buyers", number=number)
+    return tr("{number}, least likely buyers", number=number) if number == DECILES else str(number)
 
 
 def _table(campaign: Campaign, part: Part) -> Table:
     choice, customers, explained, segments = part.choice, part.customers, part.explained, bool(part.segments)
     first = (choice.page - 1) * PAGE + 1
-    caption = f"Customers {number(first)} to {number(first + len(customers) - 1)} of {number(part.count)}"
+    caption = tr(
+        "Customers {first} to {last} of {count}",
+        first=number(first),
+        last=number(first + len(customers) - 1),
+        count=number(part.count),
+    )
     frozen = campaign.state == "frozen"
     head: list[str | Link] = [
-        _sorting(campaign, choice, "Identifier", "identifier"),
-        _sorting(campaign, choice, "Rank", "rank"),
-        "Probability",
-        "Tenth",
-        *["For", "Against"] * (explained is not None),
-        *["Segment"] * segments,
-        "Warnings",
-        *["Call"] * frozen,
-        _sorting(campaign, choice, "Row of the file", "row"),
+        _sorting(campaign, choice, tr("Identifier"), "identifier"),
+        _sorting(campaign, choice, tr("Rank"), "rank"),
+        tr("Probability"),
+        tr("Tenth"),
+        *[tr("For"), tr("Against")] * (explained is not None),
+        *[tr("Segment")] * segments,
+        tr("Warnings"),
+        *[tr("Call")] * frozen,
+        _sorting(campaign, choice, tr("Row of the file"), "row"),
     ]
+    calls = {"best": tr("best"), "control": tr("control group"), None: ""}
     reasons: Sequence[Explained | None] = [None] * len(customers) if explained is None else explained
     cells: list[Sequence[str | Link]] = [
         (
@@ -191,7 +205,7 @@ def _table(campaign: Campaign, part: Part) -> Table:
             *(map("; ".join, why.reasons) if why else ()),
             *[one.segment or UNKNOWN] * segments,
             "; ".join(one.warnings),
-            *[CALLED[one.called]] * frozen,
+            *[calls[one.called]] * frozen,
             number(one.row),
         )
         for one, why in zip(customers, reasons, strict=True)
@@ -216,31 +230,37 @@ def _sorting(campaign: Campaign, choice: Choice, text: str, name: str) -> Link:
 
 def _paging(campaign: Campaign, part: Part) -> Links:
     choice, last = part.choice, max(1, -(-part.count // PAGE))
-    pages = {"First page": 1, "Previous page": choice.page - 1, "Next page": choice.page + 1, "Last page": last}
+    pages = (
+        (tr("First page"), 1),
+        (tr("Previous page"), choice.page - 1),
+        (tr("Next page"), choice.page + 1),
+        (tr("Last page"), last),
+    )
     links = [
         Link(text, choice.address(campaign.id, page=page))
-        for text, page in pages.items()
+        for text, page in pages
         if 1 <= page <= last and page != choice.page
     ]
     return Links("paging", links)
 
 
 def _files(campaign: Campaign) -> Iterator[Block]:
-    yield Paragraph("source", f"The list is {campaign.source}, uploaded {moment(campaign.created)}.")
+    uploaded = tr("The list is {file}, uploaded {time}.", file=campaign.source, time=moment(campaign.created))
+    yield Paragraph("source", uploaded)
     if campaign.bad:
         yield _bad_rows(campaign)
     if campaign.state == "frozen":
         links = [
-            Link("Call list as CSV", path(campaign.id, "calls.csv")),
-            Link("Call list as XLSX", path(campaign.id, "calls.xlsx")),
+            Link(tr("Call list as CSV"), path(campaign.id, "calls.csv")),
+            Link(tr("Call list as XLSX"), path(campaign.id, "calls.xlsx")),
         ]
         yield Links("calls", links)
     else:
-        text = "The call list can be downloaded once it is frozen, which is done on the page of the budget."
+        text = tr("The call list can be downloaded once it is frozen, which is done on the page of the budget.")
         yield Paragraph("not-frozen", text)
-        yield Links("budget", [Link("Plan the budget", path(campaign.id, "budget"))])
+        yield Links("budget", [Link(tr("Plan the budget"), path(campaign.id, "budget"))])
 
 
 def _bad_rows(campaign: Campaign) -> Links:
-    text = f"Download the bad rows with their reasons ({number(campaign.bad)})"
+    text = tr("Download the bad rows with their reasons ({rows})", rows=number(campaign.bad))
     return Links("bad", [Link(text, path(campaign.id, "bad.csv"))])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from campaigns import languages
 from campaigns.records import Campaign, State
 from pages import html
 from pages.blocks import Link, Notice, Section, Tile
@@ -45,7 +46,9 @@ class Screen:
 
     def html(self) -> str:
         """The page as text."""
-        return html.render(TEMPLATE, title=self.title, screen=self, sections=self.sections)
+        return html.render(
+            TEMPLATE, title=self.title, screen=self, sections=self.sections, languages=languages.choices()
+        )
 
 
 def trail(campaign: Campaign) -> list[Link]:

@@ -14,6 +14,7 @@ from campaigns import api, downloads, pages
 from campaigns.addresses import desk_of
 from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
+from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
 from campaigns.security import SMALL, Guard, StaleFormError, TooLargeError
 from campaigns.settings import Settings
@@ -71,6 +72,7 @@ def create(settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Guard, most=LARGEST_LIST + SMALL)
+    app.add_middleware(Languages)
     return app
 
 

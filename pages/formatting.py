@@ -98,7 +98,7 @@ def moment(time: datetime) -> str:
     if (locale := _locale()) is None:
         return f"{known:%Y-%m-%d %H:%M} UTC"
     day, clock = format_date(known, "medium", locale), format_time(known, "short", locale=locale)
-    return f"{get_datetime_format('medium', locale).format(clock, day)} UTC"
+    return f"{str(get_datetime_format('medium', locale)).format(clock, day)} UTC"
 
 
 def any_value(value: object) -> str:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from pages import blocks
 from pages.forms import Form
+from pages.language import language, tr
 
 _HERE = Path(__file__).parent
 _TYPES = {
@@ -51,6 +52,7 @@ def _environment(folder: Path) -> jinja2.Environment:
     environment.filters["kind"] = _kind
     environment.filters["shade"] = _shade
     environment.tests["link"] = lambda cell: isinstance(cell, blocks.Link)
+    environment.globals.update(tr=tr, language=language.get)
     environment.globals["style"] = Markup((_HERE / "style.css").read_text(encoding="utf-8"))
     return environment
 

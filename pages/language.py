@@ -28,6 +28,11 @@ def languages() -> tuple[str, ...]:
     return ENGLISH, *sorted(file.stem for file in CATALOGUES.glob("*.po"))
 
 
+def own_name(code: str) -> str:
+    """The name of a language in that language; a catalogue has it as its translation of `English`."""
+    return _translations(code).gettext("English")
+
+
 def tr(text: str, **values: object) -> str:
     """A text in the page's language, with values in the place of their names in braces."""
     return _filled(_translations(language.get()).gettext(text), values)

@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 PARALLEL := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run segment serve desk monitor test test-fast lint format conformance quality lock clean
+.PHONY: help run segment serve desk monitor test test-fast lint format texts conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(INSTALLED)  ## check style, formatting, types, and that imports go one w
 format: $(INSTALLED)  ## mend style and formatting
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+texts: $(INSTALLED)  ## collect the texts of the desk's pages into its catalogues of other languages
+	@$(PYTHON) -m pages.texts
 
 conformance: $(INSTALLED)  ## replay the REST cases; URL=http://host:8501 for a server of yours
 	@$(PYTHON) -m tests.serving.conformance $(if $(URL),--url=$(URL))

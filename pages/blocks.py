@@ -149,12 +149,21 @@ class Card:
 
 @dataclass(frozen=True)
 class Notice:
-    """What a person has to know about the page, in short lines; `good` and `bad` say how it is meant."""
+    """What a person has to know about the page; `good` and `bad` say how it is meant.
+
+    Attributes:
+      name: identifies the notice.
+      title: says it in one sentence.
+      lines: say more.
+      tone: how it is meant.
+      diagnosis: lines above the others that are English on every page, such as what a reader says of a file.
+    """
 
     name: str
     title: str
-    lines: Sequence[str]
+    lines: Sequence[str] = ()
     tone: Literal["good", "bad", "plain"] = "plain"
+    diagnosis: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

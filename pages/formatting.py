@@ -26,7 +26,8 @@ def percent(value: float | None, digits: int = 0) -> str:
         return UNKNOWN
     if (locale := _locale()) is None:
         return f"{value:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")
-    return _applied(locale, locale.percent_formats[None], f"{value:.{digits + 2}f}", digits)
+    share = Decimal(f"{value:.{digits}%}".rstrip("%")).scaleb(-2)
+    return _applied(locale, locale.percent_formats[None], share, digits)
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -35,7 +36,7 @@ def number(value: float | None, digits: int = 0) -> str:
         return UNKNOWN
     if (locale := _locale()) is None:
         return f"{value:,.{digits}f}".translate(_MINUS)
-    return _applied(locale, locale.decimal_formats[None], f"{value:.{digits}f}", digits)
+    return _applied(locale, locale.decimal_formats[None], Decimal(f"{value:.{digits}f}"), digits)
 
 
 def signed(value: float | None, digits: int = 4) -> str:
@@ -57,7 +58,8 @@ def euro(value: float | None, digits: int = 0) -> str:
     sign = "\N{MINUS SIGN}" if round(value, digits) < 0 else ""
     if (locale := _locale()) is None:
         return f"{sign}€{abs(value):,.{digits}f}"
-    return sign + _applied(locale, locale.currency_formats["standard"], f"{abs(value):.{digits}f}", digits)
+    amount = Decimal(f"{abs(value):.{digits}f}")
+    return sign + _applied(locale, locale.currency_formats["standard"], amount, digits)
 
 
 def short_euro(value: float) -> str:
@@ -120,7 +122,7 @@ def _locale() -> Locale | None:
     return None if code == ENGLISH else Locale.parse(code)
 
 
-def _applied(locale: Locale, pattern: NumberPattern, digits: str, decimals: int) -> str:
-    """A number in decimal digits as a pattern of the CLDR writes it."""
-    shown = pattern.apply(Decimal(digits), locale, "EUR", currency_digits=False, force_frac=(decimals, decimals))
+def _applied(locale: Locale, pattern: NumberPattern, value: Decimal, digits: int) -> str:
+    """A number as a pattern of the CLDR writes it."""
+    shown = pattern.apply(value, locale, "EUR", currency_digits=False, force_frac=(digits, digits))
     return shown.translate(_MINUS)

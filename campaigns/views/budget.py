@@ -9,9 +9,9 @@ import numpy as np
 from analysis.campaigns import CallPlan
 from campaigns.records import Campaign, Terms
 from campaigns.security import TOKEN
-from campaigns.views.screen import Screen, path, synthetic, trail
+from campaigns.views.screen import Screen, path, problem_notice, synthetic, trail
 from campaigns.views.start import money_fields
-from pages.blocks import Block, Figure, Link, Links, Notice, Paragraph, Section, Table, Tile
+from pages.blocks import Block, Figure, Link, Links, Paragraph, Section, Table, Tile
 from pages.charts import Axis, Series, around, curves
 from pages.formatting import euro, euros, interval, number, percent, plain_euro, short_euro
 from pages.forms import Form
@@ -41,7 +41,7 @@ def screen(
     """
     notices = synthetic(run)
     if problem:
-        notices.append(Notice("problem", tr("The terms were not changed."), problem.splitlines(), "bad"))
+        notices.append(problem_notice(tr("The terms were not changed."), problem))
     sections = [
         Section("expect", tr("What to expect"), [_expected(campaign, plan, run), _profit(plan)]),
         Section("decide", tr("Decide"), list(_decide(campaign, plan, answers, token))),

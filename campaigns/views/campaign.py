@@ -13,7 +13,7 @@ from campaigns.records import Campaign, Customer
 from campaigns.security import TOKEN
 from campaigns.served import contract_from_json
 from campaigns.store.customers import DECILES, Sort, decile
-from campaigns.views.screen import NEW, Screen, moment, path, synthetic, trail
+from campaigns.views.screen import NEW, Screen, moment, path, problem_notice, synthetic, trail
 from pages.blocks import Block, Link, Links, Notice, Paragraph, Progress, Section, Table, Tile
 from pages.formatting import UNKNOWN, number, percent
 from pages.forms import Field, Form
@@ -71,13 +71,13 @@ def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
       follows: whether the browser loads the page again every few seconds.
     """
     notices = []
-    problem = (campaign.problem or "").splitlines()
+    problem = campaign.problem or ""
     if campaign.state == "failed":
-        notices.append(Notice("problem", tr("The list was not scored."), problem, "bad"))
+        notices.append(problem_notice(tr("The list was not scored."), problem))
     elif campaign.state == "cancelled":
-        notices.append(Notice("cancelled", tr("Scoring was cancelled."), problem))
+        notices.append(Notice("cancelled", tr("Scoring was cancelled."), diagnosis=problem.splitlines()))
     elif problem:
-        notices.append(Notice("problem", tr("Scoring waits."), problem, "bad"))
+        notices.append(problem_notice(tr("Scoring waits."), problem))
     blocks: list[Block] = list(_progress(campaign, token, follows))
     if campaign.bad:
         blocks.append(_bad_rows(campaign))

@@ -19,7 +19,7 @@ def screen(campaign: Campaign, customer: Customer, why: Explained | None) -> Scr
         [Tile("probability", percent(customer.probability, 1), tr("calibrated probability to buy"), "")],
     )
     if customer.warnings:
-        notices.append(Notice("warnings", tr("What the model cannot know well"), customer.warnings))
+        notices.append(Notice("warnings", tr("What the model cannot know well"), diagnosis=customer.warnings))
     if customer.rank:
         what = tr("rank of {customers} customers", customers=number(campaign.scored))
         tenth = tr("in tenth {tenth} of the list", tenth=decile(customer.rank, campaign.scored))

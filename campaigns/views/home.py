@@ -24,7 +24,7 @@ def screen(served: ServedModel | str, run: PurchaseSummary | None, campaigns: Se
     """
     notices, tiles = synthetic(run), []
     if isinstance(served, str):
-        notices.append(Notice("no-model", tr("No model serves."), [served], "bad"))
+        notices.append(Notice("no-model", tr("No model serves."), (), "bad", [served]))
     elif run is not None:
         tiles = list(_tiles(run))
     return Screen(tr("Campaign desk"), [_campaigns(campaigns), _model(served, run)], notices, tiles, here="/")

@@ -9,7 +9,7 @@ from campaigns.records import Campaign
 from campaigns.results import verdict
 from campaigns.security import TOKEN
 from campaigns.store.outcomes import Recorded
-from campaigns.views.screen import Screen, path, trail
+from campaigns.views.screen import Screen, path, problem_notice, trail
 from pages.blocks import Block, Figure, Notice, Paragraph, Section, Table, Tile
 from pages.charts import Row, around, rows
 from pages.formatting import euro, euros, interval, number, percent, percents, times
@@ -37,7 +37,7 @@ def screen(
     """
     notices = []
     if problem:
-        notices.append(Notice("problem", tr("The outcomes were not recorded."), problem.splitlines(), "bad"))
+        notices.append(problem_notice(tr("The outcomes were not recorded."), problem))
     if recorded:
         notices.append(Notice("recorded", tr("The outcomes were recorded."), list(_recorded(recorded)), "good"))
     sections = [_upload(campaign, token)]

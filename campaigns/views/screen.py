@@ -84,6 +84,17 @@ def synthetic(run: PurchaseSummary | None) -> list[Notice]:
     return [Notice("synthetic", tr("Synthetic data."), [text])]
 
 
+def problem_notice(title: str, text: str, *advice: str) -> Notice:
+    """Says what did not work.
+
+    Args:
+      title: in the page's language.
+      text: why, as an error says it; may have several lines.
+      advice: lines in the page's language.
+    """
+    return Notice("problem", title, advice, "bad", text.splitlines())
+
+
 def failure(status: int, text: str) -> str:
     """The page of an error; its text may have several lines."""
     titles = {
@@ -93,5 +104,4 @@ def failure(status: int, text: str) -> str:
         413: tr("Too large"),
         503: tr("Not available"),
     }
-    notice = Notice("problem", tr("Error"), text.splitlines(), "bad")
-    return Screen(titles.get(status, tr("That did not work")), (), [notice]).html()
+    return Screen(titles.get(status, tr("That did not work")), (), [problem_notice(tr("Error"), text)]).html()

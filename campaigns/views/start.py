@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from analysis.figures import COST, MARGIN
 from campaigns.security import TOKEN
 from campaigns.terms import PLAN
-from campaigns.views.screen import NEW, Screen
+from campaigns.views.screen import NEW, Screen, problem_notice
 from data.contract import Contract
-from pages.blocks import Notice, Paragraph, Section
+from pages.blocks import Paragraph, Section
 from pages.formatting import percent
 from pages.forms import Field, Form
 from pages.language import tr
@@ -29,8 +29,8 @@ def screen(contract: Contract, answers: Mapping[str, str], problem: str | None, 
     """
     notices = []
     if problem:
-        lines = [*problem.splitlines(), tr("Choose the file again: a browser does not keep it.")]
-        notices.append(Notice("problem", tr("The campaign was not started."), lines, "bad"))
+        advice = tr("Choose the file again: a browser does not keep it.")
+        notices.append(problem_notice(tr("The campaign was not started."), problem, advice))
     columns = [name for name in contract.features() if name not in contract.at_call]
     says = tr(
         "A CSV file with a header. It must have these columns: {columns}. Other columns are kept. A column for the "

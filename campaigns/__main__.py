@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ examples:
   python -m campaigns                               beside `python -m serving`
   python -m campaigns --start-server                starts the model server too
   python -m campaigns --server http://models:8501   with another model server
+  python -m campaigns --host 0.0.0.0                for others too, who need keys: see python -m campaigns.keys
 
 exit codes: 0 stopped, 2 a wrong option or something is missing, 1 anything else
 """
@@ -28,13 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m campaigns",
-        description="From a list of customers to calls that pay, and back: pages and a JSON API on this machine.",
+        description="From a list of customers to calls that pay, and back: pages and a JSON API.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--server", default=DEFAULT_URL, metavar="URL", help="model server (default: %(default)s)")
     parser.add_argument("--start-server", action="store_true", help="start the model server too")
-    parser.add_argument("--host", default=LOOPBACK[0], help="a loopback address (default: %(default)s)")
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK[0],
+        help="where to listen; but for loopback, keys are needed (default: %(default)s)",
+    )
     parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s")
     parser.add_argument(
         "--database",
@@ -59,19 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    if options.host not in LOOPBACK:
-        raise BadOptionError(
-            f"--host: got {options.host!r}, expected one of {', '.join(LOOPBACK)}: the desk has no keys"
-        )
     if not 0 < options.port < 65536:
         raise BadOptionError(f"--port: got {options.port}, expected 1 to 65535")
+    if options.rate < 1:
+        raise BadOptionError(f"--rate: got {options.rate}, expected 1 or more requests a minute")
     settings = Settings(
         options.server,
         options.host,
         options.port,
         options.database,
         options.artifacts.resolve(),
-        options.public,
+        _origin(options.public),
         options.rate,
         options.log_inputs,
         options.retain,
@@ -87,6 +91,16 @@ def _main(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         to_stderr("campaigns: stopped")
     return DONE
+
+
+def _origin(public: str | None) -> str | None:
+    """`https://desk.bank.example/` -> `https://desk.bank.example`, as browsers name it in a request."""
+    if public is None:
+        return None
+    origin = public.rstrip("/").lower()
+    if not re.fullmatch(r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d+)?", origin, re.ASCII):
+        raise BadOptionError(f"--public: got {public!r}, expected an address such as https://desk.bank.example")
+    return origin
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The JSON API: all that the pages do, under `/api`; `/api/openapi.json` describes it.
 
-The desk listens on a loopback address only and a page of another site is refused by `security.Guard`, so that the API
-needs no key.
+`security.Guard` lies before it: it refuses what a page of another site sends, and asks for keys where others than the
+people of this machine can reach the desk.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from campaigns.addresses import LARGEST, Id, Row, SegmentName, Sent, TheDesk
 from campaigns.desk import NotFoundError
 from campaigns.records import Campaign
 from campaigns.results import verdict
-from campaigns.store import campaigns, customers
+from campaigns.store import audit, campaigns, customers
 from campaigns.store.customers import DECILES, Sort
 
 router = APIRouter(prefix="/api", tags=["desk"])
 MOST_CUSTOMERS = 1_000
 """Customers of one answer."""
+MOST_ENTRIES = 1_000
+"""Actions of one answer."""
 
 _TEXT = {"type": "string"}
 _FILE = {"type": "string", "format": "binary"}
@@ -151,6 +153,16 @@ def results(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
     """What the calls brought so far, and the verdict; both are null where no outcome of a call is known."""
     found = desk.results(desk.ranked(campaign_id))
     return {"verdict": found and verdict(found), "results": found and asdict(found)}
+
+
+@router.get("/audit")
+def audited(
+    desk: TheDesk,
+    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+) -> list[dict[str, Any]]:
+    """Who changed what and who took files, the newest first; `before` is the id of the last one on the page before."""
+    return [asdict(entry) for entry in audit.latest(desk.engine, limit, before)]
 
 
 def _json(campaign: Campaign) -> dict[str, Any]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from campaigns import api, downloads, pages
+from campaigns import api, downloads, failures, login, pages
 from campaigns.addresses import desk_of
+from campaigns.callers import Callers
 from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
 from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
 from campaigns.security import SMALL, Guard, StaleFormError, TooLargeError
 from campaigns.settings import Settings
+from campaigns.store import keys
 from campaigns.store.database import open_database
 from campaigns.store.errors import StateError
-from campaigns.views.screen import failure
-from data.errors import ExpectedError, RefusedError, ServiceError
+from data.errors import BadOptionError, ExpectedError, RefusedError, ServiceError
 
 STOP_SECONDS = 30
 """How long the desk waits at its end for the batch that is being scored."""
@@ -35,14 +38,24 @@ _STATUS = {
 }
 """HTTP statuses of errors; any other expected error is the user's, 400."""
 
+_NO_KEY = (
+    "others can reach the desk with these options (--host, --public), and nobody has a key with the role admin; first "
+    "run `python -m campaigns.keys add NAME --role admin` with the same --artifacts and --database"
+)
+
+_log = logging.getLogger(__name__)
+
 
 def create(settings: Settings) -> FastAPI:
     """Opens the store and builds the application, which starts and stops the background job with itself.
 
     Raises:
-      UserError, ServiceError: the database cannot be opened.
+      UserError, ServiceError: the database cannot be opened; others can reach the desk, and nobody has an admin key.
     """
     engine = open_database(settings.database, settings.folder)
+    if settings.needs_keys and not any(key.role == "admin" for key in keys.valid(engine).values()):
+        engine.dispose()
+        raise BadOptionError(_NO_KEY)
     worker = Worker(engine, settings.server, settings.folder, settings.artifacts)
 
     @asynccontextmanager
@@ -54,6 +67,8 @@ def create(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Campaign desk",
+        description="From a list of customers to calls that pay, and back. A desk that others than the people of its "
+        "own machine can reach needs `Authorization: Bearer KEY` with each request.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -61,17 +76,19 @@ def create(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.desk = Desk(settings, engine, worker)
-    app.include_router(api.router)
-    app.include_router(downloads.router, prefix="/api")
+    app.state.callers = Callers(engine)
+    app.include_router(api.router, responses=failures.DECLARED)
+    app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)
     app.include_router(downloads.router, include_in_schema=False)
     app.include_router(pages.router)
+    app.include_router(login.router)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_exception_handler(ExpectedError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(Guard, most=LARGEST_LIST + SMALL)
+    app.add_exception_handler(OperationalError, _without_store)
+    app.add_middleware(Guard, settings=settings, callers=app.state.callers, most=LARGEST_LIST + SMALL)
     app.add_middleware(Languages)
     return app
 
@@ -89,31 +106,24 @@ def _ready(request: Request) -> Response:
     return JSONResponse({"model": model.name, "version": model.version})
 
 
-def _answer(request: Request, status: int, text: str) -> Response:
-    if request.url.path.startswith("/api/") or request.url.path in ("/livez", "/readyz"):
-        return JSONResponse({"error": text}, status)
-    return HTMLResponse(failure(status, text), status)
-
-
 def _expected(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 400)
-    return _answer(request, status, str(error))
+    return failures.answer(request.scope["path"], status, str(error))
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, ExpectedError):  # while FastAPI was reading the body
         return _expected(request, error.__cause__)
-    response = _answer(request, error.status_code, str(error.detail))
-    response.headers.update(error.headers or {})
-    return response
+    return failures.answer(request.scope["path"], error.status_code, str(error.detail), error.headers)
+
+
+def _without_store(request: Request, error: Exception) -> Response:
+    _log.warning("the store does not answer: %s", error)
+    return failures.answer(request.scope["path"], 503, "the store does not answer")
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     lines = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
-    return _answer(request, 422, "\n".join(lines))
-
-
-def _unexpected(request: Request, error: Exception) -> Response:
-    return _answer(request, 500, "the desk has failed; its log says more")
+    return failures.answer(request.scope["path"], 422, "\n".join(lines))

@@ -10,3 +10,5 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Names the request in its answer, in log lines and in the request log; empty outside a request."""
 caller: ContextVar[str] = ContextVar("caller", default=THIS_MACHINE)
 """The name of the key that the request came with; THIS_MACHINE without a key, and for the background job."""
+signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
+"""Whether the key came as the session of a browser, which a person can end."""

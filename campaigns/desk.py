@@ -24,7 +24,7 @@ from campaigns.records import Campaign, Customer
 from campaigns.results import results
 from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json
 from campaigns.settings import Settings
-from campaigns.store import campaigns, customers, outcomes
+from campaigns.store import audit, campaigns, customers, outcomes
 from campaigns.store.errors import StateError
 from campaigns.store.outcomes import Recorded
 from data.errors import BadFileError, UserError
@@ -199,5 +199,6 @@ class Desk:
 
     def cancel(self, campaign_id: int) -> None:
         """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""
-        self.campaign(campaign_id)
+        if self.campaign(campaign_id).state in ("waiting", "scoring"):
+            audit.add(self.engine, "cancel", f"campaign {campaign_id}")
         self.worker.cancel(campaign_id)

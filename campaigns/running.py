@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 import tempfile
 
 import uvicorn
 
+from campaigns import logs
 from campaigns.app import STOP_SECONDS, create
 from campaigns.settings import Settings
-from data.errors import NotReadyError
+from data.errors import BadOptionError, NotReadyError
 
 
 def run(settings: Settings) -> None:
@@ -20,9 +20,7 @@ def run(settings: Settings) -> None:
     Raises:
       UserError, ServiceError: the port is taken, or the database cannot be opened.
     """
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.configure()
     settings.folder.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(settings.folder)  # uploads pass through a temporary file, and /tmp may lie in memory
     with _listener(settings) as listener:
@@ -34,7 +32,7 @@ def run(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
-        sys.stdout.write(f"The campaign desk is at {settings.address} (Ctrl-C stops it)\n")
+        sys.stdout.write(f"The campaign desk is at {settings.public or settings.address} (Ctrl-C stops it)\n")
         sys.stdout.flush()
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -45,6 +43,9 @@ def _listener(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+    except socket.gaierror as error:
+        listener.close()
+        raise BadOptionError(f"--host: got {settings.host!r}, which is no address of this machine") from error
     except OSError as error:
         listener.close()
         raise NotReadyError(

@@ -22,8 +22,9 @@ class Settings:
       host, port: where the desk listens.
       database: address of a PostgreSQL database; None for an SQLite file in the desk's folder.
       artifacts: the folder that pipeline runs write to.
-      public: address under which browsers reach the desk, such as `https://desk.bank.example`; None for `address`.
-      rate: requests that a key may send in a minute.
+      public: address under which browsers reach the desk through a proxy, such as `https://desk.bank.example`, without
+        a slash at its end; None where there is no proxy.
+      rate: requests that a key, or an address without a key, may send in a minute.
       log_inputs: whether the request log keeps the rows that were scored, and not only their probabilities.
       retain: days after which lists and logs are removed; None keeps them.
     """
@@ -37,6 +38,11 @@ class Settings:
     rate: int = RATE
     log_inputs: bool = False
     retain: int | None = None
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether others than the people of this machine can reach the desk, directly or through a proxy."""
+        return self.host not in LOOPBACK or self.public is not None
 
     @property
     def folder(self) -> Path:

@@ -14,7 +14,7 @@ class Field:
     Attributes:
       name: of the answer.
       label: the question.
-      kind: of the answer; `choice` is one of `choices`, `check` is yes or no.
+      kind: of the answer; `password` is not shown, `choice` is one of `choices`, `check` is yes or no.
       value: the answer at the start; that of a checkbox is `yes` or empty.
       hint: stands below the question.
       choices: values and their texts.
@@ -25,7 +25,7 @@ class Field:
 
     name: str
     label: str
-    kind: Literal["text", "number", "file", "check", "choice"] = "text"
+    kind: Literal["text", "password", "number", "file", "check", "choice"] = "text"
     value: str = ""
     hint: str = ""
     choices: Sequence[tuple[str, str]] = ()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, insert, select
 
 from campaigns.records import Bad, Campaign, State, Terms
-from campaigns.store import database, tables
+from campaigns.store import audit, database, tables
 from campaigns.store.errors import StateError
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def create(engine: Engine, terms: Terms, source: str, contract: str) -> Campaign
         "bad": 0,
     }
     with engine.begin() as connection:
-        return _campaign(connection.execute(insert(_TABLE).values(values).returning(_TABLE)).one())
+        made = _campaign(connection.execute(insert(_TABLE).values(values).returning(_TABLE)).one())
+        audit.note(connection, "start", f"campaign {made.id}: {terms.name}, {source}")
+    return made
 
 
 def get(engine: Engine, id: int) -> Campaign | None:
@@ -91,6 +93,9 @@ def change_terms(engine: Engine, id: int, terms: Terms) -> None:
     """
     with engine.begin() as connection:
         change(connection, id, _columns(terms))
+        calls = "open" if terms.calls is None else terms.calls
+        money = f"cost {terms.cost:g}, margin {terms.margin:g}, calls {calls}, control {terms.control_share:g}"
+        audit.note(connection, "terms", f"campaign {id}: {money}")
 
 
 def change(connection: Connection, id: int, values: Mapping[str, Any], only: Iterable[State] = ()) -> None:

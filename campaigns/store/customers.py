@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, select, update
 
 from campaigns.records import Customer
-from campaigns.store import campaigns, database
+from campaigns.store import audit, campaigns, database
 from campaigns.store.tables import customers, ranking
 
 Sort = Literal["rank", "-rank", "row", "-row", "identifier", "-identifier"]
@@ -188,6 +188,7 @@ def freeze(engine: Engine, id: int, best: int, control_ranks: Sequence[int]) -> 
         connection.execute(marked.where(ranking.c.rank <= best).values(called="best"))
         for ranks in database.in_chunks(control_ranks):
             connection.execute(marked.where(ranking.c.rank.in_(ranks)).values(called="control"))
+        audit.note(connection, "freeze", f"campaign {id}: {best + len(control_ranks)} calls")
 
 
 def called(engine: Engine, id: int) -> Iterator[Customer]:

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from campaigns.records import Outcome
-from campaigns.store import database
+from campaigns.store import audit, database
 from campaigns.store.tables import outcomes, ranking
 
 
@@ -79,6 +79,8 @@ def record(engine: Engine, id: int, uploaded: Sequence[Outcome]) -> Recorded:
                     corrected += 1
                 changed.append(outcome)
             _write(connection, id, changed)
+        counts = f"{new} new, {corrected} corrected, {unchanged} unchanged, {len(unknown)} unknown"
+        audit.note(connection, "outcomes", f"campaign {id}: {counts}")
     return Recorded(new, corrected, unchanged, tuple(unknown))
 
 

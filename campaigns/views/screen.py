@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaigns import languages
+from campaigns import context, languages
 from campaigns.records import Campaign, State
 from pages import html
 from pages.blocks import Link, Notice, Section, Tile
@@ -46,8 +46,14 @@ class Screen:
 
     def html(self) -> str:
         """The page as text."""
+        caller = context.caller.get() if context.signed_in.get() else None
         return html.render(
-            TEMPLATE, title=self.title, screen=self, sections=self.sections, languages=languages.choices()
+            TEMPLATE,
+            title=self.title,
+            screen=self,
+            sections=self.sections,
+            languages=languages.choices(),
+            caller=caller,
         )
 
 

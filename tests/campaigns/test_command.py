@@ -12,7 +12,11 @@ from campaigns.__main__ import main
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--host", "0.0.0.0"], "--host: got '0.0.0.0'"),
+        (["--host", "0.0.0.0"], "python -m campaigns.keys add NAME --role admin"),
+        (["--public", "https://desk.bank.example"], "nobody has a key with the role admin"),
+        (["--public", "desk.bank.example"], "--public: got 'desk.bank.example'"),
+        (["--public", "https://desk.bank.example/desk"], "--public: got"),
+        (["--rate", "0"], "--rate: got 0"),
         (["--port", "0"], "--port: got 0"),
         (["--database", "mysql://x"], "--database"),
         (["--start-server"], "run `make run` first"),

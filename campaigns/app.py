@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -115,7 +116,19 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, ExpectedError):  # while FastAPI was reading the body
         return _expected(request, error.__cause__)
-    return failures.answer(request.scope["path"], error.status_code, str(error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))  # of all routes with the address, and not of the first only
+    return failures.answer(request.scope["path"], error.status_code, str(error.detail), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that an address takes."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.methods and route.path_regex.match(request.scope["path"]):
+            found |= route.methods
+    return sorted(found)
 
 
 def _without_store(request: Request, error: Exception) -> Response:

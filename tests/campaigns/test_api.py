@@ -130,6 +130,15 @@ def test_there_is_no_such_campaign(client, path):
     assert client.get(f"/api/campaigns/{2**63}{path}").status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/api/campaigns", "GET, POST"), ("/api/score", "POST"), ("/campaigns/1/budget", "GET, POST"), ("/livez", "GET")],
+)
+def test_the_methods_of_an_address_are_said(client, path, methods):
+    answer = client.delete(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 def test_the_api_is_described(client):
     document = client.get("/api/openapi.json").json()
     assert "/api/campaigns/{campaign_id}/calls.csv" in document["paths"]

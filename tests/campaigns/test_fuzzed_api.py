@@ -1,4 +1,4 @@
-"""The API under requests that schemathesis makes up from its description: no failure of the desk, nothing undescribed."""
+"""The API under requests that schemathesis makes up from its description: no failure, nothing that is not described."""
 
 from __future__ import annotations
 

@@ -1,0 +1,71 @@
+"""Runs `python -m campaigns` as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from data.paths import ROOT
+from tests.support.server import free_port, request
+
+
+class DeskProcess:
+    """A desk on a free port; use it as a context manager.
+
+    Args:
+      arguments: options besides the port and the folder.
+      folder: of its artifacts and its log.
+    """
+
+    def __init__(self, arguments: list[str], folder: Path):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "desk.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "campaigns", "--port", str(self.port), "--artifacts", str(folder), *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + 60
+        while b"desk is at" not in self.log.read_bytes():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"the desk did not start:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+    def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None):
+        """Status, body and headers of one request."""
+        return request(self.url, method, path, body, headers)
+
+    def resident_mb(self) -> float:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGESIZE") / 2**20
+
+    def peak_mb(self) -> float:
+        """The most memory that it has had so far."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found
+        return int(found[1]) / 1024
+
+    def stop(self) -> int:
+        """The exit code after SIGTERM."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+    def __enter__(self) -> DeskProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -34,11 +34,17 @@ class DeskProcess:
                 stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + 60
-        while b"desk is at" not in self.log.read_bytes():
+        while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise AssertionError(f"the desk did not start:\n{self.log.read_text()}")
             time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return self.request("GET", "/livez")[0] == 200
+        except OSError:
+            return False
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None):
         """Status, body and headers of one request."""

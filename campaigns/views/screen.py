@@ -46,14 +46,14 @@ class Screen:
 
     def html(self) -> str:
         """The page as text."""
-        caller = context.caller.get() if context.signed_in.get() else None
+        leave = tr("Log out {name}", name=context.caller.get()) if context.signed_in.get() else ""
         return html.render(
             TEMPLATE,
             title=self.title,
             screen=self,
             sections=self.sections,
             languages=languages.choices(),
-            caller=caller,
+            leave=leave,
         )
 
 

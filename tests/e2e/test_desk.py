@@ -34,6 +34,8 @@ PATHS = {
     "refused": "/campaigns/2",
     "open budget": "/campaigns/3/budget",
     "nothing": "/campaigns/99",
+    "login": "/login",
+    "logout": "/logout",
 }
 PICTURES = os.environ.get("DESK_PICTURES")
 """A folder for pictures of every page."""

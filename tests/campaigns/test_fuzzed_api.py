@@ -84,6 +84,8 @@ def test_each_operation_answers_as_it_is_described(described, route, mode):
     @settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=HealthCheck)
     @given(described[path][method].as_strategy(generation_mode=mode))
     def answers(case):
+        if mode is GenerationMode.POSITIVE and "campaign_id" in case.path_parameters:
+            case.path_parameters["campaign_id"] = 1 + case.path_parameters["campaign_id"] % 3  # the last is not there
         case.call_and_validate(checks=MUST_HOLD)
 
     # What takes nothing cannot be asked wrongly.

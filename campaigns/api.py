@@ -59,7 +59,7 @@ def model(desk: TheDesk) -> dict[str, Any]:
 @router.post("/score")
 async def score(desk: TheDesk, instances: Annotated[list[dict[str, Any]], Body(embed=True)]) -> dict[str, Any]:
     """Probability, decision and segment for each row; rows are as the model server takes them."""
-    return {"predictions": await run_in_threadpool(scores.score, desk.settings.server, instances)}
+    return {"predictions": await run_in_threadpool(scores.score, desk.settings.server, instances, desk.log)}
 
 
 @router.get("/campaigns")

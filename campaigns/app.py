@@ -20,15 +20,17 @@ from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
 from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
+from campaigns.request_log import key as log_key
+from campaigns.request_log.queue import RequestLog
 from campaigns.security import SMALL, Guard, StaleFormError, TooLargeError
 from campaigns.settings import Settings
 from campaigns.store import keys
-from campaigns.store.database import open_database
+from campaigns.store.database import FILE, open_database
 from campaigns.store.errors import StateError
 from data.errors import BadOptionError, ExpectedError, RefusedError, ServiceError
 
 STOP_SECONDS = 30
-"""How long the desk waits at its end for the batch that is being scored."""
+"""How long the desk waits at its end for the batch that is being scored, and then for the request log."""
 _STATUS = {
     NotFoundError: 404,
     StateError: 409,
@@ -51,19 +53,24 @@ def create(settings: Settings) -> FastAPI:
     """Opens the store and builds the application, which starts and stops the background job with itself.
 
     Raises:
-      UserError, ServiceError: the database cannot be opened; others can reach the desk, and nobody has an admin key.
+      UserError, ServiceError: the database cannot be opened; others can reach the desk, and nobody has an admin key; the
+        secret of the request log cannot be used.
     """
     engine = open_database(settings.database, settings.folder)
     if settings.needs_keys and not any(key.role == "admin" for key in keys.valid(engine).values()):
         engine.dispose()
         raise BadOptionError(_NO_KEY)
-    worker = Worker(engine, settings.server, settings.folder, settings.artifacts)
+    folder = settings.folder
+    log = RequestLog(settings.database, folder, folder / FILE, log_key.load(folder), settings.log_inputs)
+    worker = Worker(engine, settings.server, folder, settings.artifacts, log)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        log.start()
         worker.start()
         yield
         worker.stop(STOP_SECONDS)
+        log.stop(STOP_SECONDS)
         engine.dispose()
 
     app = FastAPI(
@@ -76,7 +83,7 @@ def create(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.desk = Desk(settings, engine, worker)
+    app.state.desk = Desk(settings, engine, worker, log)
     app.state.callers = Callers(engine)
     app.include_router(api.router, responses=failures.DECLARED)
     app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)

@@ -21,6 +21,7 @@ from campaigns.jobs import Worker
 from campaigns.outcome_file import read_outcomes
 from campaigns.reasons import Reasons, reasons
 from campaigns.records import Campaign, Customer
+from campaigns.request_log.queue import RequestLog
 from campaigns.results import results
 from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json
 from campaigns.settings import Settings
@@ -54,11 +55,13 @@ class Desk:
       settings: as it was started.
       engine: the store.
       worker: scores lists in the background.
+      log: takes every customer that is scored.
     """
 
     settings: Settings
     engine: Engine
     worker: Worker
+    log: RequestLog
 
     def served(self) -> ServedModel:
         """The model that serves.

@@ -10,6 +10,7 @@ from threading import Condition, Event, Thread
 from sqlalchemy import Engine
 
 from campaigns import lists, scoring
+from campaigns.request_log.queue import RequestLog
 from campaigns.store import campaigns
 from data.paths import ARTIFACTS
 
@@ -24,10 +25,14 @@ class Worker:
       server: address of the model server.
       folder: of the lists, see `lists.place`.
       artifacts: the folder that runs write to.
+      log: takes what is scored.
     """
 
-    def __init__(self, engine: Engine, server: str, folder: Path, artifacts: Path = ARTIFACTS):
+    def __init__(
+        self, engine: Engine, server: str, folder: Path, artifacts: Path = ARTIFACTS, log: RequestLog | None = None
+    ):
         self._engine, self._server, self._folder, self._artifacts = engine, server, folder, artifacts
+        self._log = log
         self._changed = Condition()
         self._waiting: deque[int] = deque()
         self._current: int | None = None
@@ -77,7 +82,9 @@ class Worker:
         while (campaign_id := self._next()) is not None:
             try:
                 file = lists.place(self._folder, campaign_id)
-                scoring.run(self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current)
+                scoring.run(
+                    self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current, self._log
+                )
             except Exception as error:
                 _log.exception("campaign %d failed", campaign_id)
                 self._finish(campaign_id, f"the desk has failed: {type(error).__name__}: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,19 @@ from serving.client import Client
 
 @dataclass(frozen=True)
 class Answers:
-    """What the models answer for some rows: probabilities [rows], and names of segments [rows] if a model has them."""
+    """What the models answer for some rows.
+
+    Attributes:
+      probabilities: of the purchase model [rows].
+      purchases: its decisions, 0 or 1 [rows].
+      segments: names of segments [rows]; None where no model has them.
+      seconds: how long the purchase model took.
+    """
 
     probabilities: Sequence[float]
+    purchases: Sequence[int]
     segments: Sequence[str] | None
+    seconds: float
 
 
 class Scorer:
@@ -60,14 +70,17 @@ class Scorer:
           ServiceError: see `serving.client.Client.predict_columns`.
         """
         columns = dict(zip(values.schema.names, map(_list, values.columns), strict=True))
-        probabilities = self._purchase.ask(columns)[PURCHASE_MODEL.score]
+        started = time.monotonic()
+        outputs = self._purchase.ask(columns)
+        seconds = time.monotonic() - started
+        probabilities, purchases = outputs[PURCHASE_MODEL.score], outputs[PURCHASE_MODEL.decision]
         if self._segments is None:
-            return Answers(probabilities, None)
+            return Answers(probabilities, purchases, None, seconds)
         for name, is_text in self._segments.inputs.items():
             if name not in columns:
                 texts = _list(cells.column(name))
                 columns[name] = texts if is_text else list(map(_number, texts))
-        return Answers(probabilities, self._segments.ask(columns)[SEGMENT_MODEL.score])
+        return Answers(probabilities, purchases, self._segments.ask(columns)[SEGMENT_MODEL.score], seconds)
 
     def customers(
         self, rows: Sequence[int], values: pa.RecordBatch, cells: pa.RecordBatch, answers: Answers

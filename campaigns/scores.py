@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
+from campaigns.context import caller, request_id
+from campaigns.records import Scored
+from campaigns.request_log.queue import RequestLog
 from data.errors import BadOptionError, RefusedError, ServiceError, did_you_mean
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from serving.client import Client
@@ -12,12 +18,13 @@ from serving.client import Client
 MOST_ROWS = 10_000
 
 
-def score(server: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def score(server: str, rows: Sequence[Mapping[str, Any]], log: RequestLog) -> list[dict[str, Any]]:
     """The purchase model's answer for each row, with the segment's name where a segment model serves and knows the row.
 
     Args:
       server: address of the model server.
       rows: raw features by name.
+      log: takes what was scored.
 
     Raises:
       BadOptionError: there are too many rows, or a row has a wrong column or a wrong value.
@@ -27,9 +34,26 @@ def score(server: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     if len(rows) > MOST_ROWS:
         raise BadOptionError(f"instances: got {len(rows):,} rows, expected at most {MOST_ROWS:,}")
     with Client(server, PURCHASE_MODEL.name) as client:
-        inputs = client.served().inputs
-        _check(rows, inputs)
+        served = client.served()
+        _check(rows, served.inputs)
+        started = time.monotonic()
         answers = client.predict(rows)
+        seconds = time.monotonic() - started
+    log.add(
+        Scored(
+            time=time.time(),
+            request=request_id.get(),
+            caller=caller.get(),
+            campaign_id=None,
+            identifiers=[None] * len(rows),
+            model=PURCHASE_MODEL.name,
+            version=served.version,
+            probabilities=[answer[PURCHASE_MODEL.score] for answer in answers],
+            purchases=[answer[PURCHASE_MODEL.decision] for answer in answers],
+            seconds=seconds,
+            inputs=[orjson.dumps(row).decode() for row in rows] if log.keeps_inputs else None,
+        )
+    )
     segments = _segments(server, rows)
     return [{**answer, **({"segment": name} if name else {})} for answer, name in zip(answers, segments, strict=True)]
 

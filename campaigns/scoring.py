@@ -8,6 +8,7 @@ several runs, one after the other, without a lost or a doubled row.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,11 +17,14 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 from sqlalchemy import Engine
 
 from campaigns import lists
-from campaigns.records import Bad, Campaign
+from campaigns.context import caller, request_id
+from campaigns.records import Bad, Campaign, Scored
+from campaigns.request_log.queue import RequestLog
 from campaigns.scorer import Answers, Scorer
 from campaigns.served import ServedModel, ask, contract_from_json
 from campaigns.store import campaigns, customers
@@ -39,7 +43,15 @@ MOST_FAULTS = 20
 _log = logging.getLogger(__name__)
 
 
-def run(engine: Engine, campaign_id: int, file: Path, server: str, artifacts: Path, stop: Event) -> None:
+def run(
+    engine: Engine,
+    campaign_id: int,
+    file: Path,
+    server: str,
+    artifacts: Path,
+    stop: Event,
+    log: RequestLog | None = None,
+) -> None:
     """Scores a campaign's list from where an earlier run ended, and ranks it.
 
     The campaign is `ranked` in the end, or `failed` with the problem in words. While the model server does not answer,
@@ -52,12 +64,13 @@ def run(engine: Engine, campaign_id: int, file: Path, server: str, artifacts: Pa
       server: address of the model server.
       artifacts: the folder that runs write to, where the served version's contract and profile are if it is here.
       stop: ends the run after the current batch when it is set; the campaign stays `scoring`.
+      log: takes an entry for each batch that is in the store.
     """
     campaign = campaigns.get(engine, campaign_id)
     if campaign is None:
         raise ValueError(f"there is no campaign {campaign_id}")
     campaigns.update(engine, campaign_id, state="scoring")
-    job = _Job(engine, campaign, file, server, artifacts, stop)
+    job = _Job(engine, campaign, file, server, artifacts, stop, log)
     _log.info("campaign %d: scoring %s", campaign_id, campaign.source)
     try:
         contract = contract_from_json(campaign.contract)
@@ -90,6 +103,7 @@ class _Job:
     server: str
     artifacts: Path
     stop: Event
+    log: RequestLog | None
 
     def update(self, **fields: Any) -> None:
         campaigns.update(self.engine, self.campaign.id, **fields)
@@ -143,6 +157,8 @@ def _score(job: _Job, contract: Contract, good: int) -> None:
         for batch, answers in _answered(scorer, _batches(job, rules, customers.last_row(job.engine, id))):
             chunk = scorer.customers(batch.rows, batch.values, batch.cells, answers)
             customers.add(job.engine, id, chunk)
+            if job.log:
+                job.log.add(_entry(job, batch, answers, model, identifier))
             job.update(scored=batch.scored, problem=None)
             if job.stop.is_set():
                 return
@@ -183,6 +199,27 @@ def _batches(job: _Job, rules: Contract, after: int) -> Iterator[_Batch]:
                 scored + start + len(places),
             )
         first, scored = first + size, scored + len(rows)
+
+
+def _entry(job: _Job, batch: _Batch, answers: Answers, model: ServedModel, identifier: str | None) -> Scored:
+    """A batch for the request log; a row's number in the file is no identifier of a customer."""
+    cells = batch.cells.column(identifier).to_pylist() if identifier else [""] * len(batch.rows)
+    inputs = None
+    if job.log and job.log.keeps_inputs:
+        inputs = [orjson.dumps(row).decode() for row in batch.values.select(list(model.inputs)).to_pylist()]
+    return Scored(
+        time=time.time(),
+        request=request_id.get(),
+        caller=caller.get(),
+        campaign_id=job.campaign.id,
+        identifiers=[cell or None for cell in cells],
+        model=model.name,
+        version=model.version,
+        probabilities=answers.probabilities,
+        purchases=answers.purchases,
+        seconds=answers.seconds,
+        inputs=inputs,
+    )
 
 
 def _answered(scorer: Scorer, batches: Iterator[_Batch]) -> Iterator[tuple[_Batch, Answers]]:

@@ -143,7 +143,8 @@ outcomes = Table(
 request_log = Table(
     "request_log",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("batch", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
     Column("time", Time, nullable=False, index=True),
     Column("request", Text, nullable=False),
     Column("caller", AnyText, nullable=False),
@@ -155,9 +156,11 @@ request_log = Table(
     Column("purchase", Integer, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("inputs", JSON),
+    sqlite_with_rowid=False,
 )
-"""One row for each scored customer of the API and of lists; `customer` is a keyed hash of the identifier. A campaign
-may be gone while its rows here remain, so `campaign_id` is no foreign key."""
+"""One row for each scored customer of the API and of lists; `customer` is a keyed hash of the identifier. `batch` and
+`place` keep a batch from being written twice, see `campaigns.request_log`. A campaign may be gone while its rows here
+remain, so `campaign_id` is no foreign key."""
 
 keys = Table(
     "keys",

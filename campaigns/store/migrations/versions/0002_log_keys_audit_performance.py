@@ -41,7 +41,8 @@ def upgrade() -> None:
 def _request_log() -> None:
     op.create_table(
         "request_log",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("batch", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("time", sa.DateTime(timezone=True), nullable=False, index=True),
         sa.Column("request", sa.Text, nullable=False),
         sa.Column("caller", sa.Text, nullable=False),
@@ -53,4 +54,5 @@ def _request_log() -> None:
         sa.Column("purchase", sa.Integer, nullable=False),
         sa.Column("seconds", sa.Double, nullable=False),
         sa.Column("inputs", sa.JSON),
+        sqlite_with_rowid=False,
     )

@@ -1,0 +1,29 @@
+"""The process that the desk starts to write its request log: `python -m campaigns.request_log DESCRIPTOR`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from campaigns.request_log import writer
+
+NICE = 10
+"""Answers come before their log."""
+
+
+def main(descriptor: str) -> None:
+    """Writes what comes over an inherited socket, until the desk closes it; a signal for the desk does not end it."""
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    os.nice(NICE)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with socket.socket(fileno=int(descriptor)) as connection, suppress(ConnectionError):
+        writer.run(connection)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

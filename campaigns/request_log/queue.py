@@ -1,0 +1,219 @@
+"""The desk's side of the request log: a bounded queue, and a thread that hands it to the writer."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import select
+import time
+from collections import deque
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from campaigns.records import Scored
+from campaigns.request_log import spool, wire
+from campaigns.request_log.child import Child
+
+MOST_ROWS = 100_000
+MOST_BYTES = 64 << 20
+"""Of the queue. What does not fit any more is dropped and counted."""
+BATCH_ROWS = 10_000
+"""Of one transaction; an entry with more rows comes alone."""
+EVERY_SECONDS = 0.25
+"""From one batch to the next."""
+RESTART_SECONDS, LONGEST_RESTART_SECONDS = 1.0, 60.0
+"""From the death of a writer to the start of the next one; twice as long each time that one dies without a word."""
+_ROW_BYTES = 200
+"""Of a row without its inputs, roughly."""
+_PROBABILITIES = [field.name for field in fields(Scored)].index("probabilities")
+_RANDOM_BITS = 21
+"""Of a batch's number, behind the time in milliseconds, so that desks that share a database have different ones."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LogState:
+    """How the request log is doing.
+
+    Attributes:
+      queued: rows that are not yet in the database or in the spool.
+      dropped: rows that were lost since the desk was started.
+      written: rows that came into the database since the desk was started, those that an earlier desk left in the spool
+        included.
+      spooled_bytes: of rows that wait on disk.
+      database_up: whether the database took the last rows, or answered since.
+    """
+
+    queued: int
+    dropped: int
+    written: int
+    spooled_bytes: int
+    database_up: bool
+
+
+@dataclass(frozen=True)
+class _Sent:
+    number: int
+    rows: int
+    message: tuple[Any, ...]
+
+
+class RequestLog:
+    """Takes scored customers at any speed and has them written by a process of its own.
+
+    Args:
+      database: address of a PostgreSQL database; None for the SQLite file.
+      folder: of the desk, for the spool.
+      file: the SQLite file.
+      key: for the hashes of identifiers, see `key.load`.
+      keeps_inputs: whether the rows that were scored are kept.
+
+    Attributes:
+      keeps_inputs: as above; entries need have no inputs otherwise.
+    """
+
+    def __init__(self, database: str | None, folder: Path, file: Path, key: bytes, keeps_inputs: bool = False):
+        self.keeps_inputs = keeps_inputs
+        self._config = wire.Config(database, str(file), str(folder / spool.FOLDER), key)
+        self._lock = Lock()
+        self._queue: deque[tuple[Scored, int, int]] = deque()
+        self._rows = self._bytes = 0
+        self._sent: _Sent | None = None
+        self._dropped = self._written = self._spooled_bytes = 0
+        self._database_up = True
+        self._stopping = Event()
+        self._deadline = float("inf")
+        self._child: Child | None = None
+        self._pause = RESTART_SECONDS
+        self._thread = Thread(target=self._work, name="request log", daemon=True)
+
+    def add(self, scored: Scored) -> None:
+        """Takes an entry. It never waits and raises nothing: an entry that does not fit is dropped."""
+        rows = len(scored.probabilities)
+        if not rows:
+            return
+        size = rows * _ROW_BYTES + sum(map(len, scored.inputs or ()))
+        with self._lock:
+            if self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES or self._stopping.is_set():
+                self._dropped += rows
+                return
+            self._rows += rows
+            self._bytes += size
+            self._queue.append((scored, rows, size))
+
+    def state(self) -> LogState:
+        """How it is doing now."""
+        with self._lock:
+            queued = self._rows + (self._sent.rows if self._sent else 0)
+            return LogState(queued, self._dropped, self._written, self._spooled_bytes, self._database_up)
+
+    def start(self) -> None:
+        """Starts the writer, which first takes what waits in the spool."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Ends the writer after what is queued; what it cannot take in time is lost.
+
+        Args:
+          timeout: longest time to wait for that, in seconds.
+        """
+        self._deadline = time.monotonic() + timeout
+        self._stopping.set()
+        self._thread.join(timeout)
+        if self._thread.is_alive() and self._child:
+            self._child.kill()
+            self._thread.join()
+        if lost := self.state().queued:
+            _log.warning("request log: %d rows are lost, the writer did not take them in time", lost)
+
+    def _work(self) -> None:
+        while not self._finished():
+            try:
+                with Child(self._config) as self._child:
+                    self._feed(self._child)
+            except OSError as error:
+                _log.warning("request log: the writer has ended and is started again: %s", error)
+                self._stopping.wait(self._pause)
+                self._pause = min(2 * self._pause, LONGEST_RESTART_SECONDS)
+
+    def _finished(self) -> bool:
+        return self._stopping.is_set() and (self.state().queued == 0 or time.monotonic() > self._deadline)
+
+    def _feed(self, child: Child) -> None:
+        """Sends one batch after the other; each is kept until the writer has it in a safe place.
+
+        Raises:
+          OSError: the writer is gone.
+        """
+        if self._sent:  # to the writer before; the database and the spool know it if they have it
+            wire.send(child.connection, self._sent.message)
+        while True:
+            self._listen(child, EVERY_SECONDS)
+            if self._sent is None:
+                batch = self._take_batch()
+                if batch:
+                    wire.send(child.connection, batch.message)
+            if self._finished():
+                return
+
+    def _listen(self, child: Child, seconds: float) -> None:
+        """Takes what the writer says for some time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and select.select([child.connection], [], [], left)[0]:
+            message = wire.receive(child.connection)
+            if message is None:
+                raise ConnectionError("its connection is closed")
+            self._note(wire.Status(*message))
+
+    def _note(self, status: wire.Status) -> None:
+        self._pause = RESTART_SECONDS
+        with self._lock:
+            self._written += status.written
+            self._dropped += status.dropped
+            self._spooled_bytes, self._database_up = status.spooled_bytes, status.database_up
+            if self._sent and status.batch == self._sent.number:
+                self._sent = None
+
+    def _take_batch(self) -> _Sent | None:
+        """The next batch, which is then the one under way; None where the queue is empty."""
+        taken: list[tuple[Scored, int, int]] = []
+        rows = 0
+        with self._lock:
+            while self._queue and (not taken or rows + self._queue[0][1] <= BATCH_ROWS):
+                taken.append(self._queue.popleft())
+                rows += taken[-1][1]
+            if not taken:
+                return None
+            number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+            self._sent = _Sent(number, rows, ())
+            self._rows -= rows
+            self._bytes -= sum(size for _, _, size in taken)
+        entries = [entry for scored, _, _ in taken if (entry := _plain(scored, self.keeps_inputs))]
+        kept = sum(len(entry[_PROBABILITIES]) for entry in entries)
+        with self._lock:
+            self._dropped += rows - kept
+            self._sent = _Sent(number, kept, (number, entries))
+        return self._sent
+
+
+def _plain(scored: Scored, keeps_inputs: bool) -> tuple[Any, ...] | None:
+    """An entry of plain values in the order of `Scored`; None where its values are not what `Scored` says."""
+    inputs = scored.inputs if keeps_inputs else None
+    try:
+        columns = (
+            [None if identifier is None else str(identifier) for identifier in scored.identifiers],
+            [float(probability) for probability in scored.probabilities],
+            [int(purchase) for purchase in scored.purchases],
+            None if inputs is None else [str(row) for row in inputs],
+        )
+        if len({len(column) for column in columns if column is not None}) > 1:
+            return None
+        identifiers, probabilities, purchases, texts = columns
+        about = (float(scored.time), str(scored.request), str(scored.caller), scored.campaign_id)
+        model = (str(scored.model), str(scored.version))
+        return (*about, identifiers, *model, probabilities, purchases, float(scored.seconds), texts)
+    except (TypeError, ValueError):
+        return None

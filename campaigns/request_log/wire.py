@@ -1,0 +1,76 @@
+"""What the desk and the writer say to each other over a socket pair: marshalled values with their length in front."""
+
+from __future__ import annotations
+
+import marshal
+import socket
+import struct
+from dataclasses import astuple, dataclass
+from typing import Any
+
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The first message to the writer.
+
+    Attributes:
+      database: address of a PostgreSQL database; None for the SQLite file.
+      file: the SQLite file.
+      spool: folder of the spool.
+      key: for the hashes of identifiers.
+    """
+
+    database: str | None
+    file: str
+    spool: str
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the writer says after each step.
+
+    Attributes:
+      batch: number of the batch that the desk need keep no longer; 0 for none.
+      written: rows that have come into the database since the last status.
+      dropped: rows that are lost since the last status.
+      spooled_bytes: in the spool.
+      database_up: whether the database has taken or answered the last attempt.
+    """
+
+    batch: int
+    written: int
+    dropped: int
+    spooled_bytes: int
+    database_up: bool
+
+
+def send(connection: socket.socket, message: Config | Status | tuple[Any, ...]) -> None:
+    """Sends one message; a batch is a tuple.
+
+    Raises:
+      OSError: the other side is gone.
+      ValueError: the message holds more than plain values.
+    """
+    plain = message if isinstance(message, tuple) else astuple(message)
+    data = marshal.dumps(plain)
+    connection.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def receive(connection: socket.socket) -> tuple[Any, ...] | None:
+    """The next message, or None where the other side is gone, perhaps in the middle of one."""
+    head = _exactly(connection, _LENGTH.size)
+    data = head and _exactly(connection, _LENGTH.unpack(head)[0])
+    return marshal.loads(data) if data else None
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        chunk = connection.recv(min(size - len(data), 1 << 20))
+        if not chunk:
+            return None
+        data += chunk
+    return bytes(data)

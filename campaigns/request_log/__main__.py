@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
 
 from campaigns.request_log import writer
 
@@ -21,7 +20,7 @@ def main(descriptor: str) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     os.nice(NICE)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with socket.socket(fileno=int(descriptor)) as connection, suppress(ConnectionError):
+    with socket.socket(fileno=int(descriptor)) as connection:
         writer.run(connection)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from campaigns.records import Scored
@@ -46,7 +47,7 @@ def batch(number: int, entries: Iterable[Scored], key: bytes) -> Batch:
             entry.identifiers,
             entry.probabilities,
             entry.purchases,
-            entry.inputs or [None] * len(entry.probabilities),
+            entry.inputs or repeat(None, len(entry.probabilities)),
             strict=True,
         )
         for place, (identifier, probability, purchase, inputs) in enumerate(customers, len(rows)):

@@ -69,7 +69,10 @@ def receive(connection: socket.socket) -> tuple[Any, ...] | None:
 def _exactly(connection: socket.socket, size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:
-        chunk = connection.recv(min(size - len(data), 1 << 20))
+        try:
+            chunk = connection.recv(min(size - len(data), 1 << 20))
+        except ConnectionError:  # gone without having read all
+            return None
         if not chunk:
             return None
         data += chunk

@@ -6,6 +6,7 @@ import logging
 import select
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from campaigns.records import Scored
@@ -130,7 +131,8 @@ class Writer:
 
     def _say(self, number: int) -> None:
         status = wire.Status(number, self._written, self._dropped, self._spool.size(), self._up)
-        wire.send(self._connection, status)
+        with suppress(ConnectionError):  # the desk is gone; what it has sent before is still read
+            wire.send(self._connection, status)
         self._written = self._dropped = 0
 
 

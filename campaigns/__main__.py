@@ -69,6 +69,8 @@ def _main(options: argparse.Namespace) -> int:
         raise BadOptionError(f"--port: got {options.port}, expected 1 to 65535")
     if options.rate < 1:
         raise BadOptionError(f"--rate: got {options.rate}, expected 1 or more requests a minute")
+    if options.retain is not None and options.retain < 1:
+        raise BadOptionError(f"--retain: got {options.retain}, expected at least 1 day")
     settings = Settings(
         options.server,
         options.host,

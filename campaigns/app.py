@@ -22,6 +22,7 @@ from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
 from campaigns.request_log import key as log_key
 from campaigns.request_log.queue import RequestLog
+from campaigns.retention import Retention
 from campaigns.security import SMALL, Guard, StaleFormError, TooLargeError
 from campaigns.settings import Settings
 from campaigns.store import keys
@@ -63,12 +64,17 @@ def create(settings: Settings) -> FastAPI:
     folder = settings.folder
     log = RequestLog(settings.database, folder, folder / FILE, log_key.load(folder), settings.log_inputs)
     worker = Worker(engine, settings.server, folder, settings.artifacts, log)
+    retention = Retention(engine, folder, worker, settings.retain) if settings.retain else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         log.start()
         worker.start()
+        if retention:
+            retention.start()
         yield
+        if retention:
+            retention.stop(STOP_SECONDS)
         worker.stop(STOP_SECONDS)
         log.stop(STOP_SECONDS)
         engine.dispose()

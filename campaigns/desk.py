@@ -192,9 +192,9 @@ class Desk:
         """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
         if campaign.state != "frozen":
             return None
-        best, control = self._choice(campaign)
+        listed = customers.listed(self.engine, campaign.id)
         joined = outcomes.joined(self.engine, campaign.id)
-        return results(joined, campaign.terms, best + len(control), self.calibration_error(campaign) or 0.0)
+        return results(joined, campaign.terms, listed, self.calibration_error(campaign) or 0.0)
 
     def _choice(self, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
         """The call list, which a campaign's id and terms determine."""

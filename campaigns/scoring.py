@@ -206,7 +206,9 @@ def _entry(job: _Job, batch: _Batch, answers: Answers, model: ServedModel, ident
     cells = batch.cells.column(identifier).to_pylist() if identifier else [""] * len(batch.rows)
     inputs = None
     if job.log and job.log.keeps_inputs:
-        inputs = [orjson.dumps(row).decode() for row in batch.values.select(list(model.inputs)).to_pylist()]
+        columns = [batch.values.column(name).to_pylist() for name in model.inputs]
+        rows = zip(*columns, strict=True)
+        inputs = [orjson.dumps(dict(zip(model.inputs, row, strict=True))).decode() for row in rows]
     return Scored(
         time=time.time(),
         request=request_id.get(),

@@ -199,6 +199,13 @@ def called(engine: Engine, id: int) -> Iterator[Customer]:
             yield _customer(row)
 
 
+def listed(engine: Engine, id: int) -> int:
+    """The number of customers on the call list; 0 before it is frozen."""
+    query = select(func.count()).where(ranking.c.campaign_id == id, ranking.c.called.is_not(None))
+    with engine.connect() as connection:
+        return connection.scalar(query) or 0
+
+
 def _ranks(connection: Connection, id: int, decile: int | None) -> tuple[int, int]:
     """The first and the last rank of a decile, or of the whole list; the last is below the first where none is."""
     rows = connection.scalar(select(func.max(ranking.c.rank)).where(ranking.c.campaign_id == id)) or 0

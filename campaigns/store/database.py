@@ -66,6 +66,13 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
+def settle(engine: Engine) -> None:
+    """Leaves no copy of removed rows in the files of SQLite; PostgreSQL overwrites them when it vacuums a table."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _lock(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's sqlite3 starts no transaction before a CREATE TABLE
@@ -91,7 +98,8 @@ def _sqlite(folder: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}"):
+        durable = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+        for pragma in (*durable, "secure_delete=ON", f"cache_size=-{CACHE_KIB}"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

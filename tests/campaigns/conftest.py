@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -51,10 +52,10 @@ class Desk:
         lists.place(self.lists, campaign.id).write_text(text, encoding="utf-8")
         return campaign
 
-    def run(self, campaign: Campaign, stop: Event | None = None) -> Campaign:
+    def run(self, campaign: Campaign, stop: Event | None = None, log: Any = None) -> Campaign:
         """Scores a campaign in this thread, and returns what became of it."""
         file = lists.place(self.lists, campaign.id)
-        scoring.run(self.engine, campaign.id, file, self.server.url, self.artifacts, stop or Event())
+        scoring.run(self.engine, campaign.id, file, self.server.url, self.artifacts, stop or Event(), log)
         return self.get(campaign)
 
     def get(self, campaign: Campaign) -> Campaign:

@@ -19,6 +19,7 @@ from campaigns.__main__ import main
         (["--rate", "0"], "--rate: got 0"),
         (["--port", "0"], "--port: got 0"),
         (["--database", "mysql://x"], "--database"),
+        (["--retain", "0"], "--retain: got 0, expected at least 1 day"),
         (["--start-server"], "run `make run` first"),
         (["--start-server", "--server", "http://models.example:8501"], "--server: got 'http://models.example:8501'"),
     ],

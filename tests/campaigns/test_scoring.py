@@ -51,6 +51,26 @@ def test_without_an_identifier_the_rows_number_is_one(desk):
     assert campaign.problem is None
 
 
+def test_each_batch_comes_into_the_request_log(desk):
+    """The entry of a batch: identifiers as they came, and none where a row has none."""
+    entries = []
+
+    class Log:
+        keeps_inputs = True
+        add = staticmethod(entries.append)
+
+    for rows in ([{"id": "C1"}, {"id": ""}], [{}, {}]):
+        campaign = desk.campaign(list_text([{**row, "age": str(50 + place)} for place, row in enumerate(rows)]))
+        desk.run(campaign, log=Log())
+    named, nameless = entries
+    assert (named.identifiers, nameless.identifiers) == (["C1", None], [None, None])
+    assert named.campaign_id == 1
+    assert list(named.probabilities) == pytest.approx([0.25, 0.255])
+    assert (named.model, named.version, list(named.purchases)) == ("purchase-model", "1", [0, 0])
+    assert '"age":50.0' in named.inputs[0]
+    assert named.seconds > 0
+
+
 def test_one_bad_row_refuses_the_list_before_anything_is_sent(desk):
     rows = ages(30, 40, 50)
     rows[1]["age"] = "forty"

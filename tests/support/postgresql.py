@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -28,11 +28,30 @@ def program(name: str) -> str | None:
 
 
 class PostgresProcess:
-    """A running server whose databases nobody else uses."""
+    """A running server whose databases nobody else uses.
 
-    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
-        self._port = port
-        self.process = process
+    Args:
+      port: of the server.
+      launch: starts its process.
+    """
+
+    def __init__(self, port: int, launch: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self._port, self._launch = port, launch
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, at first or after `stop`, and waits until it answers."""
+        self.process = self._launch()
+        try:
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends it and all connections; its databases stay."""
+        self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+        self.process.wait(30)
 
     def new_database(self) -> str:
         """Creates an empty database; returns its URL."""
@@ -83,17 +102,16 @@ def running() -> Iterator[PostgresProcess]:
             cwd=folder, check=True, stdout=subprocess.DEVNULL, **as_user,
         )  # fmt: skip
         settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", f"port={port}")
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [postgres, "-D", str(folder / "data"), *(part for setting in settings for part in ("-c", setting))],
-                cwd=folder, stdout=log, stderr=log, **as_user,
-            )  # fmt: skip
-        server = PostgresProcess(port, process)
+        command = [postgres, "-D", str(folder / "data"), *(part for setting in settings for part in ("-c", setting))]
+
+        def launch() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("ab") as log:
+                return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **as_user)
+
+        server = PostgresProcess(port, launch)
         try:
-            server.wait()
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
-            process.wait(30)
+            server.stop()
     finally:
         shutil.rmtree(folder)

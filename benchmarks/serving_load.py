@@ -23,11 +23,9 @@ class Load:
     """What all connections share."""
 
     def __init__(self, port: int, path: str, bodies: list[str], seconds: float, requests: int):
-        head = (
-            "POST {} HTTP/1.1\r\nHost: localhost:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
-        )
+        head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
         self.port = port
-        self.messages = [head.format(path, port, len(body.encode()), body).encode() for body in bodies]
+        self.messages = [head.format(path, len(body.encode()), body).encode() for body in bodies]
         self.seconds = seconds
         self.limit = requests
         self.sent = 0

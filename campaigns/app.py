@@ -54,8 +54,8 @@ def create(settings: Settings) -> FastAPI:
     """Opens the store and builds the application, which starts and stops the background job with itself.
 
     Raises:
-      UserError, ServiceError: the database cannot be opened; others can reach the desk, and nobody has an admin key; the
-        secret of the request log cannot be used.
+      UserError, ServiceError: the database cannot be opened; others can reach the desk, and nobody has an admin key;
+        the secret of the request log cannot be used.
     """
     engine = open_database(settings.database, settings.folder)
     if settings.needs_keys and not any(key.role == "admin" for key in keys.valid(engine).values()):

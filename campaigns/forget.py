@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
-from campaigns import context, forgetting
+from campaigns import forgetting
 from campaigns.forgetting import InCampaign, InLog
 from campaigns.settings import Settings
-from campaigns.store import database
-from campaigns.store.tables import audit
+from campaigns.store import audit, database
 from data.command import DONE, guarded, to_stderr
 from data.errors import NotReadyError
 from data.paths import ARTIFACTS
@@ -81,7 +79,8 @@ def _forget(engine: Engine, folder: Path, identifier: str, dry: bool) -> list[In
             if one.has_any:
                 forgetting.remove(engine, folder, one, identifier)
         if logged.any or any(one.has_any for one in ended):
-            _note(engine, folder, identifier)
+            # By the hash, which says to nobody who it was.
+            audit.add(engine, "forget", f"customer {forgetting.hashed(folder, identifier)}")
         database.settle(engine)
     lines = [*_lines(ended, logged, identifier)] or ["  nothing"]
     sys.stdout.write("\n".join([f"{'Stored' if dry else 'Removed'} of {identifier!r}:", *lines]) + "\n")
@@ -108,19 +107,6 @@ def _lines(found: Sequence[InCampaign], logged: InLog, identifier: str) -> Itera
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-
-
-def _note(engine: Engine, folder: Path, identifier: str) -> None:
-    """Writes into the audit log that a customer was removed, by the hash, which says to nobody who it was."""
-    values = {
-        "time": datetime.now(timezone.utc),
-        "request": context.request_id.get(),
-        "caller": context.caller.get(),
-        "action": "forget",
-        "subject": f"customer {forgetting.hashed(folder, identifier)}",
-    }
-    with engine.begin() as connection:
-        connection.execute(insert(audit).values(values))
 
 
 if __name__ == "__main__":

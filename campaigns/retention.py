@@ -60,7 +60,7 @@ class Retention:
             if self._stop.is_set():
                 return
             lists.place(self._folder, id).unlink(missing_ok=True)
-            removed += removal.remove_campaign(self._engine, id, f"older than {self._days} days: it is being removed")
+            removed += removal.remove_campaign(self._engine, id, f"removed, older than {self._days} days")
         logged, audited = removal.remove_log(self._engine, before), removal.remove_audit(self._engine, before)
         if removed or logged or audited:
             _log.warning(

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Column, Engine, Table, delete, select, update
 
-from campaigns.store.tables import audit, bad_rows, campaigns, customers, outcomes, ranking, request_log
+from campaigns.store import audit, tables
+from campaigns.store.tables import bad_rows, campaigns, customers, outcomes, ranking, request_log
 
 PART = 5_000
 """Rows of one transaction."""
@@ -31,7 +32,7 @@ def remove_campaign(engine: Engine, id: int, why: str) -> bool:
     Meanwhile it is shown as cancelled; where the desk is killed meanwhile, calling this again removes the rest.
 
     Args:
-      why: is shown meanwhile.
+      why: is shown meanwhile, and stays in the audit log.
 
     Returns:
       Whether there was such a campaign.
@@ -46,6 +47,7 @@ def remove_campaign(engine: Engine, id: int, why: str) -> bool:
         _remove(engine, table, table.c[key], table.c.campaign_id == id)
     with engine.begin() as connection:
         connection.execute(delete(campaigns).where(*ended))
+        audit.note(connection, "delete", f"campaign {id}: {why}")
     return True
 
 
@@ -56,7 +58,7 @@ def remove_log(engine: Engine, before: datetime) -> int:
 
 def remove_audit(engine: Engine, before: datetime) -> int:
     """Removes actions of the audit log that were done before a time, and returns how many."""
-    return _remove(engine, audit, audit.c.time, audit.c.time < before)
+    return _remove(engine, tables.audit, tables.audit.c.time, tables.audit.c.time < before)
 
 
 def _remove(engine: Engine, table: Table, key: Column[Any], which: Any) -> int:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from campaigns.records import Bad, Outcome
-from campaigns.store import campaigns, customers, outcomes, removal, tables
+from campaigns.store import audit, campaigns, customers, outcomes, removal, tables
 from tests.support.campaigns import customer, ranked, waiting
 
 NOW = datetime.now(timezone.utc)
@@ -52,6 +52,8 @@ def test_a_campaign_goes_with_all_its_rows(engine, monkeypatch, part):
     assert [rows(engine, table, gone) for table in parts] == [0, 0, 0, 0]
     assert [rows(engine, table, stays) for table in parts] == [30, 30, 20, 20]
     assert not removal.remove_campaign(engine, gone, "old")
+    (noted,) = [one for one in audit.latest(engine, 50) if one.subject.startswith(f"campaign {gone}: old")]
+    assert noted.action == "delete"
 
 
 def test_a_campaign_that_is_being_scored_stays(engine):

@@ -20,6 +20,10 @@ from pages.marks import Key, chip, glyphs, group_style
 WIDTH = 400
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 300, 68, 24, 14, 50
 _ROW, _NAME_WIDTH, _LONGEST_NAME = 25, 152, 21
+_TINY = 1e-300
+"""What is below is zero for an axis, since its tenth may not be a number any more."""
+_LETTER = 7
+"""About the width of a letter of a tick."""
 _BANDS, _SPACE = 240, 7
 """Height of all bands of a chart together, and between two of them."""
 
@@ -124,6 +128,7 @@ class Chart:
 def around(label: str, values: Sequence[float | None], text: Callable[[float], str], zero: bool = False) -> Axis:
     """An axis with round ends that holds all known values; from 0 to 1 where none is known."""
     known = [value for value in values if value is not None and math.isfinite(value)] + [0.0] * zero
+    known = [0.0 if abs(value) < _TINY else value for value in known]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if low == high:
         low, high = low - (abs(low) or 1.0) * (not zero or low < 0) / 2, high + (abs(high) or 1.0) / 2
@@ -246,7 +251,8 @@ def bands(name: str, title: str, description: str, axis: Axis, groups: Sequence[
 
 def _axes(x: Axis, y: Axis) -> tuple[list[Markup], Callable[[float], float], Callable[[float], float]]:
     """Two axes, and where on them a horizontal and a vertical value is."""
-    left, right, top, bottom = _LEFT, WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
+    longest = max((len(y.text(value)) for value in y.ticks()), default=0)
+    left, right, top, bottom = max(_LEFT, 24 + _LETTER * longest), WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
 
     def across(value: float) -> float:
         return x.place(value, left, right)

@@ -5,7 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pages.charts import WIDTH, Axis, Band, Group, Row, Series, around, bands, curves, rows, scatter
@@ -150,6 +150,7 @@ def test_bands_are_as_high_as_their_shares_and_as_long_as_their_quantiles():
 
 
 @settings(deadline=None)
+@example([([5e-324], 1.0)])
 @given(st.lists(st.tuples(st.lists(st.floats(-1, 1), max_size=6).map(sorted), st.floats(0, 1)), max_size=11))
 def test_any_quantiles_and_shares_make_a_well_formed_picture(groups):
     told = [Band(ATTACK, number, tuple(values), share) for number, (values, share) in enumerate(groups)]
@@ -168,3 +169,12 @@ def test_a_name_that_has_room_is_whole_and_a_longer_one_is_cut(name):
     longer = drawn_name(name * 2) or ""
     assert longer.endswith("…")
     assert len(longer) <= len(name) + 1
+
+
+def test_long_ticks_push_the_axis_to_the_right():
+    def left(text):
+        y = Axis("profit", 0.0, 1.0, lambda value: text)
+        svg = curves("c", "t", "d", Axis("calls", 0.0, 1.0, percent), y, [Series("s", [0.0, 1.0], [0.0, 1.0])]).svg
+        return float(re.search(r'class="grid" x1="([\d.]+)"', svg).group(1))
+
+    assert left("€1.25M") == left("€5k") < left("−€12,5 rb")

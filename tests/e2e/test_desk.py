@@ -23,6 +23,7 @@ from tests.support.server import free_port
 pytestmark = pytest.mark.e2e
 
 DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 375, "height": 812}
+NARROW = {"width": 320, "height": 640}
 ROWS = 9_000
 PATHS = {
     "home": "/",
@@ -156,6 +157,21 @@ def test_axe_finds_nothing_and_nothing_sticks_out(campaign, browser, name, size,
         page.screenshot(path=Path(PICTURES, f"{name}-{size['width']}-{scheme}.png"), full_page=True)
     context.close()
     assert [text for text in heard if "404" not in text] == []
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_indonesian_fits_the_narrowest_phone(campaign, browser, name):
+    context = browser.new_context(viewport=NARROW, locale="id-ID")
+    page = context.new_page()
+    page.goto(f"{campaign}{PATHS[name]}")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert page.locator("html").get_attribute("lang") == "id"
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES, f"{name}-{NARROW['width']}-id.png"), full_page=True)
+    context.close()
 
 
 def test_a_campaign_is_started_with_the_keyboard_alone(campaign, browser):

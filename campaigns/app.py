@@ -20,6 +20,7 @@ from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
 from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
+from campaigns.metrics import Measured, Metrics, Written
 from campaigns.request_log import key as log_key
 from campaigns.request_log.queue import RequestLog
 from campaigns.retention import Retention
@@ -28,6 +29,7 @@ from campaigns.settings import Settings
 from campaigns.store import keys
 from campaigns.store.database import FILE, open_database
 from campaigns.store.errors import StateError
+from campaigns.store.overview import overview
 from data.errors import BadOptionError, ExpectedError, RefusedError, ServiceError
 
 STOP_SECONDS = 30
@@ -91,6 +93,7 @@ def create(settings: Settings) -> FastAPI:
     )
     app.state.desk = Desk(settings, engine, worker, log)
     app.state.callers = Callers(engine)
+    app.state.metrics = Metrics(lambda: overview(engine), lambda: (), lambda: Written(0, 0, 0, 0))
     app.include_router(api.router, responses=failures.DECLARED)
     app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)
     app.include_router(downloads.router, include_in_schema=False)
@@ -98,12 +101,14 @@ def create(settings: Settings) -> FastAPI:
     app.include_router(login.router)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_exception_handler(ExpectedError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(OperationalError, _without_store)
     app.add_middleware(Guard, settings=settings, callers=app.state.callers, most=LARGEST_LIST + SMALL)
     app.add_middleware(Languages)
+    app.add_middleware(Measured, metrics=app.state.metrics)
     return app
 
 
@@ -118,6 +123,11 @@ def _ready(request: Request) -> Response:
     with desk.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
     return JSONResponse({"model": model.name, "version": model.version})
+
+
+def _metrics(request: Request) -> Response:
+    text, content_type = request.app.state.metrics.exposition(request.headers.get("accept", ""))
+    return Response(text, media_type=content_type)
 
 
 def _expected(request: Request, error: Exception) -> Response:

@@ -20,8 +20,8 @@ segment: $(INSTALLED)  ## divide the default customers into segments and push th
 serve: $(INSTALLED)  ## serve the pushed models on port 8501; ARGS="--rest_api_port=9000"
 	@$(PYTHON) -m serving $(ARGS)
 
-desk: $(INSTALLED)  ## the campaign desk with its model server, on port 8600; ARGS="--port 8700"
-	@$(PYTHON) -m campaigns --start-server $(ARGS)
+desk: $(INSTALLED)  ## the campaign desk on port 8600, its model server, Prometheus if installed; ARGS="--port 8700"
+	@$(PYTHON) -m campaigns --start-server --start-monitoring $(ARGS)
 
 monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load; needs Debian's prometheus
 	@$(PYTHON) -m monitoring $(ARGS)

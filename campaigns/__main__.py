@@ -9,7 +9,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from campaigns.settings import LOOPBACK, PORT, RATE, Settings
+from campaigns.settings import LOOPBACK, PORT, PROMETHEUS_PORT, RATE, Settings
 from data.command import DONE, guarded, to_stderr
 from data.errors import BadOptionError
 from data.paths import ARTIFACTS
@@ -36,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--server", default=DEFAULT_URL, metavar="URL", help="model server (default: %(default)s)")
     parser.add_argument("--start-server", action="store_true", help="start the model server too")
+    parser.add_argument("--start-monitoring", action="store_true", help="start Prometheus too, where it is installed")
+    parser.add_argument(
+        "--prometheus-port", type=int, default=PROMETHEUS_PORT, metavar="PORT", help="default: %(default)s"
+    )
     parser.add_argument(
         "--host",
         default=LOOPBACK[0],
@@ -82,13 +86,16 @@ def _main(options: argparse.Namespace) -> int:
         options.log_inputs,
         options.retain,
     )
-    from campaigns import model_server, running
+    from campaigns import model_server, monitoring, running
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             if options.start_server:
                 stack.enter_context(model_server.started(settings))
+            if options.start_monitoring:
+                says = stack.enter_context(monitoring.started(settings, options.prometheus_port))
+                to_stderr(f"campaigns: {says}")
             running.run(settings)
     except KeyboardInterrupt:
         to_stderr("campaigns: stopped")

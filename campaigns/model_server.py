@@ -32,7 +32,10 @@ def started(settings: Settings) -> Iterator[None]:
     config, log = settings.folder / _CONFIG, settings.folder / _LOG
     config.write_text(programs.model_config(settings.artifacts, names))
     log.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "serving", f"--rest_api_port={port}", f"--model_config_file={config}"]
+    command = [
+        *(sys.executable, "-m", "serving", f"--rest_api_port={port}"),
+        *(f"--model_config_file={config}", f"--monitoring_config_file={programs.MONITORING_CONFIG}"),
+    ]
     server = programs.start("model server", command, log, f"{settings.server.rstrip('/')}/readyz")
     try:
         yield

@@ -9,6 +9,7 @@ from data.paths import ARTIFACTS
 from serving.client import DEFAULT_URL
 
 PORT = 8600
+PROMETHEUS_PORT = 9090
 RATE = 600
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

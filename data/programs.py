@@ -13,6 +13,8 @@ from pathlib import Path
 from data.errors import NotReadyError
 from data.paths import ROOT, serving_folder
 
+MONITORING_CONFIG = ROOT / "serving" / "container" / "monitoring.config"
+"""With it, for `--monitoring_config_file`, a model server has a page of metrics."""
 START_SECONDS = 90
 STOP_SECONDS = 20
 

@@ -1,13 +1,14 @@
 """Shows the monitoring on one machine, without Docker: `python -m monitoring`.
 
 Starts the embedded server, the exporter and a real Prometheus on loopback, sends customers to the server, and prints
-where to look.
+where to look. With `--server` it watches a server that runs already, and sends it nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import signal
+import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from data.errors import ServiceError
 from data.paths import ARTIFACTS
 from monitoring import query
 from monitoring.load import Load, demonstration_customers
-from monitoring.stack import Ports, Stack
+from monitoring.stack import Ports, Stack, Watched
 
 CUSTOMERS = 20_000
 SEED = 2
@@ -35,22 +36,40 @@ def main() -> int:
     parser.add_argument("--model", help="name of the only model to serve, default every model in artifacts/serving")
     parser.add_argument("--rate", type=float, default=20, help="requests per second and model, default %(default)s")
     parser.add_argument("--port", type=int, default=Ports.server, help="port of the server, default %(default)s")
+    parser.add_argument(
+        "--prometheus-port", type=int, default=Ports.prometheus, help="port of Prometheus, default %(default)s"
+    )
+    parser.add_argument("--server", metavar="URL", help="watch this server, which runs already; send it no requests")
+    parser.add_argument("--desk", metavar="URL", help="watch this campaign desk too")
+    parser.add_argument("--desk-key", type=Path, metavar="FILE", help="with a key of the desk, where it asks for keys")
     arguments = parser.parse_args()
     artifacts = arguments.artifacts.resolve()
-    stack = Stack(artifacts, artifacts / "monitoring", arguments.model, Ports(arguments.port))
+    # Beside a server that runs already, another exporter may run too, and nobody has to know the port of this one.
+    exporter = _free_port() if arguments.server else Ports.exporter
+    ports = Ports(arguments.port, exporter, arguments.prometheus_port)
+    watched = Watched(arguments.server, arguments.desk, arguments.desk_key)
+    stack = Stack(artifacts, artifacts / "monitoring", arguments.model, ports, watched=watched)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that every process is stopped
     return guarded(lambda: _run(stack, Console(), arguments.rate))
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def _run(stack: Stack, console: Console, rate: float) -> int:
     """Sends customers until Ctrl-C and prints from time to time what Prometheus knows."""
     try:
         with ExitStack() as running:
-            with console.status("starting the server, the exporter and Prometheus ..."):
+            with console.status("starting the exporter and Prometheus ..."):
                 running.enter_context(stack)
             _show(stack, console)
             loads = []
+            if stack.watched.server:
+                console.print("Ctrl-C stops everything\n")
+                signal.pause()
             for name in stack.names():
                 customers = demonstration_customers(Profile.of_version(stack.version(name)), CUSTOMERS, SEED)
                 loads.append(running.enter_context(Load(stack.server_url, name, customers, rate)))
@@ -70,6 +89,7 @@ def _show(stack: Stack, console: Console) -> None:
         *(("predictions", f"{stack.server_url}/v1/models/{name}:predict") for name in stack.names()),
         ("server's metrics", f"{stack.server_url}/monitoring/prometheus/metrics"),
         ("exporter's metrics", f"{stack.exporter_url}/metrics"),
+        *((("desk's metrics", f"{stack.watched.desk}/metrics"),) if stack.watched.desk else ()),
         ("Prometheus", f"{stack.prometheus_url}/graph"),
         ("alerts", f"{stack.prometheus_url}/alerts"),
         ("output of each", str(stack.folder)),

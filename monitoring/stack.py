@@ -1,4 +1,4 @@
-"""Runs the server, the exporter and a real Prometheus as processes, without Docker."""
+"""Runs the exporter and a real Prometheus as processes, without Docker, and the server where none runs yet."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
 from data import model_folder, programs
-from data.errors import NotReadyError
+from data.errors import BadOptionError, NotReadyError
 from data.model_folder import ModelFolder, newest
-from data.paths import ROOT, models_folder, serving_folder
+from data.paths import models_folder, serving_folder
 
 CONFIG = Path(__file__).parent / "prometheus"
-MONITORING_CONFIG = ROOT / "serving" / "container" / "monitoring.config"
 MODELS = "models.config"
 """The server's configuration, in the folder of the stack."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of the three processes, on 127.0.0.1."""
+    """The ports of the processes, on 127.0.0.1."""
 
     server: int = 8501
     exporter: int = 9109
@@ -33,8 +33,23 @@ class Ports:
 
 
 @dataclass
+class Watched:
+    """What runs already and is watched beside the models.
+
+    Attributes:
+      server: address of a model server; None starts one.
+      desk: address of a campaign desk; None where there is none.
+      desk_key: a file with a key of the desk, role `read`; None for a desk that asks for none.
+    """
+
+    server: str | None = None
+    desk: str | None = None
+    desk_key: Path | None = None
+
+
+@dataclass
 class Stack:
-    """The three processes; a context manager that starts and stops them.
+    """The processes; a context manager that starts and stops them.
 
     Attributes:
       artifacts: the folder that pipeline runs write to; a version of a model must be there.
@@ -42,6 +57,7 @@ class Stack:
       model: name of the only model that is served; None for every one that has a version at the start.
       ports: of the processes.
       interval: seconds between scrapes and between evaluations of rules.
+      watched: what runs already.
     """
 
     artifacts: Path
@@ -49,6 +65,7 @@ class Stack:
     model: str | None = None
     ports: Ports = field(default_factory=Ports)
     interval: int = 5
+    watched: Watched = field(default_factory=Watched)
     processes: dict[str, subprocess.Popen] = field(default_factory=dict, init=False)
 
     def names(self) -> list[str]:
@@ -58,7 +75,7 @@ class Stack:
 
     @property
     def server_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.server}"
+        return self.watched.server or f"http://127.0.0.1:{self.ports.server}"
 
     @property
     def exporter_url(self) -> str:
@@ -71,7 +88,7 @@ class Stack:
     def __enter__(self) -> Stack:
         try:
             self.configure()
-            for name in ("server", "exporter", "prometheus"):
+            for name in self._started():
                 self.start(name)
         except BaseException:
             self.__exit__()
@@ -99,14 +116,16 @@ class Stack:
 
         Raises:
           NotReadyError: Prometheus is not installed, no version has been pushed, or a port is taken.
+          BadOptionError: the address of the server or of the desk is none.
         """
         if shutil.which("prometheus") is None:
             raise NotReadyError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
         names = self.names()
-        if not names:
+        if not names and self.watched.server is None:
             folder = serving_folder(self.artifacts, self.model) if self.model else models_folder(self.artifacts)
             raise NotReadyError(f"{folder}: no model has been pushed yet; run `make run` first")
-        for name, port in vars(self.ports).items():
+        for name in self._started():
+            port = getattr(self.ports, name)
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -114,12 +133,19 @@ class Stack:
                 except OSError as error:
                     raise NotReadyError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
         shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(CONFIG, self.folder)
+        shutil.copytree(CONFIG, self.folder, ignore=shutil.ignore_patterns("keys"))
         (self.folder / MODELS).write_text(programs.model_config(self.artifacts, names))
-        server, exporter = f"127.0.0.1:{self.ports.server}", f"127.0.0.1:{self.ports.exporter}"
+        server, exporter = target("--server", self.server_url), f"127.0.0.1:{self.ports.exporter}"
         config = yaml.safe_load((self.folder / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": f"{self.interval}s", "evaluation_interval": f"{self.interval}s"}
+        (of_desk,) = [job for job in config["scrape_configs"] if job["job_name"] == "campaign-desk"]
+        if self.watched.desk_key:
+            of_desk["authorization"]["credentials_file"] = str(self.watched.desk_key.resolve())
+        else:
+            del of_desk["authorization"]
+        desk = [target("--desk", self.watched.desk)] if self.watched.desk else []
         self._write("prometheus.yml", config)
+        self._write("targets/campaign-desk.yml", [{"targets": desk}])
         self._write("targets/model-server.yml", [{"targets": [server]}])
         self._write("targets/model-exporter.yml", [{"targets": [exporter], "labels": {"instance": server}}])
 
@@ -140,11 +166,16 @@ class Stack:
         """Ends a process, by force if it takes too long."""
         programs.stop(self.processes.pop(name))
 
+    def _started(self) -> tuple[str, ...]:
+        """The names of the processes."""
+        return ("exporter", "prometheus") if self.watched.server else ("server", "exporter", "prometheus")
+
     def _command(self, name: str) -> list[str]:
         if name == "server":
             return [
                 *(sys.executable, "-m", "serving", f"--rest_api_port={self.ports.server}"),
-                *(f"--model_config_file={self.folder / MODELS}", f"--monitoring_config_file={MONITORING_CONFIG}"),
+                f"--model_config_file={self.folder / MODELS}",
+                f"--monitoring_config_file={programs.MONITORING_CONFIG}",
             ]
         if name == "exporter":
             return [
@@ -161,3 +192,15 @@ class Stack:
 
     def _write(self, name: str, content: Any) -> None:
         (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def target(option: str, url: str) -> str:
+    """Host and port of an address, as Prometheus wants them.
+
+    Raises:
+      BadOptionError: it is no http address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+        raise BadOptionError(f"{option}: got {url!r}, expected an address such as http://127.0.0.1:8501")
+    return parts.netloc if parts.port else f"{parts.netloc}:80"

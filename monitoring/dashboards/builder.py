@@ -1,13 +1,13 @@
 """Builds the JSON of a Grafana dashboard from its rows of panels.
 
-What all panels share (data source, selector of labels, layout, links) is added here.
+What all panels share (data sources, selector of labels, layout, links) is added here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 RUNBOOK = "/public/runbook/RUNBOOK.md"
 """The URL of the runbook in Grafana, see docker-compose.yml."""
@@ -25,6 +25,38 @@ FROM_SOURCE = f'{SELECTED},source=~"$source"'
 
 
 @dataclass(frozen=True)
+class Variable:
+    """A choice above the panels, of several values or all; `values` is its query, with Grafana's `label_values`."""
+
+    name: str
+    values: str
+
+
+OF_MODELS = (
+    Variable("job", 'label_values(up{job=~"model-.+"}, job)'),
+    Variable("instance", 'label_values(up{job=~"$job"}, instance)'),
+    Variable("model", 'label_values(model_server_up{job=~"$job",instance=~"$instance"}, model_name)'),
+)
+"""The choices of a dashboard about models."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Vertical lines in all panels, where a query has a value: their name, the query, and what a line says."""
+
+    name: str
+    query: str
+    text: str
+
+
+DEPLOYS = Marks(
+    "Deploys",
+    f"changes(model_server_serving_version_number{{{SELECTED}}}[$__rate_interval]) > 0",
+    "A new version serves",
+)
+
+
+@dataclass(frozen=True)
 class Panel:
     """One panel.
 
@@ -32,7 +64,8 @@ class Panel:
       title: in a few words.
       description: what the panel shows, for its tooltip.
       unit: Grafana's unit id.
-      queries: PromQL by legend; a legend may contain `{{label}}`.
+      queries: PromQL by legend; a legend may contain `{{label}}`. SQL has an empty legend: a series is named by its
+        column `metric`.
       kind: Grafana's panel type.
       width, height: in cells of the grid.
       options: of the panel type.
@@ -41,6 +74,7 @@ class Panel:
       instant: whether to query only the newest value.
       format: of the answer: `time_series`, `table` or `heatmap`.
       alert: name of the alert on the same metric; the panel links to its section of the runbook.
+      language: of the queries, `promql` or `sql`.
     """
 
     title: str
@@ -56,6 +90,7 @@ class Panel:
     instant: bool = False
     format: str = "time_series"
     alert: str = ""
+    language: Literal["promql", "sql"] = "promql"
 
 
 @dataclass(frozen=True)
@@ -76,7 +111,8 @@ class Dashboard:
       title: in Grafana's list.
       description: which question it answers.
       rows: its panels, from the top.
-      by_source: whether the user can choose a source of recent customers.
+      variables: the choices, besides those of data sources.
+      marks: vertical lines in its panels.
     """
 
     name: str
@@ -84,7 +120,8 @@ class Dashboard:
     title: str
     description: str
     rows: Sequence[Row]
-    by_source: bool = False
+    variables: Sequence[Variable] = OF_MODELS
+    marks: Marks = DEPLOYS
 
 
 # --- panels -----------------------------------------------------------------------------------------------------------
@@ -133,15 +170,7 @@ def dashed(name: str, color: str) -> dict[str, Any]:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-_DEPLOYS = {
-    "name": "Deploys",
-    "datasource": _DATASOURCE,
-    "enable": True,
-    "iconColor": "blue",
-    "expr": f"changes(model_server_serving_version_number{{{SELECTED}}}[$__rate_interval]) > 0",
-    "titleFormat": "A new version serves",
-    "step": "15s",
-}
+_DATABASE = {"type": "grafana-postgresql-datasource", "uid": "${database}"}
 
 
 def layout(rows: Sequence[Row]) -> tuple[list[tuple[dict[str, int], Row | Panel]], int]:
@@ -180,8 +209,8 @@ def document(dashboard: Dashboard) -> dict[str, Any]:
         "refresh": "30s",
         "timezone": "browser",
         "time": {"from": "now-1h", "to": "now"},
-        "templating": {"list": _variables(dashboard.by_source)},
-        "annotations": {"list": [_DEPLOYS]},
+        "templating": {"list": _variables(dashboard)},
+        "annotations": {"list": [_marks(dashboard.marks)]},
         "links": [
             {
                 "title": "Dashboards",
@@ -200,37 +229,49 @@ def document(dashboard: Dashboard) -> dict[str, Any]:
     }
 
 
-def _variables(by_source: bool) -> list[dict[str, Any]]:
-    source = _variable("source", "Source", f"label_values(model_drift_rows{{{SELECTED}}}, source)")
-    return [
-        {
-            "name": "datasource",
-            "label": "Data source",
-            "type": "datasource",
-            "query": "prometheus",
-            "current": {"text": "Prometheus", "value": "prometheus"},
-        },
-        _variable("job", "Job", 'label_values(up{job=~"model-.+"}, job)'),
-        _variable("instance", "Instance", 'label_values(up{job=~"$job"}, instance)'),
-        _variable("model", "Model", 'label_values(model_server_up{job=~"$job",instance=~"$instance"}, model_name)'),
-        *([source] if by_source else []),
-    ]
+def _variables(dashboard: Dashboard) -> list[dict[str, Any]]:
+    sources = [_source("datasource", "Data source", "prometheus", "Prometheus", "prometheus")]
+    if any(panel.language == "sql" for row in dashboard.rows for panel in row.panels):
+        sources.append(_source("database", "Database", _DATABASE["type"], "PostgreSQL", "postgresql"))
+    return [*sources, *map(_variable, dashboard.variables)]
 
 
-def _variable(name: str, label: str, query: str) -> dict[str, Any]:
+def _source(name: str, label: str, kind: str, text: str, uid: str) -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
+        "type": "datasource",
+        "query": kind,
+        "current": {"text": text, "value": uid},
+    }
+
+
+def _variable(variable: Variable) -> dict[str, Any]:
+    return {
+        "name": variable.name,
+        "label": variable.name.capitalize(),
         "type": "query",
         "datasource": _DATASOURCE,
-        "definition": query,
-        "query": {"query": query, "refId": name},
+        "definition": variable.values,
+        "query": {"query": variable.values, "refId": variable.name},
         "refresh": 2,
         "sort": 1,
         "multi": True,
         "includeAll": True,
         "allValue": ".+",
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+    }
+
+
+def _marks(marks: Marks) -> dict[str, Any]:
+    return {
+        "name": marks.name,
+        "datasource": _DATASOURCE,
+        "enable": True,
+        "iconColor": "blue",
+        "expr": marks.query,
+        "titleFormat": marks.text,
+        "step": "15s",
     }
 
 
@@ -248,21 +289,32 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "type": panel.kind,
         "title": panel.title,
         "description": panel.description,
-        "datasource": _DATASOURCE,
+        "datasource": _DATABASE if panel.language == "sql" else _DATASOURCE,
         "gridPos": place,
         "links": links,
         "options": {"legend": {"displayMode": "list", "placement": "bottom"}, **panel.options},
         "fieldConfig": {"defaults": {"unit": panel.unit, **panel.defaults}, "overrides": panel.overrides},
         "targets": [
-            {
-                "refId": chr(ord("A") + position),
-                "datasource": _DATASOURCE,
-                "expr": query,
-                "legendFormat": legend or "__auto",
-                "instant": panel.instant,
-                "range": not panel.instant,
-                "format": panel.format,
-            }
+            {"refId": chr(ord("A") + position), **_target(panel, legend, query)}
             for position, (legend, query) in enumerate(panel.queries.items())
         ],
+    }
+
+
+def _target(panel: Panel, legend: str, query: str) -> dict[str, Any]:
+    if panel.language == "sql":
+        return {
+            "datasource": _DATABASE,
+            "rawSql": query,
+            "rawQuery": True,
+            "editorMode": "code",
+            "format": panel.format,
+        }
+    return {
+        "datasource": _DATASOURCE,
+        "expr": query,
+        "legendFormat": legend or "__auto",
+        "instant": panel.instant,
+        "range": not panel.instant,
+        "format": panel.format,
     }

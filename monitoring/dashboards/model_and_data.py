@@ -2,6 +2,7 @@
 
 from monitoring.dashboards.builder import (
     FROM_SOURCE,
+    OF_MODELS,
     SELECTED,
     SHARE,
     STACKED,
@@ -9,6 +10,7 @@ from monitoring.dashboards.builder import (
     Dashboard,
     Panel,
     Row,
+    Variable,
     dashed,
     stat,
     thresholds,
@@ -275,5 +277,5 @@ MODEL_AND_DATA = Dashboard(
     "Model and data",
     "Whether recent customers are like those the model learned from, how it scores them, and their segments.",
     _ROWS,
-    by_source=True,
+    variables=(*OF_MODELS, Variable("source", f"label_values(model_drift_rows{{{SELECTED}}}, source)")),
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
@@ -56,10 +57,13 @@ class Month:
     Attributes:
       model, version, month: of the freeze, `2026-11`.
       calls: with a known outcome.
-      expected, realised: share of buyers among them, by the model and in fact.
-      low, high: interval of the realised share.
+      expected: share of buyers among them that the model expected.
+      expected_low, expected_high: the interval in which the realised share lies if the probabilities hold.
+      realised: share of buyers among them.
+      realised_low, realised_high: its Wilson interval.
       auc, brier, ece: of the probabilities of the calls.
       expected_profit, realised_profit: in euros.
+      last_outcome: when the last outcome was uploaded.
     """
 
     model: str
@@ -67,14 +71,17 @@ class Month:
     month: str
     calls: int
     expected: float | None
+    expected_low: float | None
+    expected_high: float | None
     realised: float | None
-    low: float | None
-    high: float | None
+    realised_low: float | None
+    realised_high: float | None
     auc: float | None
     brier: float | None
     ece: float | None
     expected_profit: float | None
     realised_profit: float | None
+    last_outcome: datetime | None
 
 
 class Metrics:
@@ -225,29 +232,30 @@ def _of_the_campaigns(overview: Overview) -> Iterator[Metric]:
     for state, count in overview.lists.items():
         lists.add_metric((state,), count)
     yield lists
-    for name, text, moment in (
-        ("last_outcome", "Unix time at which an outcome was recorded last.", overview.last_outcome),
-        (
-            "oldest_list_without_outcomes",
-            "Unix time at which the oldest call list was frozen that has no outcome yet.",
-            overview.waits_since,
-        ),
-    ):
-        if moment is not None:
-            yield GaugeMetricFamily(f"campaigns_{name}_timestamp_seconds", text, value=moment.timestamp())
+    if overview.waits_since is not None:
+        name = "campaigns_oldest_list_without_outcomes_timestamp_seconds"
+        text = "Unix time at which the oldest call list was frozen that has no outcome yet."
+        yield GaugeMetricFamily(name, text, overview.waits_since.timestamp())
 
 
 _MONTHLY: tuple[tuple[str, str, Callable[[Month], Any]], ...] = (
     ("calls", "Calls with a known outcome.", lambda month: month.calls),
     ("expected_rate", "Share of buyers among the calls that the model expected.", lambda month: month.expected),
+    ("expected_rate_low", "Lower end of the interval of the expected rate.", lambda month: month.expected_low),
+    ("expected_rate_high", "Upper end of the interval of the expected rate.", lambda month: month.expected_high),
     ("realised_rate", "Share of buyers among the calls.", lambda month: month.realised),
-    ("realised_rate_low", "Lower end of the interval of the realised rate.", lambda month: month.low),
-    ("realised_rate_high", "Upper end of the interval of the realised rate.", lambda month: month.high),
+    ("realised_rate_low", "Lower end of the interval of the realised rate.", lambda month: month.realised_low),
+    ("realised_rate_high", "Upper end of the interval of the realised rate.", lambda month: month.realised_high),
     ("auc", "AUC of the probabilities of the calls.", lambda month: month.auc),
     ("brier", "Brier score of the probabilities of the calls.", lambda month: month.brier),
     ("ece", "Calibration error of the probabilities of the calls.", lambda month: month.ece),
     ("expected_profit_euros", "Profit of the calls that the model expected.", lambda month: month.expected_profit),
     ("realised_profit_euros", "Profit of the calls.", lambda month: month.realised_profit),
+    (
+        "last_outcome_timestamp_seconds",
+        "Unix time at which an outcome was uploaded last.",
+        lambda month: month.last_outcome and month.last_outcome.timestamp(),
+    ),
 )
 """Name, text and value of each figure of a month."""
 

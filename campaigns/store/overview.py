@@ -19,13 +19,11 @@ class Overview:
 
     Attributes:
       lists: number of campaigns by state, every state included.
-      last_outcome: when an outcome was recorded last; None before the first.
       waits_since: when the oldest call list was frozen of which no customer's answer is known; None where there is
         none.
     """
 
     lists: Mapping[State, int]
-    last_outcome: datetime | None
     waits_since: datetime | None
 
 
@@ -41,8 +39,7 @@ def overview(engine: Engine) -> Overview:
     )
     with engine.connect() as connection:
         lists = dict.fromkeys(get_args(State), 0) | dict(connection.execute(counts).tuples().all())
-        last = connection.scalar(select(func.max(outcomes.c.recorded)))
         waits = connection.scalar(
             select(func.min(campaigns.c.frozen)).where(campaigns.c.state == "frozen", ~known.exists())
         )
-    return Overview(lists, last, waits)
+    return Overview(lists, waits)

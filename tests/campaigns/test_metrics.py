@@ -21,8 +21,10 @@ from campaigns.store.overview import Overview
 from tests.campaigns.browsing import ADDRESS
 from tests.campaigns.conftest import list_text
 
-SOME = Month("purchase-model", "7", "2026-05", 200, 0.2, 0.25, 0.19, 0.32, None, 0.1, 0.05, 900.0, 1100.0)
 MOMENT = datetime(2026, 5, 1, tzinfo=timezone.utc)
+SOME = Month(
+    "purchase-model", "7", "2026-05", 200, 0.2, 0.15, 0.26, 0.25, 0.19, 0.32, None, 0.1, 0.05, 900.0, 1100.0, MOMENT
+)
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def shown(metrics: Metrics) -> dict[str, float]:
     return parsed(metrics.exposition("")[0].decode())
 
 
-def made(overview=lambda: Overview({"frozen": 2}, MOMENT, None), months=lambda: [SOME]) -> Metrics:
+def made(overview=lambda: Overview({"frozen": 2}, None), months=lambda: [SOME]) -> Metrics:
     return Metrics(overview, months, lambda: Written(3, 4, 5, 6))
 
 
@@ -109,12 +111,12 @@ def test_figures_of_log_store_and_months():
     assert found["campaigns_request_log_written_total"] == 5
     assert found["campaigns_request_log_spooled_bytes"] == 6
     assert found["campaigns_lists frozen"] == 2
-    assert found["campaigns_last_outcome_timestamp_seconds"] == MOMENT.timestamp()
     assert "campaigns_oldest_list_without_outcomes_timestamp_seconds" not in found
     month = "purchase-model 2026-05 7"
     assert found[f"campaigns_calls {month}"] == 200
     assert found[f"campaigns_realised_rate_high {month}"] == 0.32
     assert found[f"campaigns_realised_profit_euros {month}"] == 1100
+    assert found[f"campaigns_last_outcome_timestamp_seconds {month}"] == MOMENT.timestamp()
     assert f"campaigns_auc {month}" not in found, "a figure that is not known is absent"
 
 
@@ -143,7 +145,7 @@ def test_a_database_that_hangs_holds_no_scrape_up_and_comes_back(monkeypatch):
     def slow():
         asked.append(1)
         hangs.wait(30)
-        return Overview({}, None, None)
+        return Overview({}, None)
 
     some = made(overview=slow)
     assert [shown(some)["campaigns_database_up"] for _ in range(3)] == [0, 0, 0]

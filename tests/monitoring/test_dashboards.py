@@ -18,15 +18,22 @@ PANELS = [
     for panel in dashboard["panels"]
     if panel["type"] != "row"
 ]
-EXPRESSIONS = [
-    pytest.param(target["expr"], id=f"{name}-{panel['title']}-{target['refId']}")
+TARGETS = [
+    pytest.param(target, id=f"{name}-{panel['title']}-{target['refId']}")
     for name, dashboard in DASHBOARDS.items()
     for panel in dashboard["panels"]
     for target in panel.get("targets", [])
 ]
+EXPRESSIONS = [target for target in TARGETS if "expr" in target.values[0]]
+SQL = [target for target in TARGETS if "rawSql" in target.values[0]]
+OF_A_MODEL = (
+    *("model_", "instance_model:", ":tensorflow:"),
+    *(f"campaigns_{name}" for name in ("calls", "expected", "realised", "auc", "brier", "ece")),
+)
+"""How the names of metrics of a model begin."""
 GRAFANA = FOLDER.parent
-UNITS = {"none", "short", "s", "µs", "bytes", "reqps", "percentunit"}
-MATCHERS = re.compile(r"(\w*)\{([^{}]*)\}")
+UNITS = {"none", "short", "s", "µs", "bytes", "reqps", "percentunit", "currencyEUR"}
+MATCHERS = re.compile(r"([\w:]*)\{([^{}]*)\}")
 
 
 def test_committed_files_are_what_the_source_builds():
@@ -41,7 +48,7 @@ def test_dashboard_is_ready_to_be_provisioned(name):
     assert dashboard["id"] is None
     assert dashboard["uid"]
     assert dashboard["editable"] is False
-    assert dashboard["annotations"]["list"][0]["name"] == "Deploys"
+    assert dashboard["annotations"]["list"][0]["expr"]
     assert [link["url"] for link in dashboard["links"] if "url" in link] == [RUNBOOK]
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(ids) == len(set(ids))
@@ -67,7 +74,8 @@ def test_variables_are_templated_as_the_linter_wants(name):
 def test_panel_has_what_a_reader_needs(panel):
     assert panel["title"]
     assert len(panel["description"]) > 20
-    assert panel["datasource"]["uid"] == "${datasource}"
+    assert panel["datasource"]["uid"] in ("${datasource}", "${database}")
+    assert all(target["datasource"] == panel["datasource"] for target in panel["targets"])
     assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
     assert panel["targets"]
 
@@ -83,19 +91,27 @@ def test_panels_neither_overlap_nor_stick_out(name):
         taken |= cells
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_query_follows_the_variables_and_the_rate_interval(expression):
+@pytest.mark.parametrize("target", EXPRESSIONS)
+def test_query_follows_the_variables_and_the_rate_interval(target):
+    expression = target["expr"]
     selectors = [(metric, selector) for metric, selector in MATCHERS.findall(expression) if "=" in selector]
     assert selectors
     for metric, selector in selectors:
         assert 'job=~"$job"' in selector
         assert 'instance=~"$instance"' in selector
-        of_a_model = 'model_name=~"$model"' in selector or 'model_path=~".+/$model/.+"' in selector
-        assert of_a_model != metric.startswith("model_server_process_")
-    ranges = re.findall(r"\[([^\]]*)\]", expression)
+        of_a_model = re.search(r'model(_name|_path)?=~".*\$model\b', selector) is not None
+        assert of_a_model == (metric.startswith(OF_A_MODEL) and not metric.startswith("model_server_process_"))
+    ranges = re.findall(r"\}\[([^\]]*)\]", expression)
     assert set(ranges) <= {"$__rate_interval"}
     for counter in re.findall(r"\w+_total\b", expression):
         assert re.search(rf"(rate|increase)\({counter}", expression)
+
+
+@pytest.mark.parametrize("target", SQL)
+def test_sql_follows_the_variables(target):
+    assert "${model:regex}" in target["rawSql"]
+    assert "${version:regex}" in target["rawSql"]
+    assert ("$__timeFilter(" in target["rawSql"]) == (target["format"] == "time_series")
 
 
 def test_dashboards_are_of_no_single_model():
@@ -105,8 +121,13 @@ def test_dashboards_are_of_no_single_model():
 
 
 def test_every_alert_has_a_panel_and_every_link_a_section():
-    rules = yaml.safe_load((GRAFANA.parent / "prometheus" / "rules" / "alerts.yml").read_text())
-    alerts = {rule["alert"].lower() for group in rules["groups"] for rule in group["rules"]}
+    rules = GRAFANA.parent / "prometheus" / "rules"
+    alerts = {
+        rule["alert"].lower()
+        for name in ("alerts.yml", "campaign_alerts.yml")
+        for group in yaml.safe_load((rules / name).read_text())["groups"]
+        for rule in group["rules"]
+    }
     linked = {
         link["url"].partition("#")[2] for panel in PANELS for link in panel.values[0]["links"] if "#" in link["url"]
     }
@@ -115,10 +136,18 @@ def test_every_alert_has_a_panel_and_every_link_a_section():
     assert alerts - linked <= watched_elsewhere | {"modelmemorygrowth"}
 
 
-def test_provisioning_names_the_data_source_and_folder_that_compose_mounts():
-    sources = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())
-    (source,) = sources["datasources"]
-    defaults = {d["templating"]["list"][0]["current"]["value"] for d in DASHBOARDS.values()}
-    assert defaults == {source["uid"]}
+def test_provisioning_names_the_data_sources_and_folder_that_compose_mounts():
+    sources = {
+        source["uid"]: source["type"]
+        for file in (GRAFANA / "provisioning" / "datasources").glob("*.yml")
+        for source in yaml.safe_load(file.read_text())["datasources"]
+    }
+    chosen = {
+        variable["current"]["value"]: variable["query"]
+        for dashboard in DASHBOARDS.values()
+        for variable in dashboard["templating"]["list"]
+        if variable["type"] == "datasource"
+    }
+    assert chosen == sources
     providers = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "models.yml").read_text())
     assert providers["providers"][0]["allowUiUpdates"] is False

@@ -3,6 +3,7 @@
 #   docker build -t purchase-model .                             TensorFlow Serving with a model trained in the build
 #   docker build -t purchase-model --build-arg MODEL=pushed .    the same with all models in artifacts/serving
 #   docker build -t purchase-model --target embedded .           the Python server instead of TensorFlow Serving
+#   docker build -t campaign-desk --target desk .                the campaign desk
 #
 # The default is what Railway builds: the last stage, from nothing but what is in git.
 
@@ -78,6 +79,33 @@ USER 10001:10001
 EXPOSE 9109
 ENTRYPOINT ["python", "-m", "monitoring.exporter", "--host", "0.0.0.0"]
 CMD ["--server", "http://serving:8501"]
+
+# --- the campaign desk -----------------------------------------------------------------------------------------------
+
+FROM python AS desk
+COPY requirements.txt ./
+RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
+    && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
+        alembic babel fastapi httptools httpx jinja2 limits numpy orjson prometheus-client psycopg psycopg-binary pyarrow \
+        pydantic python-multipart pyyaml rich scikit-learn scipy sqlalchemy uvicorn uvloop xlsxwriter \
+    && rm pins.txt
+COPY data ./data
+COPY analysis ./analysis
+COPY pages ./pages
+COPY runs ./runs
+COPY serving ./serving
+COPY campaigns ./campaigns
+# What each served version says of itself: its contract, its profile and the summary of its run.
+COPY --from=model --chmod=a+rX /app/artifacts/serving ./artifacts/serving
+COPY --from=model --chmod=a+rX /app/artifacts/runs ./artifacts/runs
+# A volume that is mounted there takes over the owner.
+RUN mkdir artifacts/campaigns && chown 10001:10001 artifacts/campaigns
+USER 10001:10001
+EXPOSE 8600
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8600/livez', timeout=4)"]
+# Beyond its container the desk asks for keys: python -m campaigns.keys add NAME --role admin
+CMD ["python", "-m", "campaigns", "--host", "0.0.0.0"]
 
 # --- TensorFlow Serving ----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from sqlalchemy import make_url
 
+from campaigns import settings
 from data import sample
 from data.model_folder import GoldenRequest
 from tests.support import stand_in
@@ -19,12 +21,19 @@ ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
-@pytest.mark.parametrize("name", ["model-server", "model-exporter"])
-def test_scraped_targets_are_services(name):
+@pytest.mark.parametrize(
+    ("name", "instance"),
+    [
+        ("model-server", "serving:8501"),
+        ("model-exporter", "serving:8501"),
+        ("campaign-desk", f"desk:{settings.PORT}"),
+    ],
+)
+def test_scraped_targets_are_services(name, instance):
     (group,) = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "targets" / f"{name}.yml").read_text())
     (target,) = group["targets"]
     assert target.partition(":")[0] in SERVICES
-    assert group.get("labels", {}).get("instance", target) == "serving:8501"
+    assert group.get("labels", {}).get("instance", target) == instance
 
 
 def test_what_is_mounted_is_in_the_repository():
@@ -42,8 +51,44 @@ def test_provisioning_points_at_what_is_mounted():
     mounts = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "models.yml").read_text())["providers"]
     assert provider["options"]["path"] in mounts
-    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
-    assert source["url"].removeprefix("http://").partition(":")[0] in SERVICES
+    for file in ("prometheus", "postgresql"):
+        (source,) = yaml.safe_load((provisioning / "datasources" / f"{file}.yml").read_text())["datasources"]
+        assert source["url"].removeprefix("http://").partition(":")[0] in SERVICES
+
+
+def test_grafana_reads_the_database_that_the_desk_writes():
+    (source,) = yaml.safe_load(
+        (ROOT / "monitoring" / "grafana" / "provisioning" / "datasources" / "postgresql.yml").read_text()
+    )["datasources"]
+    desk, postgres, grafana = (SERVICES[name] for name in ("desk", "postgres", "grafana"))
+    database = make_url(desk["command"][desk["command"].index("--database") + 1])
+    created = postgres["environment"]
+    assert (database.host, database.username, database.database) == (
+        "postgres",
+        created["POSTGRES_USER"],
+        created["POSTGRES_DB"],
+    )
+    assert desk["environment"]["PGPASSWORD"] == created["POSTGRES_PASSWORD"]
+    assert source["jsonData"]["database"] == database.database
+    reader = "GRAFANA_DATABASE_PASSWORD"
+    assert source["secureJsonData"]["password"] == f"${reader}"
+    assert grafana["environment"][reader] == created[reader] == f"${{{reader}-}}"
+    (script,) = [volume for volume in postgres["volumes"] if "initdb" in volume]
+    text = (ROOT / script.split(":")[0]).read_text()
+    assert f"CREATE ROLE {source['user']} " in text
+    assert f"\\getenv password {reader}" in text
+
+
+def test_the_desk_is_reached_from_this_machine_alone_and_watched_with_a_key():
+    assert SERVICES["desk"]["ports"] == [f"127.0.0.1:{settings.PORT}:{settings.PORT}"]
+    assert "ports" not in SERVICES["postgres"]
+    assert SERVICES["desk"]["command"][:5] == ["python", "-m", "campaigns", "--host", "0.0.0.0"]
+    assert SERVICES["desk"]["build"]["target"] == "desk"
+    config = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())
+    (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "campaign-desk"]
+    key = f"monitoring/prometheus/{job['authorization']['credentials_file']}"
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", key], cwd=ROOT, check=False)
+    assert ignored.returncode == 0, "the key must not be committed"
 
 
 def test_grafana_asks_for_a_password_and_shows_nothing_without_one():

@@ -23,6 +23,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from campaigns import settings
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ROOT
 from serving.model_config import read_metrics_path, read_models
@@ -81,6 +82,17 @@ def test_images_run_without_root_and_say_how_they_are(stage):
     assert json.loads(health.split("CMD ")[1]) == ["/usr/local/bin/healthcheck.sh"]
     start = values(stage, "ENTRYPOINT") + values(stage, "CMD")
     assert all(json.loads(command) for command in start), "exec form, so that signals arrive"
+
+
+def test_the_desks_image_runs_without_root_and_says_how_it_is():
+    (user,) = values("desk", "USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    (health,) = values("desk", "HEALTHCHECK")
+    (port,) = values("desk", "EXPOSE")
+    assert f"http://127.0.0.1:{port}/livez" in json.loads(health.split("CMD ")[1])[-1]
+    assert int(port) == settings.PORT
+    (command,) = values("desk", "CMD")
+    assert json.loads(command) == ["python", "-m", "campaigns", "--host", "0.0.0.0"]
 
 
 def test_the_embedded_server_listens_beyond_its_container():
@@ -159,19 +171,33 @@ def imports(path: Path) -> set[str]:
     return names - set(sys.stdlib_module_names)
 
 
-def test_the_embedded_image_has_what_its_server_imports():
+SERVER = "import serving.__main__, serving.server"
+DESK = (
+    "import campaigns, importlib, pkgutil\n"
+    "for module in pkgutil.walk_packages(campaigns.__path__, 'campaigns.'):\n"
+    "    if 'migrations' not in module.name: importlib.import_module(module.name)"
+)
+"""Programs that import what an image runs."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "program", "one"),
+    [("embedded", SERVER, "serving/rest/app.py"), ("desk", DESK, "campaigns/app.py")],
+    ids=["embedded", "desk"],
+)
+def test_an_image_has_what_its_program_imports(stage, program, one):
     code = (
-        "import sys, serving.__main__, serving.server\n"
+        f"{program}\nimport sys\n"
         "for module in list(sys.modules.values()): print(getattr(module, '__file__', None) or '')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     own = {path.split("/")[0] for path in tracked_files() if path.endswith(".py")}
     files = [Path(line).relative_to(ROOT) for line in done.stdout.split("\n") if line.startswith(f"{ROOT}/")]
     files = [file for file in files if file.parts[0] in own]
-    assert Path("serving/rest/app.py") in files
-    copied = {rest.split()[0] for rest in values("embedded", "COPY") if not rest.startswith("--")}
+    assert Path(one) in files
+    copied = {rest.split()[0] for rest in values(stage, "COPY") if not rest.startswith("--")}
     assert {file.parts[0] for file in files} <= copied
-    (install,) = [rest for rest in values("embedded", "RUN") if "pip install" in rest]
+    (install,) = [rest for rest in values(stage, "RUN") if "pip install" in rest]
     packages = re.search(r"--constraint pins.txt(.*?)&&", install).group(1).split()
     available = {
         file.parts[0].removesuffix(".py")
@@ -187,7 +213,7 @@ SERVICE_RULES = {
     "type": "object",
     "required": ["healthcheck", "deploy", "read_only", "cap_drop", "security_opt", "restart"],
     "properties": {
-        "image": {"type": "string", "pattern": r"^[a-z0-9./-]+:v?\d+\.\d+\.\d+"},
+        "image": {"type": "string", "pattern": r"^([a-z0-9./-]+:v?\d+\.\d+\.\d+|postgres:\d+\.\d+-)"},
         "build": {"type": "object", "required": ["context"]},
         "command": {"type": ["array", "string"]},
         "entrypoint": {"type": ["array", "string"]},

@@ -20,7 +20,7 @@ from data.errors import UserError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import serving_folder
 from monitoring.load import Load, demonstration_customers
-from monitoring.stack import Ports, Stack
+from monitoring.stack import Ports, Stack, Watched
 from serving.model_config import read_models
 from tests.support.server import free_port
 
@@ -65,6 +65,43 @@ def test_prometheus_is_pointed_at_these_processes(tmp_path, artifacts, ports):
     config = yaml.safe_load((stack.folder / "prometheus.yml").read_text())
     assert config["global"]["scrape_interval"] == "3s"
     assert config["rule_files"] == ["rules/*.yml"]
+
+
+@pytest.mark.usefixtures("_prometheus")
+def test_without_a_desk_prometheus_has_no_target_of_one(tmp_path, artifacts, ports):
+    stack = Stack(artifacts, tmp_path / "stack", ports=ports)
+    stack.configure()
+    assert yaml.safe_load((stack.folder / "targets" / "campaign-desk.yml").read_text()) == [{"targets": []}]
+    assert not (stack.folder / "keys").exists(), "a key of another desk stays where it is"
+
+
+@pytest.mark.usefixtures("_prometheus")
+@pytest.mark.parametrize("key", [None, "key.txt"])
+def test_a_server_and_a_desk_that_run_already_are_watched(tmp_path, ports, key):
+    key = key and tmp_path / key
+    watched = Watched("http://models.example:8501/", "http://127.0.0.1:8700", key)
+    with socket.create_server(("127.0.0.1", ports.server)):
+        stack = Stack(tmp_path / "none", tmp_path / "stack", ports=ports, watched=watched)
+        stack.configure()
+    targets = {
+        file.stem: yaml.safe_load(file.read_text())[0]["targets"] for file in (stack.folder / "targets").glob("*.yml")
+    }
+    exporter = f"127.0.0.1:{ports.exporter}"
+    assert targets == {
+        "model-server": ["models.example:8501"],
+        "model-exporter": [exporter],
+        "campaign-desk": ["127.0.0.1:8700"],
+    }
+    config = yaml.safe_load((stack.folder / "prometheus.yml").read_text())
+    (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "campaign-desk"]
+    assert job.get("authorization") == (key and {"credentials_file": str(key)})
+
+
+@pytest.mark.usefixtures("_prometheus")
+@pytest.mark.parametrize("url", ["models:8501", "https://models:8501", "http://", "http://models:8501/v1", "x"])
+def test_an_address_that_prometheus_cannot_scrape(tmp_path, ports, url):
+    with pytest.raises(UserError, match="--server: got"):
+        Stack(tmp_path, tmp_path / "stack", ports=ports, watched=Watched(url)).configure()
 
 
 @pytest.mark.usefixtures("_prometheus")

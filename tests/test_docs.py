@@ -36,7 +36,7 @@ COMMANDS = (
     "monitoring.exporter",
     "monitoring.drift",
 )
-FOREIGN = {"--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds", "--growth"}
+FOREIGN = {"--rm", "--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds", "--growth"}
 """Options of docker, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 
@@ -113,8 +113,12 @@ def test_every_exit_code_is_described():
 
 
 def test_every_alert_has_its_section_in_the_runbook():
-    rules = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "rules" / "alerts.yml").read_text())
-    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    groups = [
+        group
+        for name in ("alerts.yml", "campaign_alerts.yml")
+        for group in yaml.safe_load((ROOT / "monitoring" / "prometheus" / "rules" / name).read_text())["groups"]
+    ]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"]}
     headings = set(re.findall(r"^## (\w+)$", (ROOT / "monitoring" / "RUNBOOK.md").read_text(), re.MULTILINE))
     assert headings == alerts
 

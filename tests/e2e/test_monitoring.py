@@ -7,6 +7,7 @@ import shutil
 import time
 import urllib.request
 
+import httpx
 import numpy as np
 import pytest
 import yaml
@@ -15,11 +16,12 @@ from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import serving_folder
 from monitoring import query
 from monitoring.dashboards import DASHBOARDS
-from monitoring.dashboards.builder import document
+from monitoring.dashboards.builder import DEPLOYS, document
 from monitoring.load import Load
-from monitoring.stack import CONFIG, Ports, Stack
-from tests.support import stand_in
-from tests.support.customers import bank_full
+from monitoring.stack import CONFIG, Ports, Stack, Watched
+from tests.support import desk_campaign, stand_in
+from tests.support.customers import CONTRACT, bank_full, synthetic
+from tests.support.desk_process import DeskProcess
 from tests.support.server import free_port
 
 pytestmark = pytest.mark.e2e
@@ -31,7 +33,7 @@ PREDICT = f"/v1/models/{MODEL}:predict"
 OF_MODEL = f'model_name="{MODEL}"'
 RULES = [
     rule
-    for name in ("recording.yml", "alerts.yml")
+    for name in ("recording.yml", "alerts.yml", "campaign_alerts.yml")
     for group in yaml.safe_load((CONFIG / "rules" / name).read_text())["groups"]
     for rule in group["rules"]
 ]
@@ -40,7 +42,7 @@ PANELS = [
     pytest.param(panel, id=f"{dashboard['uid']}-{panel['title']}")
     for dashboard in DOCUMENTS
     for panel in dashboard["panels"]
-    if panel["type"] != "row"
+    if panel["type"] != "row" and panel["datasource"]["type"] == "prometheus"
 ]
 VARIABLES = [
     pytest.param(variable["definition"], id=f"{dashboard['uid']}-{variable['name']}")
@@ -48,8 +50,8 @@ VARIABLES = [
     for variable in dashboard["templating"]["list"]
     if variable["type"] == "query"
 ]
-(DEPLOYS,) = {annotation["expr"] for dashboard in DOCUMENTS for annotation in dashboard["annotations"]["list"]}
-"""The query of the dashboards' marks of deploys."""
+MARKS = sorted({annotation["expr"] for dashboard in DOCUMENTS for annotation in dashboard["annotations"]["list"]})
+"""The queries of the dashboards' marks."""
 
 
 class QuickStack(Stack):
@@ -57,8 +59,8 @@ class QuickStack(Stack):
 
     def configure(self):
         super().configure()
-        rules = self.folder / "rules" / "alerts.yml"
-        rules.write_text(re.sub(r"for: \w+", "for: 2s", rules.read_text()))
+        for rules in (self.folder / "rules").glob("*alerts.yml"):
+            rules.write_text(re.sub(r"for: \w+", "for: 2s", rules.read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +86,22 @@ def running(tmp_path_factory, real_columns, fifths):
     stand_in.push(folder / "artifacts", 1, training)
     stand_in.push_segments(folder / "artifacts", 1, training)
     ports = Ports(free_port(), free_port(), free_port())
-    with QuickStack(folder / "artifacts", folder / "stack", ports=ports, interval=1) as stack:
-        yield stack
+    server = f"http://127.0.0.1:{ports.server}"
+    with DeskProcess(["--server", server], folder / "artifacts") as desk:
+        watched = Watched(desk=desk.url)
+        with QuickStack(folder / "artifacts", folder / "stack", ports=ports, interval=1, watched=watched) as stack:
+            work_with_the_desk(desk.url)
+            yield stack
+
+
+def work_with_the_desk(desk):
+    """Two campaigns, one with outcomes and one without, a scored row and a wrong request."""
+    text, bought = desk_campaign.sample_list(3_000, 5, CONTRACT.features())
+    desk_campaign.run(desk, "Spring", text, bought, 600)
+    desk_campaign.run(desk, "Summer", text, bought, 100, known=0)
+    row = stand_in.instances(synthetic(10), np.arange(1))
+    assert httpx.post(f"{desk}/api/score", json={"instances": row}).status_code == 200
+    assert httpx.get(f"{desk}/campaigns/99").status_code == 404
 
 
 @pytest.fixture
@@ -140,12 +156,12 @@ def wait_until(condition):
 
 def wait_for_scrapes(stack, count=3):
     now = time.time()
-    wait_until(lambda: found(stack, f"min(timestamp(up)) > {now + count} and count(up == 1) == 2"))
+    wait_until(lambda: found(stack, f"min(timestamp(up)) > {now + count} and count(up == 1) == 3"))
 
 
 def filled_in(expression):
     """A query as Grafana sends it with everything selected."""
-    expression = re.sub(r"\$(job|instance|model|source)\b", ".+", expression)
+    expression = re.sub(r"\$(job|instance|model|source|version)\b", ".+", expression)
     return expression.replace("$__rate_interval", "10s")
 
 
@@ -164,9 +180,10 @@ def test_variable_has_values(stack, definition):
         assert values == {MODEL, SEGMENT_MODEL.name}
 
 
-def test_deploy_marks_can_be_queried(stack):
-    unchanged = filled_in(DEPLOYS).replace("> 0", ">= 0")
-    assert unchanged != filled_in(DEPLOYS)
+@pytest.mark.parametrize("marks", MARKS)
+def test_marks_can_be_queried(stack, marks):
+    unchanged = filled_in(marks).replace("> 0", ">= 0")
+    assert unchanged != filled_in(marks)
     assert found(stack, unchanged)
 
 
@@ -186,7 +203,7 @@ def test_prometheus_itself_finds_every_rule_healthy(stack):
 
 def test_every_metric_named_anywhere_is_scraped(stack):
     queries = [target["expr"] for panel in PANELS for target in panel.values[0]["targets"]]
-    queries += [rule["expr"] for rule in RULES] + [DEPLOYS]
+    queries += [rule["expr"] for rule in RULES] + MARKS
     with urllib.request.urlopen(f"{stack.prometheus_url}/api/v1/label/__name__/values") as response:
         scraped = set(json.load(response)["data"])
     named = set().union(*map(metrics, queries))
@@ -256,7 +273,7 @@ def _push_fails_and_is_repeated(stack, columns, fifths):
     shutil.rmtree(broken)
     stand_in.push(stack.artifacts, 3, {name: column[fifths[0]] for name, column in columns.items()})
     wait_until(lambda: found(stack, f"model_server_serving_version_number{{{OF_MODEL}}} == 3"))
-    wait_until(lambda: found(stack, filled_in(DEPLOYS)))
+    wait_until(lambda: found(stack, filled_in(DEPLOYS.query)))
     wait_until(lambda: "ModelPushNotServing" not in alerts(stack))
     wait_until(lambda: found(stack, "min(model_server_golden_request_success) == 1"))
 

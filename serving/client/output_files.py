@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Any, TextIO
 import pyarrow as pa
 
 from data.errors import BadFileError, BadOptionError
+
+_SIGNS = frozenset("=+-@")
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 
 
 class OutputFile:
@@ -46,14 +51,19 @@ def _cell(value: Any) -> str:
 
 
 def neutral(cell: str) -> str:
-    """The cell with an apostrophe in front if a spreadsheet would run it as a formula; numbers stay as they are."""
-    if not cell or cell[0] not in "=+-@\t\r":
+    """The cell with an apostrophe in front if a spreadsheet may run it as a formula; numbers stay as they are.
+
+    As OWASP has it ("CSV Injection"), a cell must not begin with `=`, `+`, `-`, `@`, a tab or a line end. Signs of
+    other widths count too, and blanks and characters that cannot be seen may stand in front of them.
+    """
+    if not cell or cell[0].isalnum() or not (cell[0] in "\t\r\n" or _begins_formula(cell)):
         return cell
-    try:
-        float(cell)
-    except ValueError:
-        return "'" + cell
-    return cell
+    return cell if _NUMBER.fullmatch(cell) else "'" + cell
+
+
+def _begins_formula(cell: str) -> bool:
+    first = next((one for one in cell if not one.isspace() and unicodedata.category(one) not in ("Cc", "Cf")), "")
+    return unicodedata.normalize("NFKC", first) in _SIGNS
 
 
 @contextmanager

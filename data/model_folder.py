@@ -59,6 +59,8 @@ class ModelCard:
             document = json.loads(text)
             values: dict[str, Any] = {}
             for field in dataclasses.fields(cls):
+                if field.default is not dataclasses.MISSING and field.name not in document:
+                    continue
                 value = document[field.name]
                 values[field.name] = tuple(value) if isinstance(value, list) else value
             return cls(**values)
@@ -99,6 +101,8 @@ class SegmentCard(ModelCard):
       means: mean of the transformed columns in each segment, by which later models find the segment again.
       temperature: `membership` is the softmax of minus the squared distances over it.
       outlier_distance: beyond it a customer is an outlier.
+      typical: for each segment the training customer nearest to its centre, as the cells of a CSV file by column;
+        empty for a segment without customers. Cards of earlier models have none.
     """
 
     view: str
@@ -109,6 +113,7 @@ class SegmentCard(ModelCard):
     means: tuple[list[float], ...]
     temperature: float
     outlier_distance: float
+    typical: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

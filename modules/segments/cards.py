@@ -189,6 +189,16 @@ def _medians(
     return tuple(found)
 
 
+def typical_row(inside: np.ndarray, distances: np.ndarray) -> int | None:
+    """The index of the customer nearest to the centre of a segment; None where the segment has no customers.
+
+    Args:
+      inside: which customers are in the segment, bool [rows].
+      distances: of the customers to the centre of their segment, [rows].
+    """
+    return int(np.argmin(np.where(inside, distances, np.inf))) if inside.any() else None
+
+
 def _typical(
     raw: Mapping[str, np.ndarray],
     values: Mapping[str, np.ndarray],
@@ -198,9 +208,9 @@ def _typical(
     contract: Contract,
 ) -> dict[str, str]:
     """The customer nearest to the centre of the segment; empty where it has no customers."""
-    if not inside.any():
+    row = typical_row(inside, distances)
+    if row is None:
         return {}
-    row = int(np.argmin(np.where(inside, distances, np.inf)))
     return {
         name: words.amount(values[name][row], contract.numeric[name])
         if name in values

@@ -18,7 +18,7 @@ from analysis.segmentation import Candidate
 from data.model_folder import CARD, EXTRAS, SegmentCard
 from data.model_spec import RAW_SIGNATURE, SEGMENT_MODEL
 from modules import artifacts, model_extras
-from modules.segments import fitted, naming, reading
+from modules.segments import cards, fitted, naming, reading
 from modules.segments.autoencoder import autoencoders
 from modules.segments.config import SegmentConfig
 from modules.segments.export import SegmentModule
@@ -120,7 +120,24 @@ def _card(
         means=tuple(means.tolist()),
         temperature=max(float(np.mean(nearest.astype(np.float64) ** 2)), float(np.finfo(np.float32).tiny)),
         outlier_distance=float(np.quantile(nearest, OUTLIER_QUANTILE)),
+        typical=tuple(
+            _cells(sample.batch.raw, cards.typical_row(segments == number, nearest), config)
+            for number in range(clusters)
+        ),
     )
+
+
+def _cells(raw: Mapping[str, np.ndarray], row: int | None, config: SegmentConfig) -> dict[str, str]:
+    """A customer as the cells of a CSV file: a missing value is blank."""
+    if row is None:
+        return {}
+    values = {name: raw[name][row] for name in (*config.view.columns, *config.view.describe)}
+    return {
+        name: value.decode("utf-8", "replace")
+        if isinstance(value, bytes)
+        else "" if np.isnan(value) else np.format_float_positional(np.float32(value), trim="-")
+        for name, value in values.items()
+    }
 
 
 def _last_blessed(base_model: str | None, view: str) -> SegmentCard | None:

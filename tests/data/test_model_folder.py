@@ -1,9 +1,12 @@
 """Which folders are versions, and what can be read from them."""
 
+import dataclasses
+import json
+
 import pytest
 
 from data import model_folder
-from data.model_folder import GoldenRequest, ModelFolder
+from data.model_folder import GoldenRequest, ModelFolder, SegmentCard
 
 
 @pytest.mark.parametrize("name", ["1", "0", "007", "1700000000", str(2**63 - 1)])
@@ -47,3 +50,18 @@ def test_a_golden_request_that_cannot_be_read_counts_as_none(tmp_path):
     assert folder.golden_request() == stored
     path.write_text(stored.to_json()[:-10])
     assert folder.golden_request() is None
+
+
+def test_a_card_from_before_typical_customers_can_be_read():
+    card = SegmentCard(
+        contract="bank", synthetic=False, features=("age",), view="all", method="kmeans", representation="columns",
+        names=("young", "old"), continues=(None, None), means=([0.1], [0.9]), temperature=1.0, outlier_distance=2.0,
+        typical=({"age": "25"}, {"age": "70"}),
+    )  # fmt: skip
+    assert SegmentCard.from_json(card.to_json()) == card
+    document = json.loads(card.to_json())
+    del document["typical"]
+    assert SegmentCard.from_json(json.dumps(document)) == dataclasses.replace(card, typical=())
+    del document["names"]
+    with pytest.raises(ValueError, match="names"):
+        SegmentCard.from_json(json.dumps(document))

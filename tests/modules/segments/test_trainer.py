@@ -115,6 +115,17 @@ def test_the_outputs_agree_with_each_other(model):
     assert (result["membership"].argmax(axis=1) == result["segment"]).mean() > 0.99
 
 
+def test_the_card_has_a_customer_that_the_model_puts_into_each_segment(model):
+    card = SegmentCard.from_json((model / EXTRAS / CARD).read_bytes())
+    assert [{*cells} for cells in card.typical] == [{"spent", "age", "city", "card"}] * 3
+    spent = np.float32([cells["spent"] for cells in card.typical])
+    age = np.float32([cells["age"] or "nan" for cells in card.typical])
+    city = np.array([cells["city"].encode() for cells in card.typical], object)
+    assert outputs(model, {"spent": spent, "age": age, "city": city})["segment"].tolist() == [0, 1, 2]
+    assert "Köln" in {cells["city"] for cells in card.typical}
+    assert "" in {cells["age"] for cells in card.typical}
+
+
 def test_about_one_customer_of_a_hundred_is_an_outlier_and_strange_ones_are(model):
     assert 0 <= outputs(model, customers(300, 1))["outlier"].mean() <= 0.02
 

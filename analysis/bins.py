@@ -103,6 +103,10 @@ class NumberBins:
             np.float32
         )
 
+    def quantiles(self) -> list[float]:
+        """The lowest value of the training split and its deciles below the highest value, each once."""
+        return list(dict.fromkeys((self._lowest, *self.edges[1:-1])))
+
     @property
     def _lowest(self) -> float:
         """The lowest value of the training split, just above the first edge."""

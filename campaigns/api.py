@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 
 from campaigns import scores
 from campaigns.addresses import LARGEST, Id, Row, SegmentName, Sent, TheDesk
-from campaigns.desk import NotFoundError
 from campaigns.records import Campaign
 from campaigns.results import verdict
 from campaigns.store import audit, campaigns, customers
 from campaigns.store.customers import DECILES, Sort
+from data.errors import ServiceError
 
 router = APIRouter(prefix="/api", tags=["desk"])
 MOST_CUSTOMERS = 1_000
@@ -85,6 +85,12 @@ def campaign(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
     return _json(desk.campaign(campaign_id))
 
 
+@router.delete("/campaigns/{campaign_id}", status_code=204)
+def remove(desk: TheDesk, campaign_id: Id) -> None:
+    """Removes a campaign with its customers and outcomes."""
+    desk.remove(campaign_id)
+
+
 @router.post("/campaigns/{campaign_id}/cancel")
 def cancel(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
     """Cancels the scoring."""
@@ -115,10 +121,25 @@ def ranked(
 @router.get("/campaigns/{campaign_id}/customers/{row}")
 def customer(desk: TheDesk, campaign_id: Id, row: Row) -> dict[str, Any]:
     """One customer by its row in the file."""
-    found = customers.one(desk.engine, campaign_id, row)
+    return asdict(desk.customer(campaign_id, row))
+
+
+@router.get("/campaigns/{campaign_id}/customers/{row}/explanation")
+def explanation(desk: TheDesk, campaign_id: Id, row: Row) -> dict[str, Any]:
+    """What each column adds to the mean logit of training rows, and the strongest reasons in words."""
+    found = desk.explained(desk.campaign(campaign_id), [desk.customer(campaign_id, row)])
     if found is None:
-        raise NotFoundError(f"campaign {campaign_id} has no row {row}")
-    return asdict(found)
+        raise ServiceError("the version of the model that scored the list does not give reasons now")
+    return {**asdict(found[0].explanation), **found[0].reasons._asdict()}
+
+
+@router.get("/campaigns/{campaign_id}/customers/{row}/what-if")
+def what_if(desk: TheDesk, campaign_id: Id, row: Row) -> dict[str, Any]:
+    """The probability with other values of the columns that describe the call: what the model expects, no promise."""
+    found = desk.choices(desk.campaign(campaign_id), desk.customer(campaign_id, row))
+    if found is None:
+        raise ServiceError("the version of the model that scored the list does not answer now")
+    return {name: [asdict(one) for one in values] for name, values in found.items()}
 
 
 @router.get("/campaigns/{campaign_id}/plan")

@@ -13,25 +13,23 @@ from typing import BinaryIO
 from sqlalchemy import Engine
 
 from analysis.campaign_results import Results
-from analysis.campaigns import CallPlan, plan
-from campaigns import lists, terms
-from campaigns.call_list import choose
+from analysis.campaigns import CallPlan
+from campaigns import lists, standing, terms, what_if
 from campaigns.explaining import explain
 from campaigns.jobs import Worker
 from campaigns.outcome_file import read_outcomes
 from campaigns.reasons import Reasons, reasons
 from campaigns.records import Campaign, Customer
 from campaigns.request_log.queue import RequestLog
-from campaigns.results import results
-from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json
+from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json, profile_of
 from campaigns.settings import Settings
 from campaigns.store import audit, campaigns, customers, outcomes
 from campaigns.store.errors import StateError
 from campaigns.store.outcomes import Recorded
+from campaigns.typical import Absent, Typical, nearest
+from campaigns.what_if import Choice
 from data.errors import BadFileError, UserError
-from data.model_spec import PURCHASE_MODEL
-from data.paths import runs_folder
-from runs.summary import PurchaseSummary, of_version
+from runs.summary import PurchaseSummary
 from serving.client import Explanation
 
 
@@ -73,14 +71,7 @@ class Desk:
 
     def run(self, version: str | None) -> PurchaseSummary | None:
         """The run that pushed a version of the model, where it is known."""
-        runs = runs_folder(self.settings.artifacts, PURCHASE_MODEL.name)
-        summary = of_version(runs, version) if version else None
-        return summary if isinstance(summary, PurchaseSummary) else None
-
-    def calibration_error(self, campaign: Campaign) -> float | None:
-        """Of the version that scored a list, on the test split of its run, where that is known."""
-        run = self.run(campaign.version)
-        return run.metrics["test"].ece if run else None
+        return standing.run_of(self.settings.artifacts, version)
 
     def campaign(self, campaign_id: int) -> Campaign:
         """Raises NotFoundError where there is no such campaign."""
@@ -129,15 +120,7 @@ class Desk:
 
     def plan(self, campaign: Campaign) -> CallPlan:
         """What the calls of a ranked campaign will bring by its terms."""
-        decided = campaign.terms
-        return plan(
-            customers.probabilities(self.engine, campaign.id),
-            decided.cost,
-            decided.margin,
-            decided.calls,
-            self.calibration_error(campaign) or 0.0,
-            decided.control_share,
-        )
+        return standing.planned(self.engine, self.settings.artifacts, campaign)
 
     def change_terms(self, campaign_id: int, answers: Mapping[str, str]) -> None:
         """Changes cost, margin, calls and control group.
@@ -147,6 +130,7 @@ class Desk:
         """
         campaign = self.ranked(campaign_id)
         campaigns.change_terms(self.engine, campaign_id, terms.revised(campaign.terms, answers))
+        standing.note(self.engine, self.settings.artifacts, campaign_id)
 
     def freeze(self, campaign_id: int) -> None:
         """Marks the call list by the campaign's terms and freezes it.
@@ -154,7 +138,7 @@ class Desk:
         Raises:
           UserError: there is no such campaign, or it is not ranked, or frozen already.
         """
-        best, control = self._choice(self.ranked(campaign_id))
+        best, control = standing.call_list(self.engine, self.ranked(campaign_id))
         customers.freeze(self.engine, campaign_id, best, control)
 
     def explained(self, campaign: Campaign, who: Sequence[Customer]) -> list[Explained] | None:
@@ -167,6 +151,27 @@ class Desk:
             Explained(answer, reasons(answer.contributions, customer.cells, contract))
             for answer, customer in zip(answers, who, strict=True)
         ]
+
+    def customer(self, campaign_id: int, row: int) -> Customer:
+        """A scored customer by its row in the file.
+
+        Raises:
+          NotFoundError: there is no such campaign or row.
+        """
+        found = customers.one(self.engine, self.campaign(campaign_id).id, row)
+        if found is None:
+            raise NotFoundError(f"campaign {campaign_id} has no row {row}")
+        return found
+
+    def choices(self, campaign: Campaign, who: Customer) -> dict[str, list[Choice]] | None:
+        """What the model expects of other calls than the planned one, see `campaigns.what_if.choices`."""
+        profile = profile_of(self.settings.artifacts, campaign.model, campaign.version)
+        return what_if.choices(self.settings.server, campaign, contract_from_json(campaign.contract), who, profile)
+
+    def typical(self, campaign: Campaign, who: Customer) -> tuple[Typical, ...] | Absent:
+        """The typical customers nearest to a customer, see `campaigns.typical.nearest`."""
+        contract = contract_from_json(campaign.contract)
+        return nearest(self.settings.server, self.settings.artifacts, campaign, contract, who)
 
     def record(self, campaign_id: int, stream: BinaryIO, filename: str | None) -> Recorded:
         """Records outcomes from an uploaded file.
@@ -186,19 +191,26 @@ class Desk:
                 found = read_outcomes(file, datetime.now(timezone.utc), label)
             except BadFileError as error:
                 raise BadFileError(lists.renamed(str(error), file, lists.file_name(filename))) from error
-        return outcomes.record(self.engine, campaign_id, found.outcomes)
+        recorded = outcomes.record(self.engine, campaign_id, found.outcomes)
+        standing.note(self.engine, self.settings.artifacts, campaign_id)
+        return recorded
 
     def results(self, campaign: Campaign) -> Results | None:
         """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
-        if campaign.state != "frozen":
-            return None
-        listed = customers.listed(self.engine, campaign.id)
-        joined = outcomes.joined(self.engine, campaign.id)
-        return results(joined, campaign.terms, listed, self.calibration_error(campaign) or 0.0)
+        return standing.brought(self.engine, self.settings.artifacts, campaign)
 
-    def _choice(self, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
-        """The call list, which a campaign's id and terms determine."""
-        return choose(customers.probabilities(self.engine, campaign.id), campaign.terms, campaign.id)
+    def remove(self, campaign_id: int) -> None:
+        """Removes a campaign with all that the desk knows of it but the request log.
+
+        Raises:
+          NotFoundError: there is no such campaign.
+          StateError: it waits or is being scored.
+        """
+        campaign = self.campaign(campaign_id)
+        if campaign.state in ("waiting", "scoring"):
+            raise StateError(f"campaign {campaign_id} is {campaign.state}: cancel its scoring first")
+        campaigns.remove(self.engine, campaign_id)
+        lists.place(self.settings.folder, campaign_id).unlink(missing_ok=True)
 
     def cancel(self, campaign_id: int) -> None:
         """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from campaigns.addresses import LARGEST, Id, Row, SegmentName, SentByAPage, TheDesk
-from campaigns.desk import Desk, NotFoundError
+from campaigns.desk import Desk
 from campaigns.records import Campaign
 from campaigns.served import ServedModel
-from campaigns.store import campaigns, customers
+from campaigns.store import campaigns, customers, standings
 from campaigns.store.customers import Sort
 from campaigns.store.outcomes import Recorded
-from campaigns.views import budget, campaign, customer, home, outcomes, start
+from campaigns.views import budget, campaign, campaign_table, customer, deletion, home, outcomes, start
 from campaigns.views.campaign import PAGE, Choice
 from campaigns.views.screen import Screen, path
 from data.errors import BadFileError, BadOptionError, ServiceError, UserError
@@ -36,14 +36,17 @@ def _to(campaign_id: Id, rest: str = "") -> RedirectResponse:
 
 
 @router.get("/")
-def first_page(desk: TheDesk) -> HTMLResponse:
+def first_page(desk: TheDesk, page: Annotated[str, Query()] = "1") -> HTMLResponse:
+    number = _whole("page", page or "1", LARGEST // campaign_table.PAGE)
     served: ServedModel | str
     try:
         served = desk.served()
         run = desk.run(served.version)
     except ServiceError as error:
         served, run = str(error), None
-    return _page(home.screen(served, run, campaigns.all_campaigns(desk.engine)))
+    shown = campaigns.page(desk.engine, (number - 1) * campaign_table.PAGE, campaign_table.PAGE)
+    noted = standings.of(desk.engine, [one.id for one in shown])
+    return _page(home.screen(served, run, campaign_table.Part(number, shown, noted, campaigns.count(desk.engine))))
 
 
 @router.get("/campaigns/new")
@@ -90,18 +93,18 @@ def one_campaign(
         decile=choice.decile,
     )
     segments = customers.segments(desk.engine, campaign_id)
-    part = campaign.Part(choice, shown, desk.explained(found, shown), count, segments)
+    noted = standings.of(desk.engine, [campaign_id]).get(campaign_id)
+    repeated = noted.repeated if noted else 0
+    part = campaign.Part(choice, shown, desk.explained(found, shown), count, segments, repeated)
     return _page(campaign.ranked(found, desk.run(found.version), part))
 
 
 @router.get("/campaigns/{campaign_id}/customers/{row}")
 def one_customer(desk: TheDesk, campaign_id: Id, row: Row) -> HTMLResponse:
-    found = desk.campaign(campaign_id)
-    who = customers.one(desk.engine, campaign_id, row)
-    if who is None:
-        raise NotFoundError(f"campaign {campaign_id} has no row {row}")
+    found, who = desk.campaign(campaign_id), desk.customer(campaign_id, row)
     explained = desk.explained(found, [who])
-    return _page(customer.screen(found, who, explained[0] if explained else None))
+    choices, nearest = desk.choices(found, who), desk.typical(found, who)
+    return _page(customer.screen(found, who, explained[0] if explained else None, choices, nearest))
 
 
 @router.get("/campaigns/{campaign_id}/budget")
@@ -157,6 +160,17 @@ def freeze(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResp
 def cancel(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResponse:
     desk.cancel(campaign_id)
     return _to(campaign_id)
+
+
+@router.get("/campaigns/{campaign_id}/delete")
+def ask_to_delete(request: Request, desk: TheDesk, campaign_id: Id) -> HTMLResponse:
+    return _page(deletion.screen(desk.campaign(campaign_id), request.state.token))
+
+
+@router.post("/campaigns/{campaign_id}/delete")
+def delete(desk: TheDesk, campaign_id: Id, answers: SentByAPage) -> RedirectResponse:
+    desk.remove(campaign_id)
+    return RedirectResponse("/", 303)
 
 
 def _whole(name: str, text: str, most: int) -> int:

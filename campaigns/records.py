@@ -122,6 +122,50 @@ class Bad:
 
 
 @dataclass(frozen=True)
+class SoFar:
+    """What the known calls of a campaign brought.
+
+    Attributes:
+      calls: of the call list whose outcome is known.
+      buyers: among them.
+      expected, expected_low, expected_high: buyers by the probabilities, with the 95 % interval.
+      profit: margin of the buyers less the cost of the calls.
+      held: whether the probabilities held.
+      beat: whether the best customers bought more often than the control group; None while that is open.
+    """
+
+    calls: int
+    buyers: int
+    expected: float
+    expected_low: float
+    expected_high: float
+    profit: float
+    held: bool
+    beat: bool | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a ranked campaign does, in the figures of the first page.
+
+    Attributes:
+      calls: that its terms lead to.
+      buyers, buyers_low, buyers_high: expected among them, with the 95 % interval.
+      profit: expected.
+      repeated: rows of the list whose identifier another row before them has.
+      so_far: None while no outcome of a call is known.
+    """
+
+    calls: int
+    buyers: float
+    buyers_low: float
+    buyers_high: float
+    profit: float
+    repeated: int = 0
+    so_far: SoFar | None = None
+
+
+@dataclass(frozen=True)
 class Scored:
     """Customers that one request or one batch of a list had scored, for the request log.
 

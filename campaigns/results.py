@@ -55,6 +55,13 @@ def verdict(found: Results) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
+def beats(lift: Lift) -> bool | None:
+    """Whether the best customers bought more often than the control group; None where the interval leaves it open."""
+    if lift.difference.low > 0:
+        return True
+    return False if lift.difference.high < 0 else None
+
+
 def _belief(found: Results) -> str:
     """Whether the probabilities held: the second half of the verdict."""
     together, quality = found.together, found.quality
@@ -73,16 +80,17 @@ def _belief(found: Results) -> str:
 
 def _comparison(best: Realised, control: Realised, lift: Lift) -> tuple[bool | None, str]:
     """Whether the list beat the control group, None where it is open, and the first half of the verdict."""
-    difference = lift.difference
+    beat = beats(lift)
     shares = tr(
         "{best} against {control} bought, a difference of {interval} percentage points",
         best=percent(best.rate.value, 1),
         control=percent(control.rate.value, 1),
-        interval=interval(100 * difference.low, 100 * difference.high, 1),
+        interval=interval(100 * lift.difference.low, 100 * lift.difference.high, 1),
     )
-    if difference.low > 0:
-        return True, tr("the list beat the control group ({shares})", shares=shares)
-    if difference.high < 0:
-        return False, tr("the list did worse than the control group ({shares})", shares=shares)
-    says = tr("the outcomes do not show yet whether the list beats the control group ({shares})", shares=shares)
-    return None, says
+    if beat is None:
+        says = tr("the outcomes do not show yet whether the list beats the control group ({shares})", shares=shares)
+    elif beat:
+        says = tr("the list beat the control group ({shares})", shares=shares)
+    else:
+        says = tr("the list did worse than the control group ({shares})", shares=shares)
+    return beat, says

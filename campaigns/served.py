@@ -62,6 +62,11 @@ def _contract(folder: ModelFolder, name: str, inputs: Mapping[str, bool]) -> Con
     return contract if inputs.keys() <= {*contract.features()} else from_inputs(name, inputs)
 
 
+def profile_of(artifacts: Path, name: str | None, version: str | None) -> Profile | None:
+    """The profile of a version's training rows; None where its folder cannot be read."""
+    return _profile(ModelFolder(serving_folder(artifacts, name) / version)) if name and version else None
+
+
 def _profile(folder: ModelFolder) -> Profile | None:
     try:
         return Profile.of_version(folder)

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, Row, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 
 from campaigns.records import Bad, Campaign, State, Terms
 from campaigns.store import audit, database, tables
@@ -66,6 +66,24 @@ def all_campaigns(engine: Engine) -> list[Campaign]:
     """Every campaign, the newest first."""
     with engine.connect() as connection:
         return [_campaign(row) for row in connection.execute(select(_TABLE).order_by(_TABLE.c.id.desc()))]
+
+
+def page(engine: Engine, offset: int, limit: int) -> list[Campaign]:
+    """Some of the campaigns, the newest first.
+
+    Args:
+      offset: newer campaigns that are left out.
+      limit: campaigns at most.
+    """
+    query = select(_TABLE).order_by(_TABLE.c.id.desc()).offset(offset).limit(limit)
+    with engine.connect() as connection:
+        return [_campaign(row) for row in connection.execute(query)]
+
+
+def count(engine: Engine) -> int:
+    """The number of campaigns."""
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(_TABLE)) or 0
 
 
 def unfinished(engine: Engine) -> list[Campaign]:
@@ -138,6 +156,17 @@ def bad(engine: Engine, id: int) -> list[Bad]:
     query = select(table.c.line, table.c.problem, table.c.text).where(table.c.campaign_id == id).order_by(table.c.line)
     with engine.connect() as connection:
         return [Bad(*row) for row in connection.execute(query)]
+
+
+def remove(engine: Engine, id: int) -> None:
+    """Removes a campaign with its customers, bad rows and outcomes; its id is never given again.
+
+    Raises:
+      StateError: there is no such campaign, or it waits or is being scored.
+    """
+    with engine.begin() as connection:
+        change(connection, id, {}, only=("ranked", "frozen", "cancelled", "failed"))
+        connection.execute(delete(_TABLE).where(_TABLE.c.id == id))
 
 
 def _columns(terms: Terms) -> dict[str, Any]:

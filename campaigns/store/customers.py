@@ -171,6 +171,13 @@ def segments(engine: Engine, id: int) -> dict[str, int]:
         return {row.segment: row.rows for row in connection.execute(query)}
 
 
+def repeated(engine: Engine, id: int) -> int:
+    """The number of ranked rows whose identifier another row before them has."""
+    different = func.count(ranking.c.identifier.distinct())
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count() - different).where(ranking.c.campaign_id == id)) or 0
+
+
 def freeze(engine: Engine, id: int, best: int, control_ranks: Sequence[int]) -> None:
     """Marks the call list and freezes the campaign, both or neither.
 

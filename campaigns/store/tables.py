@@ -140,6 +140,16 @@ outcomes = Table(
     sqlite_with_rowid=False,
 )
 
+standings = Table(
+    "standings",
+    metadata,
+    _of_a_campaign(),
+    Column("figures", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How a ranked campaign does: see `campaigns.records.Standing`. It is noted where it changes, since the first page
+cannot read the probabilities of every list."""
+
 request_log = Table(
     "request_log",
     metadata,

@@ -13,6 +13,7 @@ from campaigns.records import Campaign, Customer
 from campaigns.security import TOKEN
 from campaigns.served import contract_from_json
 from campaigns.store.customers import DECILES, Sort, decile
+from campaigns.views import deletion
 from campaigns.views.screen import NEW, Screen, moment, path, problem_notice, synthetic, trail
 from pages.blocks import Block, Link, Links, Notice, Paragraph, Progress, Section, Table, Tile
 from pages.formatting import UNKNOWN, number, percent
@@ -55,6 +56,7 @@ class Part:
       explained: why they have their probabilities; None where the model does not say it.
       count: customers in the segment and decile that are shown.
       segments: customers by segment; empty where no segment model served.
+      repeated: rows of the list whose identifier another row before them has.
     """
 
     choice: Choice
@@ -62,6 +64,7 @@ class Part:
     explained: Sequence[Explained] | None
     count: int
     segments: Mapping[str, int]
+    repeated: int = 0
 
 
 def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
@@ -83,6 +86,8 @@ def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
         blocks.append(_bad_rows(campaign))
     uploaded = tr("{file}, uploaded {time}.", file=campaign.source, time=moment(campaign.created))
     blocks.append(Paragraph("source", uploaded))
+    if campaign.state in ("failed", "cancelled"):
+        blocks.append(deletion.link(campaign))
     return Screen(
         campaign.terms.name,
         [Section("scoring", tr("Scoring"), blocks)],
@@ -124,6 +129,7 @@ def ranked(campaign: Campaign, run: PurchaseSummary | None, part: Part) -> Scree
         blocks.append(Paragraph("none", tr("No customer is in this part of the list.")))
     else:
         blocks += [*_remarks(campaign, part), _table(campaign, part), _paging(campaign, part)]
+    blocks.append(deletion.link(campaign))
     notices, tiles = [*synthetic(run), *_notices(campaign)], list(_tiles(campaign))
     sections = [Section("list", tr("Ranked list"), blocks)]
     return Screen(campaign.terms.name, sections, notices, tiles, trail(campaign), path(campaign.id))
@@ -139,6 +145,14 @@ def _remarks(campaign: Campaign, part: Part) -> Iterator[Paragraph]:
             "The file has no column of identifiers, so that customers are identified by the numbers of their rows."
         )
         yield Paragraph("no-identifiers", text)
+    if part.repeated:
+        text = ntr(
+            "{rows} row has the identifier of another one. An outcome counts for all rows with its identifier.",
+            "{rows} rows have the identifier of another one. An outcome counts for all rows with its identifier.",
+            part.repeated,
+            rows=number(part.repeated),
+        )
+        yield Paragraph("repeated", text)
 
 
 def _notices(campaign: Campaign) -> Iterator[Notice]:

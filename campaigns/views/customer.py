@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from campaigns.desk import Explained
 from campaigns.records import Campaign, Customer
+from campaigns.served import contract_from_json
 from campaigns.store.customers import decile
+from campaigns.typical import Absent, Typical
+from campaigns.views import call_choices, typical
 from campaigns.views.screen import Screen, path, trail
+from campaigns.what_if import Choice
 from pages.blocks import Figure, Link, Links, Notice, Paragraph, Section, Table, Tile
 from pages.charts import Row, around, rows
 from pages.formatting import UNKNOWN, number, percent, signed
 from pages.language import tr
 
 
-def screen(campaign: Campaign, customer: Customer, why: Explained | None) -> Screen:
-    """The page; `why` is None where the model does not say why the customer has the probability."""
+def screen(
+    campaign: Campaign,
+    customer: Customer,
+    why: Explained | None,
+    choices: Mapping[str, Sequence[Choice]] | None,
+    nearest: Sequence[Typical] | Absent,
+) -> Screen:
+    """The page.
+
+    Args:
+      why: None where the model does not say why the customer has the probability.
+      choices: see `campaigns.what_if.choices`.
+      nearest: see `campaigns.typical.nearest`.
+    """
     notices, tiles = (
         [],
         [Tile("probability", percent(customer.probability, 1), tr("calibrated probability to buy"), "")],
@@ -36,7 +54,12 @@ def screen(campaign: Campaign, customer: Customer, why: Explained | None) -> Scr
     caption = tr("Row {row} of the list", row=number(customer.row))
     table = Table("cells", caption, (tr("Column"), tr("Value"), tr("From")), cells, frozenset({0, 1, 2}))
     back = Links("back", [Link(tr("Back to the ranked list"), path(campaign.id))])
-    sections = [_why(customer, why), Section("row", tr("The customer's row"), [table, back])]
+    sections = [
+        _why(customer, why),
+        *([] if choices == {} else [call_choices.section(choices)]),
+        typical.section(customer, nearest, contract_from_json(campaign.contract)),
+        Section("row", tr("The customer's row"), [table, back]),
+    ]
     return Screen(customer.identifier, sections, notices, tiles, trail(campaign))
 
 
@@ -76,4 +99,8 @@ def _why(customer: Customer, why: Explained | None) -> Section:
         "say how the model decides, not what would change the customer's mind.",
         base=signed(why.explanation.base, 2),
     )
-    return Section("why", title, [*texts, Figure(chart, says, table)])
+    how = tr(
+        "The contributions approximate Shapley values. They are exact where no three columns act together; what is "
+        "left over otherwise is shared among the columns in proportion to their contributions."
+    )
+    return Section("why", title, [*texts, Figure(chart, says, table), Paragraph("shapley", how)])

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from campaigns.records import Campaign
 from campaigns.served import ServedModel
-from campaigns.views.screen import NEW, Screen, moment, path, state_name, synthetic
-from pages.blocks import Block, Command, Link, Links, Notice, Paragraph, Section, Table, Tile
+from campaigns.views import campaign_table
+from campaigns.views.campaign_table import Part
+from campaigns.views.screen import Screen, moment, synthetic
+from pages.blocks import Block, Command, Notice, Paragraph, Section, Tile
 from pages.formatting import number, percent, times
 from pages.language import tr
 from runs.summary import PurchaseSummary
 
 
-def screen(served: ServedModel | str, run: PurchaseSummary | None, campaigns: Sequence[Campaign]) -> Screen:
+def screen(served: ServedModel | str, run: PurchaseSummary | None, part: Part) -> Screen:
     """The page.
 
     Args:
       served: the model, or why it is not known.
       run: that pushed the model, where it is known.
-      campaigns: newest first.
+      part: the campaigns to show.
     """
     notices, tiles = synthetic(run), []
     if isinstance(served, str):
         notices.append(Notice("no-model", tr("No model serves."), (), "bad", [served]))
     elif run is not None:
         tiles = list(_tiles(run))
-    return Screen(tr("Campaign desk"), [_campaigns(campaigns), _model(served, run)], notices, tiles, here="/")
+    return Screen(tr("Campaign desk"), [campaign_table.section(part), _model(served, run)], notices, tiles, here="/")
 
 
 def _tiles(run: PurchaseSummary) -> Iterator[Tile]:
@@ -69,23 +70,3 @@ def _serves(model: str, version: str) -> str:
         return tr("{model} version {version} serves.", model=model, version=version)
     pushed = moment(datetime.fromtimestamp(seconds, timezone.utc))
     return tr("{model} version {version} serves, pushed {time}.", model=model, version=version, time=pushed)
-
-
-def _campaigns(campaigns: Sequence[Campaign]) -> Section:
-    title, start = tr("Campaigns"), Links("start", [Link(tr("Start a new campaign"), NEW)])
-    if not campaigns:
-        return Section("campaigns", title, [Paragraph("none", tr("There is no campaign yet.")), start])
-    cells = [
-        (
-            Link(one.terms.name, path(one.id)),
-            state_name(one.state),
-            number(one.scored),
-            number(one.bad),
-            moment(one.created),
-            one.source,
-        )
-        for one in campaigns
-    ]
-    head = (tr("Campaign"), tr("State"), tr("Customers scored"), tr("Rows set aside"), tr("Created"), tr("File"))
-    table = Table("campaigns", tr("Campaigns, newest first"), head, cells, frozenset({0, 1, 4, 5}))
-    return Section("campaigns", title, [start, table])

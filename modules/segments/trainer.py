@@ -135,7 +135,9 @@ def _cells(raw: Mapping[str, np.ndarray], row: int | None, config: SegmentConfig
     return {
         name: value.decode("utf-8", "replace")
         if isinstance(value, bytes)
-        else "" if np.isnan(value) else np.format_float_positional(np.float32(value), trim="-")
+        else ""
+        if np.isnan(value)
+        else np.format_float_positional(np.float32(value), trim="-")
         for name, value in values.items()
     }
 

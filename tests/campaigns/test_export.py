@@ -129,7 +129,8 @@ def read_empty(folder, text):
 
 
 @given(
-    st.text(max_size=5).map(lambda text: text.lstrip("'")) | st.sampled_from(["=1", "-1", "@a", "+1+1", "\tx", "\r", " =1", "\n"])
+    st.text(max_size=5).map(lambda text: text.lstrip("'"))
+    | st.sampled_from(["=1", "-1", "@a", "+1+1", "\tx", "\r", " =1", "\n"])
 )
 def test_an_identifier_comes_back(identifier):
     assert original(neutral(identifier)) == identifier

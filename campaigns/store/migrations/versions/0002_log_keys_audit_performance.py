@@ -1,4 +1,4 @@
-"""The request log, keys, the audit log, and performance by version and month."""
+"""The request log, keys, the audit log, performance by version and month, and how each campaign does."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,6 +35,12 @@ def upgrade() -> None:
         sa.Column("month", sa.Text, primary_key=True),
         sa.Column("figures", sa.JSON, nullable=False),
         sa.Column("computed", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "standings",
+        sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("figures", sa.JSON, nullable=False),
+        sqlite_with_rowid=False,
     )
 
 

@@ -1,0 +1,88 @@
+"""How a ranked campaign does: what its calls will bring by its terms, and what they brought so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from analysis.campaign_results import Results
+from analysis.campaigns import CallPlan, plan
+from campaigns.call_list import choose
+from campaigns.records import Campaign, SoFar, Standing
+from campaigns.results import beats, results
+from campaigns.store import campaigns, customers, outcomes, standings
+from data.model_spec import PURCHASE_MODEL
+from data.paths import runs_folder
+from runs.summary import PurchaseSummary, of_version
+
+
+def run_of(artifacts: Path, version: str | None) -> PurchaseSummary | None:
+    """The run that pushed a version of the purchase model, where it is known."""
+    summary = of_version(runs_folder(artifacts, PURCHASE_MODEL.name), version) if version else None
+    return summary if isinstance(summary, PurchaseSummary) else None
+
+
+def planned(engine: Engine, artifacts: Path, campaign: Campaign) -> CallPlan:
+    """What the calls of a ranked campaign will bring by its terms."""
+    terms = campaign.terms
+    return plan(
+        customers.probabilities(engine, campaign.id),
+        terms.cost,
+        terms.margin,
+        terms.calls,
+        _calibration_error(artifacts, campaign),
+        terms.control_share,
+    )
+
+
+def call_list(engine: Engine, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
+    """The call list, which a campaign's id and terms determine: see `campaigns.call_list.choose`."""
+    return choose(customers.probabilities(engine, campaign.id), campaign.terms, campaign.id)
+
+
+def brought(engine: Engine, artifacts: Path, campaign: Campaign) -> Results | None:
+    """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
+    if campaign.state != "frozen":
+        return None
+    best, control = call_list(engine, campaign)
+    error = _calibration_error(artifacts, campaign)
+    return results(outcomes.joined(engine, campaign.id), campaign.terms, best + len(control), error)
+
+
+def note(engine: Engine, artifacts: Path, campaign_id: int) -> None:
+    """Notes how a ranked campaign does now; to be called whenever its ranks, terms or outcomes have changed."""
+    campaign = campaigns.get(engine, campaign_id)
+    if campaign is None:
+        return
+    will, found = planned(engine, artifacts, campaign), brought(engine, artifacts, campaign)
+    figures = Standing(
+        calls=int(will.calls),
+        buyers=float(will.buyers.value),
+        buyers_low=float(will.buyers.low),
+        buyers_high=float(will.buyers.high),
+        profit=float(will.profit.value),
+        repeated=customers.repeated(engine, campaign_id),
+        so_far=_so_far(found) if found else None,
+    )
+    standings.note(engine, campaign_id, figures)
+
+
+def _so_far(found: Results) -> SoFar:
+    together = found.together
+    return SoFar(
+        calls=int(together.calls),
+        buyers=int(together.buyers),
+        expected=float(together.expected.value),
+        expected_low=float(together.expected.low),
+        expected_high=float(together.expected.high),
+        profit=float(together.profit),
+        held=bool(found.held),
+        beat=beats(found.lift) if found.lift else None,
+    )
+
+
+def _calibration_error(artifacts: Path, campaign: Campaign) -> float:
+    """Of the version that scored a list, on the test split of its run; 0 where that is not known."""
+    run = run_of(artifacts, campaign.version)
+    return run.metrics["test"].ece if run else 0.0

@@ -73,6 +73,10 @@ class Desk:
         """The run that pushed a version of the model, where it is known."""
         return standing.run_of(self.settings.artifacts, version)
 
+    def calibration_error(self, campaign: Campaign) -> float | None:
+        """Of the version that scored a list, on the test split of its run, where that is known."""
+        return standing.calibration_error(self.settings.artifacts, campaign)
+
     def campaign(self, campaign_id: int) -> Campaign:
         """Raises NotFoundError where there is no such campaign."""
         found = campaigns.get(self.engine, campaign_id)
@@ -120,7 +124,7 @@ class Desk:
 
     def plan(self, campaign: Campaign) -> CallPlan:
         """What the calls of a ranked campaign will bring by its terms."""
-        return standing.planned(self.engine, self.settings.artifacts, campaign)
+        return standing.planned(self.engine, campaign, self.calibration_error(campaign))
 
     def change_terms(self, campaign_id: int, answers: Mapping[str, str]) -> None:
         """Changes cost, margin, calls and control group.
@@ -197,7 +201,7 @@ class Desk:
 
     def results(self, campaign: Campaign) -> Results | None:
         """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
-        return standing.brought(self.engine, self.settings.artifacts, campaign)
+        return standing.brought(self.engine, campaign, self.calibration_error(campaign))
 
     def remove(self, campaign_id: int) -> None:
         """Removes a campaign with all that the desk knows of it but the request log.

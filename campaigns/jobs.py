@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from threading import Condition, Event, Thread
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
 from campaigns import lists, scoring
 from campaigns.request_log.queue import RequestLog
 from campaigns.store import campaigns
+from campaigns.store.errors import StoreDownError
 from data.paths import ARTIFACTS
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 
 class Worker:
@@ -38,7 +42,7 @@ class Worker:
         self._current: int | None = None
         self._stop_current = Event()
         self._cancelled = False
-        self._stopped = False
+        self._stopped = Event()
         self._thread = Thread(target=self._work, name="campaigns", daemon=True)
 
     def start(self) -> None:
@@ -73,38 +77,53 @@ class Worker:
           timeout: longest time to wait for that, in seconds.
         """
         with self._changed:
-            self._stopped = True
+            self._stopped.set()
             self._stop_current.set()
             self._changed.notify()
         self._thread.join(timeout)
 
     def _work(self) -> None:
         while (campaign_id := self._next()) is not None:
+            problem = self._once_the_store_answers(self._score, campaign_id)
+            self._once_the_store_answers(self._finish, campaign_id, problem)
+
+    def _once_the_store_answers(self, act: Callable[..., _Result], *arguments: object) -> _Result | None:
+        """Does something, and does it again as often as the store goes down meanwhile; None where the worker stops."""
+        while True:
             try:
-                file = lists.place(self._folder, campaign_id)
-                scoring.run(
-                    self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current, self._log
-                )
-            except Exception as error:
-                _log.exception("campaign %d failed", campaign_id)
-                self._finish(campaign_id, f"the desk has failed: {type(error).__name__}: {error}")
-            else:
-                self._finish(campaign_id)
+                return act(*arguments)
+            except StoreDownError as error:
+                _log.warning("the job waits: %s", error)
+                if self._stopped.wait(scoring.RETRY_SECONDS):
+                    return None
+
+    def _score(self, campaign_id: int) -> str | None:
+        """Scores a campaign; returns why the desk has failed, if it has."""
+        try:
+            file = lists.place(self._folder, campaign_id)
+            scoring.run(
+                self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current, self._log
+            )
+        except StoreDownError:
+            raise
+        except Exception as error:
+            _log.exception("campaign %d failed", campaign_id)
+            return f"the desk has failed: {type(error).__name__}: {error}"
+        return None
 
     def _next(self) -> int | None:
         with self._changed:
-            while not self._waiting and not self._stopped:
+            while not self._waiting and not self._stopped.is_set():
                 self._changed.wait()
-            if self._stopped:
+            if self._stopped.is_set():
                 return None
             self._current = self._waiting.popleft()
             self._cancelled = False
             self._stop_current.clear()
             return self._current
 
-    def _finish(self, campaign_id: int, problem: str | None = None) -> None:
+    def _finish(self, campaign_id: int, problem: str | None) -> None:
         with self._changed:
-            self._current = None
             try:
                 if problem:
                     campaigns.update(self._engine, campaign_id, state="failed", problem=problem)
@@ -114,5 +133,8 @@ class Worker:
                     campaigns.update(self._engine, campaign_id, state="cancelled", problem=None)
                 if self._cancelled or ended:
                     lists.place(self._folder, campaign_id).unlink(missing_ok=True)
+            except StoreDownError:
+                raise
             except Exception:
                 _log.exception("campaign %d: its state cannot be stored", campaign_id)
+            self._current = None

@@ -28,6 +28,7 @@ from campaigns.request_log.queue import RequestLog
 from campaigns.scorer import Answers, Scorer
 from campaigns.served import ServedModel, ask, contract_from_json
 from campaigns.store import campaigns, customers
+from campaigns.store.errors import StoreDownError
 from data import reader
 from data.contract import Contract, Role
 from data.errors import BadFileError, ExpectedError, NotReadyError, RefusedError, ServiceError
@@ -65,6 +66,9 @@ def run(
       artifacts: the folder that runs write to, where the served version's contract and profile are if it is here.
       stop: ends the run after the current batch when it is set; the campaign stays `scoring`.
       log: takes an entry for each batch that is in the store.
+
+    Raises:
+      StoreDownError: the database does not answer; another run goes on later.
     """
     campaign = campaigns.get(engine, campaign_id)
     if campaign is None:
@@ -79,7 +83,7 @@ def run(
             try:
                 _score(job, contract, good)
                 return
-            except RefusedError:
+            except (RefusedError, StoreDownError):
                 raise
             except ServiceError as error:
                 problem = (
@@ -89,6 +93,8 @@ def run(
                 _log.warning("campaign %d: %s", campaign_id, error)
                 campaigns.update(engine, campaign_id, problem=problem)
                 stop.wait(RETRY_SECONDS)
+    except StoreDownError:
+        raise
     except ExpectedError as error:
         problem = lists.renamed(str(error), file, campaign.source)
         _log.warning("campaign %d failed: %s", campaign_id, problem)

@@ -23,15 +23,21 @@ def run_of(artifacts: Path, version: str | None) -> PurchaseSummary | None:
     return summary if isinstance(summary, PurchaseSummary) else None
 
 
-def planned(engine: Engine, artifacts: Path, campaign: Campaign) -> CallPlan:
-    """What the calls of a ranked campaign will bring by its terms."""
+def calibration_error(artifacts: Path, campaign: Campaign) -> float | None:
+    """Of the version that scored a list, on the test split of its run, where that is known."""
+    run = run_of(artifacts, campaign.version)
+    return run.metrics["test"].ece if run else None
+
+
+def planned(engine: Engine, campaign: Campaign, error: float | None) -> CallPlan:
+    """What the calls of a ranked campaign will bring by its terms; `error` is the model's calibration error."""
     terms = campaign.terms
     return plan(
         customers.probabilities(engine, campaign.id),
         terms.cost,
         terms.margin,
         terms.calls,
-        _calibration_error(artifacts, campaign),
+        error or 0.0,
         terms.control_share,
     )
 
@@ -41,13 +47,13 @@ def call_list(engine: Engine, campaign: Campaign) -> tuple[int, tuple[int, ...]]
     return choose(customers.probabilities(engine, campaign.id), campaign.terms, campaign.id)
 
 
-def brought(engine: Engine, artifacts: Path, campaign: Campaign) -> Results | None:
+def brought(engine: Engine, campaign: Campaign, error: float | None) -> Results | None:
     """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
     if campaign.state != "frozen":
         return None
     best, control = call_list(engine, campaign)
-    error = _calibration_error(artifacts, campaign)
-    return results(outcomes.joined(engine, campaign.id), campaign.terms, best + len(control), error)
+    joined = outcomes.joined(engine, campaign.id)
+    return results(joined, campaign.terms, best + len(control), error or 0.0)
 
 
 def note(engine: Engine, artifacts: Path, campaign_id: int) -> None:
@@ -55,7 +61,8 @@ def note(engine: Engine, artifacts: Path, campaign_id: int) -> None:
     campaign = campaigns.get(engine, campaign_id)
     if campaign is None:
         return
-    will, found = planned(engine, artifacts, campaign), brought(engine, artifacts, campaign)
+    error = calibration_error(artifacts, campaign)
+    will, found = planned(engine, campaign, error), brought(engine, campaign, error)
     figures = Standing(
         calls=int(will.calls),
         buyers=float(will.buyers.value),
@@ -80,9 +87,3 @@ def _so_far(found: Results) -> SoFar:
         held=bool(found.held),
         beat=beats(found.lift) if found.lift else None,
     )
-
-
-def _calibration_error(artifacts: Path, campaign: Campaign) -> float:
-    """Of the version that scored a list, on the test split of its run; 0 where that is not known."""
-    run = run_of(artifacts, campaign.version)
-    return run.metrics["test"].ece if run else 0.0

@@ -10,10 +10,11 @@ import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from campaigns.store.errors import StoreDownError
 from data.errors import BadOptionError, NotReadyError, ServiceError
 
 FILE = "campaigns.sqlite"
@@ -24,6 +25,9 @@ CACHE_KIB = 64 << 10
 """At most, for each connection to SQLite; the indexes of a million ranks do not fit into the usual 2 MiB."""
 CONNECT_SECONDS = 10
 """How long PostgreSQL may take to answer."""
+_DOWN = ("08", "57P", "53")
+"""Classes of PostgreSQL's error codes: connection, shutdown and start, resources. An error without a code comes from
+the connection."""
 MIGRATION_LOCK = 0x6361_6D70
 """Any number, the same in every desk: desks that start at once on one PostgreSQL migrate one after the other."""
 
@@ -34,6 +38,8 @@ def open_database(url: str | None, folder: Path) -> Engine:
     Args:
       url: `postgresql://user:password@host:port/database`, or None for the SQLite file `campaigns.sqlite`.
       folder: of the SQLite file; it is created where it is missing.
+
+    Where PostgreSQL stops later, whoever asks the engine gets a StoreDownError until it is back.
 
     Raises:
       BadOptionError: the URL is not one of PostgreSQL.
@@ -51,6 +57,7 @@ def open_database(url: str | None, folder: Path) -> Engine:
     except CommandError as error:
         engine.dispose()
         raise NotReadyError(f"a newer version of the desk has written this database: {error}") from error
+    event.listen(engine, "handle_error", _say_that_it_is_down)
     return engine
 
 
@@ -71,6 +78,16 @@ def settle(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _say_that_it_is_down(context: ExceptionContext) -> None:
+    """Raises StoreDownError where PostgreSQL stops, starts, or cannot be reached; SQLite's errors have no code."""
+    error, driver = context.original_exception, context.dialect.loaded_dbapi
+    if context.is_pre_ping or not isinstance(error, (driver.OperationalError, driver.InterfaceError)):
+        return
+    code = getattr(error, "sqlstate", "")
+    if context.is_disconnect or code is None or (code and code.startswith(_DOWN)):
+        raise StoreDownError(f"the database does not answer now: {str(error).strip()}") from error
 
 
 def _lock(connection: Connection) -> None:

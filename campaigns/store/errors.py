@@ -1,7 +1,11 @@
-"""What the store refuses."""
+"""What the store refuses, and that it does not answer."""
 
-from data.errors import UserError
+from data.errors import ServiceError, UserError
 
 
 class StateError(UserError):
     """The campaign does not exist, or its state does not allow the change."""
+
+
+class StoreDownError(ServiceError):
+    """The database does not answer now."""

@@ -45,11 +45,11 @@ def _figure(column: str, values: Sequence[Choice]) -> Figure:
         title,
         says,
         around(tr("probability to buy"), [value.probability for value in values], percent, zero=True),
-        [Row(_name(value), value.probability, style=1 if value.planned else 0) for value in values],
+        [Row(_marked(value), value.probability, style=1 if value.planned else 0) for value in values],
     )
     cells = [
         (
-            tr("{value} (planned)", value=_name(value)) if value.planned else _name(value),
+            _marked(value),
             percent(value.probability, 1),
             UNKNOWN if value.planned else signed(100 * (value.probability - before), 1),
         )
@@ -57,6 +57,10 @@ def _figure(column: str, values: Sequence[Choice]) -> Figure:
     ]
     head = (column, tr("Probability"), tr("Difference, percentage points"))
     return Figure(chart, says, Table(f"call-{column}", title, head, cells, marked=planned))
+
+
+def _marked(value: Choice) -> str:
+    return tr("{value} (planned)", value=_name(value)) if value.planned else _name(value)
 
 
 def _name(value: Choice) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from campaigns.records import Campaign, SoFar, Standing
-from campaigns.views.screen import NEW, moment, path, state_name
+from campaigns.views.screen import NEW, path, state_name
 from pages.blocks import Block, Link, Links, Paragraph, Section, Table
 from pages.formatting import UNKNOWN, interval, number
 from pages.language import tr
@@ -47,10 +47,8 @@ def section(part: Part) -> Section:
         tr("Calls"),
         tr("Expected buyers"),
         tr("95 % interval"),
-        tr("Calls known"),
-        tr("Buyers among them"),
+        tr("Bought so far"),
         tr("Verdict so far"),
-        tr("Created"),
     )
     cells = [_row(one, part.standings.get(one.id)) for one in part.campaigns]
     caption = tr("Campaigns, newest first")
@@ -62,7 +60,7 @@ def section(part: Part) -> Section:
             last=number(before + len(cells)),
             count=number(part.count),
         )
-    blocks: list[Block] = [start, Table("campaigns", caption, head, cells, frozenset({0, 1, 8, 9}))]
+    blocks: list[Block] = [start, Table("campaigns", caption, head, cells, frozenset({0, 1, 7}))]
     if part.count > PAGE:
         blocks.append(_paging(part))
     return Section("campaigns", title, blocks)
@@ -77,18 +75,19 @@ def _row(campaign: Campaign, standing: Standing | None) -> tuple[str | Link, ...
         number(standing.calls) if standing else UNKNOWN,
         Link(number(standing.buyers), path(campaign.id, "budget")) if standing else UNKNOWN,
         interval(standing.buyers_low, standing.buyers_high, 0) if standing else UNKNOWN,
-        number(so_far.calls) if so_far else UNKNOWN,
-        number(so_far.buyers) if so_far else UNKNOWN,
+        _of(so_far.buyers, so_far.calls) if so_far else UNKNOWN,
         Link(_verdict(so_far), path(campaign.id, "outcomes")) if so_far else _waits(campaign),
-        moment(campaign.created),
     )
 
 
 def _customers(campaign: Campaign) -> str:
     if campaign.state in ("waiting", "scoring"):
-        total = number(campaign.rows - campaign.bad)
-        return tr("{scored} of {total}", scored=number(campaign.scored), total=total)
+        return _of(campaign.scored, campaign.rows - campaign.bad)
     return number(campaign.scored)
+
+
+def _of(some: int, total: int) -> str:
+    return tr("{some} of {total}", some=number(some), total=number(total))
 
 
 def _verdict(so_far: SoFar) -> str:

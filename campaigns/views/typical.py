@@ -31,13 +31,13 @@ def section(customer: Customer, found: Sequence[Typical] | Absent, contract: Con
 def _says(one: Typical) -> str:
     if one.probability is None:
         return tr(
-            "{segment}: this customer belongs to the segment by {membership}.",
+            "{segment}: this customer has a membership of {membership} in this segment.",
             segment=one.segment,
             membership=percent(one.membership),
         )
     return tr(
-        "{segment}: this customer belongs to the segment by {membership}. Its typical customer would buy with a "
-        "probability of {probability} in the same call.",
+        "{segment}: this customer has a membership of {membership} in this segment. Its typical customer would buy "
+        "with a probability of {probability} in the same call.",
         segment=one.segment,
         membership=percent(one.membership),
         probability=percent(one.probability, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -16,8 +17,10 @@ from campaigns.served import contract_to_json
 from campaigns.store import campaigns, customers
 from campaigns.store.database import open_database
 from data.contract import Contract
+from tests.support import postgresql
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
+from tests.support.postgresql import PostgresProcess
 from tests.support.server import ServerProcess
 
 TYPICAL = {
@@ -67,6 +70,18 @@ class Desk:
         """The scored rows in the order of the file, ranked or not."""
         rows = range(1, customers.last_row(self.engine, campaign.id) + 1)
         return [customer for row in rows if (customer := customers.one(self.engine, campaign.id, row))]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresProcess]:
+    """A running PostgreSQL server."""
+    if not postgresql.program("initdb"):
+        message = "PostgreSQL is not installed (Debian: apt install postgresql)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with postgresql.running() as server:
+        yield server
 
 
 @pytest.fixture

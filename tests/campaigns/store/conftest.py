@@ -1,24 +1,8 @@
 """Databases: every test of the store runs on SQLite and on a real PostgreSQL."""
 
-import os
-
 import pytest
 
 from campaigns.store import database
-from tests.support import postgresql
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """A running PostgreSQL server."""
-    if not postgresql.program("initdb"):
-        message = "PostgreSQL is not installed (Debian: apt install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with postgresql.running() as server:
-        yield server
-
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)]
 

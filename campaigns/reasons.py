@@ -63,6 +63,8 @@ def _number(cell: str, column: Numeric) -> str:
     if abs(value.adjusted()) > _MOST_DIGITS:
         return cell
     shown = format(value.normalize(), ",f") if value else "0"
+    if not column.unit:
+        return shown
     first, blank, rest = column.unit.partition(" ")
     if not (first.endswith("s") and first.islower()):
         return f"{shown} ({column.unit})"

@@ -14,8 +14,12 @@ from campaigns.row_warnings import RowWarnings
 from campaigns.served import ServedModel
 from data.contract import MISSING_NUMBER, Contract
 from data.csv_rows import number
+from data.errors import BadFileError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from serving.client import Client
+
+LONGEST_IDENTIFIER = 500
+"""Characters; an index of PostgreSQL takes about 2,700 bytes."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,15 @@ class Scorer:
           rows: their places in the file.
           values, cells: the rows as `data.reader.Block` has them.
           answers: of the models for these rows.
+
+        Raises:
+          BadFileError: an identifier is too long to be one.
         """
         segments: Sequence[str | None] = answers.segments or [None] * len(rows)
         names, texts = cells.schema.names, [_list(column) for column in cells.columns]
-        identifiers = texts[names.index(self._identifier)] if self._identifier else [""] * len(rows)
+        identifiers = _identifiers(rows, texts[names.index(self._identifier)] if self._identifier else None)
         return [
-            Customer(row, identifier or str(row), dict(zip(names, row_cells, strict=True)), probability, segment, found)
+            Customer(row, identifier, dict(zip(names, row_cells, strict=True)), probability, segment, found)
             for row, identifier, row_cells, probability, segment, found in zip(
                 rows,
                 identifiers,
@@ -118,6 +125,19 @@ class Scorer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _identifiers(rows: Sequence[int], cells: Sequence[str] | None) -> Sequence[str]:
+    """Of customers: the cells, where there are some. A blank one gets a name that no other customer's cell may have."""
+    if cells is None:
+        return list(map(str, rows))
+    for row, cell in zip(rows, cells, strict=True):
+        if len(cell) > LONGEST_IDENTIFIER:
+            raise BadFileError(
+                f"row {row:,}: got an identifier of {len(cell):,} characters, expected at most {LONGEST_IDENTIFIER}; "
+                "is the right column named as the identifier, and is each quote closed?"
+            )
+    return [cell if cell.strip() else f"row {row}" for row, cell in zip(rows, cells, strict=True)]
 
 
 class _Asker:

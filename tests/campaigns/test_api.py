@@ -12,6 +12,7 @@ from campaigns import app
 from campaigns.settings import Settings
 from tests.campaigns.browsing import ADDRESS
 from tests.campaigns.conftest import TYPICAL, list_text
+from tests.support import stand_in
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
 
@@ -35,6 +36,10 @@ def client(tmp_path, model_server) -> Iterator[TestClient]:
 @pytest.fixture
 def ranked(client) -> TestClient:
     """With a ranked campaign."""
+    return scored(client)
+
+
+def scored(client: TestClient) -> TestClient:
     assert client.post("/api/campaigns", data=TERMS, files={"file": ("a.csv", LIST)}).status_code == 201
     deadline = time.monotonic() + 30
     while client.get("/api/campaigns/1").json()["state"] != "ranked":
@@ -145,3 +150,32 @@ def test_the_api_is_described(client):
     body = document["paths"]["/api/campaigns"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert body["properties"]["file"]["format"] == "binary"
     assert all(path.startswith("/api/") for path in document["paths"])
+
+
+def test_a_customer_is_explained(ranked, model_server):
+    address = "/api/campaigns/1/customers/3/explanation"
+    refused = ranked.get(address)
+    assert (refused.status_code, "does not give reasons" in refused.json()["error"]) == (503, True)
+    model_server.explains = True
+    answer = ranked.get(address).json()
+    assert (answer["base"], answer["contributions"]["age"], answer["supporting"]) == (-2.0, 1.0, ["age: 22"])
+    assert set(answer["contributions"]) == set(CONTRACT.features())
+    assert ranked.get("/api/campaigns/1/customers/99/explanation").status_code == 404
+
+
+def test_other_calls_are_compared(tmp_path, model_server, client):
+    stand_in.write_contract(tmp_path, 1)
+    ranked = scored(client)
+    address = "/api/campaigns/1/customers/3/what-if"
+    answer = ranked.get(address).json()
+    assert list(answer) == ["day", "month", "contact", "campaign"]
+    assert {"cell": "may", "probability": 0.11, "planned": True} in answer["month"]
+    assert len(answer["month"]) == 12
+    model_server.version = "2"
+    assert ranked.get(address).status_code == 503
+
+
+def test_a_campaign_is_deleted(ranked):
+    assert ranked.delete("/api/campaigns/1").status_code == 204
+    assert ranked.get("/api/campaigns/1").status_code == 404
+    assert ranked.delete("/api/campaigns/1").status_code == 404

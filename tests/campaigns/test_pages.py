@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 
 from campaigns import app
 from campaigns.settings import Settings
+from campaigns.views import campaign_table
+from data.model_spec import PURCHASE_MODEL
 from tests.campaigns.browsing import ADDRESS, Browser
 from tests.campaigns.conftest import list_text
 from tests.support import stand_in
@@ -105,6 +107,22 @@ def test_reasons_are_shown_where_the_model_gives_them(browser, model_server):
     assert "For: age: 79" in customer.text
     model_server.explains = False
     assert "does not give reasons now" in browser.open("/campaigns/1/customers/60").text
+
+
+def test_the_page_of_a_customer_says_what_another_call_would_change(browser, model_server, tmp_path):
+    stand_in.write_contract(tmp_path / "artifacts", 1)
+    inputs, _ = model_server.models[PURCHASE_MODEL.name]
+    answer = lambda row: {"probability": 0.5 if row["month"] == "mar" else 0.2}  # noqa: E731
+    model_server.models[PURCHASE_MODEL.name] = inputs, answer
+    browser.start(LIST)
+    browser.ended()
+    page = browser.open("/campaigns/1/customers/1")
+    assert "The most likely to lead to a purchase is mar, with 50.0 %; planned is may, with 20.0 %." in page.text
+    assert re.search(r">mar</th>\s*<td[^>]*>50.0\s%</td>\s*<td[^>]*>\+30.0</td>", page.html)
+    assert "not a promise" in page.text
+    assert "No segment model serves" in page.text
+    model_server.version = "2"
+    assert "does not answer now" in browser.open("/campaigns/1/customers/1").text
 
 
 def test_row_numbers_are_identifiers_where_the_file_has_none(browser):
@@ -211,6 +229,61 @@ def test_a_running_campaign_shows_progress_and_can_be_cancelled(browser, model_s
     browser.send(page, "cancel")
     assert "cancelled" in browser.ended().notices
     assert browser.client.get("/campaigns/1/budget").status_code == 409
+
+
+def test_the_first_page_says_how_each_campaign_does(browser, model_server):
+    browser.start(LIST, calls="50", name="open")
+    browser.ended()
+    home = browser.open("/")
+    assert home.links["plan the budget"] == "/campaigns/1/budget"
+    assert re.search(r'<a href="/campaigns/1/budget">\d+</a>', home.html)
+    browser.send(browser.open("/campaigns/1/budget"), "terms", {"cost": "5", "margin": "100", "calls": "20"})
+    assert re.search(r">20</td>", browser.open("/").html)
+    browser.send(browser.open("/campaigns/1/budget"), "freeze")
+    assert browser.open("/").links["upload outcomes"] == "/campaigns/1/outcomes"
+    calls = browser.client.get("/campaigns/1/calls.csv").text.splitlines()[1:]
+    file = "identifier,called,bought\n" + "".join(f"{line.partition(',')[0]},yes,no\n" for line in calls)
+    browser.send(browser.open("/campaigns/1/outcomes"), "outcomes", file=file.encode())
+    home = browser.open("/")
+    assert home.links["fewer buyers than expected"] == "/campaigns/1/outcomes"
+    assert "0 of 20" in home.text
+    browser.start(list_text([{"age": "x"}]), name="refused")
+    browser.ended(2)
+    assert "failed" in browser.open("/").text
+
+
+def test_campaigns_come_in_pages(browser, monkeypatch):
+    monkeypatch.setattr(campaign_table, "PAGE", 2)
+    for number in range(5):
+        browser.start(list_text([{}]), name=f"campaign-{number}")
+    browser.ended(5)
+    first = browser.open("/")
+    assert "Campaigns 1 to 2 of 5" in first.text
+    last = browser.open(first.links["Last page"])
+    assert "campaign-0" in last.links
+    assert "campaign-4" not in last.links
+    assert "No campaign is on this page" in browser.open("/?page=9").text
+    assert browser.open("/?page=0").status == 400
+
+
+def test_a_campaign_is_deleted_after_a_question(browser):
+    browser.start(LIST)
+    page = browser.ended()
+    question = browser.open(page.links["Delete this campaign"])
+    assert "200 customers" in question.text
+    assert "There is no campaign yet" in browser.send(question, "delete").text
+    assert browser.open("/campaigns/1").status == 404
+    assert browser.send(question, "delete").status == 404
+
+
+def test_a_running_campaign_is_not_deleted(browser, model_server):
+    model_server.before = lambda: time.sleep(0.3)
+    browser.start(LIST)
+    question = browser.open("/campaigns/1/delete")
+    assert "Cancel the scoring first" in question.text
+    assert "delete" not in question.forms
+    assert browser.client.delete("/api/campaigns/1").status_code == 409
+    assert "Customers 1 to 50" in browser.ended().text
 
 
 @pytest.mark.parametrize(

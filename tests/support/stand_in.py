@@ -73,6 +73,13 @@ def write_segment_summary(artifacts: Path, version: int) -> Path:
     return summaries.write(runs_folder(artifacts, SEGMENT_MODEL.name) / run.run_id, run)
 
 
+def write_contract(artifacts: Path, version: int) -> None:
+    """Writes the contract of bank-full into the folder of a version of the purchase model."""
+    file = ModelFolder(serving_folder(artifacts, PURCHASE_MODEL.name) / str(version)).extra(CONTRACT)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(customers.CONTRACT.model_dump_json())
+
+
 def write_extras(folder: Path, reference: profile.Profile, golden: GoldenRequest) -> None:
     """Writes the files beside a model, with the contract of bank-full."""
     extra = ModelFolder(folder).extra

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
+from sqlalchemy import select
 
-from campaigns.records import Bad, Terms
-from campaigns.store import campaigns, customers
+from campaigns.records import Bad, Outcome, SoFar, Standing, Terms
+from campaigns.store import campaigns, customers, outcomes, standings, tables
 from campaigns.store.errors import StateError
 from tests.support.campaigns import TERMS, customer, ranked, waiting
 
@@ -89,3 +90,55 @@ def test_bad_rows_come_back_in_the_order_of_the_file_and_once(engine):
         second,
     ]
     assert campaigns.bad(engine, other) == []
+
+
+def test_a_removed_campaign_takes_its_rows_along_and_leaves_the_others(engine):
+    id, other = ranked(engine, [customer(1), customer(2)]), ranked(engine, [customer(1)])
+    customers.freeze(engine, id, 1, ())
+    bought = [Outcome("c1", True, True, datetime.now(timezone.utc))]
+    for one in (id, other):
+        outcomes.record(engine, one, bought)
+        standings.note(engine, one, STANDING)
+    failed = waiting(engine)
+    campaigns.add_bad(engine, failed, [Bad(3, "x", "y")])
+    campaigns.update(engine, failed, state="failed")
+    campaigns.remove(engine, id)
+    campaigns.remove(engine, failed)
+    with engine.connect() as connection:
+        for table in tables.metadata.tables.values():
+            if "campaign_id" in table.c:
+                ids = set(connection.scalars(select(table.c.campaign_id)))
+                assert not ids & {id, failed}, table.name
+                assert table.name not in ("customers", "ranking", "outcomes", "standings") or other in ids
+    assert campaigns.get(engine, id) is None
+    assert waiting(engine) > failed
+    with pytest.raises(StateError, match=f"no campaign {id}"):
+        campaigns.remove(engine, id)
+
+
+@pytest.mark.parametrize("state", ["waiting", "scoring"])
+def test_a_campaign_that_is_not_at_its_end_is_not_removed(engine, state):
+    id = waiting(engine)
+    campaigns.update(engine, id, state=state)
+    with pytest.raises(StateError, match=f"campaign {id} is {state}"):
+        campaigns.remove(engine, id)
+    assert campaigns.get(engine, id) is not None
+
+
+def test_campaigns_come_in_pages(engine):
+    ids = [waiting(engine) for _ in range(3)]
+    assert [campaign.id for campaign in campaigns.page(engine, 0, 2)] == [ids[2], ids[1]]
+    assert [campaign.id for campaign in campaigns.page(engine, 2, 1)] == [ids[0]]
+    assert campaigns.page(engine, 2**31 - 1, 20) == []
+    assert campaigns.count(engine) == len(campaigns.all_campaigns(engine))
+
+
+STANDING = Standing(10, 1.5, 0.25, 3.5, 70.0, 2, SoFar(5, 1, 0.75, 0.0, 2.0, -20.5, True, None))
+
+
+def test_the_newest_note_about_a_campaign_counts(engine):
+    id, other = waiting(engine), waiting(engine)
+    assert standings.of(engine, [id, other]) == {}
+    standings.note(engine, id, replace(STANDING, so_far=None))
+    standings.note(engine, id, STANDING)
+    assert standings.of(engine, [id, other]) == {id: STANDING}

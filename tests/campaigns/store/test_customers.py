@@ -204,3 +204,10 @@ def test_the_call_list_can_be_read_by_changing_threads_and_left_halfway(engine):
         assert rows == [1, 2]
     assert engine.pool.checkedout() == 0
     assert [found.rank for found in customers.called(engine, id)] == list(range(1, 6_001))
+
+
+def test_rows_whose_identifier_came_before_are_counted(engine):
+    rows = [customer(row, identifier=name) for row, name in enumerate(["a", "b", "a", "a", "c", "b"], 1)]
+    assert customers.repeated(engine, ranked(engine, rows)) == 3
+    assert customers.repeated(engine, ranked(engine, rows[:2])) == 0
+    assert customers.repeated(engine, waiting(engine)) == 0

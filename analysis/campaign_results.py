@@ -152,7 +152,7 @@ def results(known: KnownCalls, listed: int, cost: float, margin: float, calibrat
         control=control,
         lift=_lift(best, control, margin) if best and control else None,
         deciles=tuple(realised(listed_best.where(part)) for part in places if len(part)),
-        quality=_quality(known, calibration_error),
+        quality=quality(known, calibration_error),
     )
 
 
@@ -166,6 +166,26 @@ def newcombe(one: Estimate, other: Estimate) -> Estimate:
     below = math.hypot(one.value - one.low, other.high - other.value)
     above = math.hypot(one.high - one.value, other.value - other.low)
     return Estimate(difference, difference - below, difference + above)
+
+
+def quality(known: KnownCalls, calibration_error: float) -> Quality:
+    """How good the probabilities were; args as in :func:`results`."""
+    bought = known.bought.astype(np.float64)
+    metrics = evaluate(bought, known.probabilities, threshold=0.5)
+    chance = errors_by_chance(known.probabilities)
+    auc = None
+    if metrics.auc is not None:
+        auc = Estimate(metrics.auc, *auc_interval(metrics.auc, bought.sum(), (1 - bought).sum()))
+    limit = calibration_error + float(np.quantile(chance, 0.975))
+    return Quality(metrics.brier, metrics.ece, float(chance.mean()), limit, auc)
+
+
+def errors_by_chance(probabilities: np.ndarray) -> np.ndarray:
+    """Expected calibration errors [DRAWS] of exact probabilities; within a bin they are taken as equal."""
+    rows, predicted, _ = reliability(probabilities, probabilities)
+    predicted = predicted.clip(0.0, 1.0)
+    drawn = np.random.default_rng(0).binomial(rows, predicted, size=(DRAWS, len(rows)))
+    return np.abs(drawn / rows - predicted) @ rows / len(probabilities)
 
 
 def _realised(calls: KnownCalls, cost: float, margin: float, calibration_error: float) -> Realised:
@@ -186,22 +206,3 @@ def _lift(best: Realised, control: Realised, margin: float) -> Lift:
     difference = newcombe(best.rate, control.rate)
     ratio = best.rate.value / control.rate.value if control.buyers else None
     return Lift(difference, ratio, difference.scaled(margin * best.calls))
-
-
-def _quality(known: KnownCalls, calibration_error: float) -> Quality:
-    bought = known.bought.astype(np.float64)
-    metrics = evaluate(bought, known.probabilities, threshold=0.5)
-    chance = _errors_by_chance(known.probabilities)
-    auc = None
-    if metrics.auc is not None:
-        auc = Estimate(metrics.auc, *auc_interval(metrics.auc, bought.sum(), (1 - bought).sum()))
-    limit = calibration_error + float(np.quantile(chance, 0.975))
-    return Quality(metrics.brier, metrics.ece, float(chance.mean()), limit, auc)
-
-
-def _errors_by_chance(probabilities: np.ndarray) -> np.ndarray:
-    """Expected calibration errors [DRAWS] of exact probabilities; within a bin they are taken as equal."""
-    rows, predicted, _ = reliability(probabilities, probabilities)
-    predicted = predicted.clip(0.0, 1.0)
-    drawn = np.random.default_rng(0).binomial(rows, predicted, size=(DRAWS, len(rows)))
-    return np.abs(drawn / rows - predicted) @ rows / len(probabilities)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis import poisson_binomial
+from analysis.economics import Z
 from analysis.poisson_binomial import Moments
 
 POINTS = 101
@@ -146,6 +148,35 @@ def expected_buyers(probabilities: np.ndarray, calibration_error: float) -> Esti
     low, _ = poisson_binomial.interval(_shifted(probabilities, -calibration_error))
     _, high = poisson_binomial.interval(_shifted(probabilities, calibration_error))
     return Estimate(float(probabilities.sum()), low, high)
+
+
+def expected_profit(
+    probabilities: np.ndarray, cost: np.ndarray, margin: np.ndarray, calibration_error: float
+) -> Estimate:
+    """Expected profit of calls, with the interval of :func:`plan`; all arrays are [calls].
+
+    Where margins differ the interval is normal, corrected for skewness (Cornish-Fisher); else it is that of the buyers.
+
+    Args:
+      probabilities: of the called customers.
+      cost: of each call.
+      margin: of each customer, if it buys, before the cost of the call.
+      calibration_error: as in :func:`plan`.
+    """
+    spent = float(cost.sum())
+    if (margin == margin[0]).all():
+        return expected_buyers(probabilities, calibration_error).scaled(float(margin[0]), -spent)
+
+    def bound(shift: float, z: float) -> float:
+        moments = poisson_binomial.moments(_shifted(probabilities, shift))
+        mean, variance, third = (float(margin**power @ moment) for power, moment in enumerate(moments, 1))
+        deviation = math.sqrt(variance)
+        skewness = third / deviation**3 if deviation > 0 else 0.0
+        return mean + deviation * (z + skewness * (z * z - 1) / 6)
+
+    most = float(margin.sum())
+    low, high = bound(-calibration_error, -Z), bound(calibration_error, Z)
+    return Estimate(float(margin @ probabilities) - spent, max(low, 0.0) - spent, min(high, most) - spent)
 
 
 def _shifted(probabilities: np.ndarray, shift: float) -> np.ndarray:

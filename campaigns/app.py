@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from campaigns import api, downloads, failures, login, pages
@@ -68,9 +69,12 @@ def create(settings: Settings) -> FastAPI:
     worker = Worker(engine, settings.server, folder, settings.artifacts, log)
     retention = Retention(engine, folder, worker, settings.retain) if settings.retain else None
 
+    desk = Desk(settings, engine, worker, log)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         log.start()
+        await run_in_threadpool(desk.catch_up)
         worker.start()
         if retention:
             retention.start()
@@ -91,7 +95,7 @@ def create(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.desk = Desk(settings, engine, worker, log)
+    app.state.desk = desk
     app.state.callers = Callers(engine)
     app.state.metrics = Metrics(lambda: overview(engine), lambda: (), lambda: Written(0, 0, 0, 0))
     app.include_router(api.router, responses=failures.DECLARED)

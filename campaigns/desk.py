@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +16,7 @@ from sqlalchemy import Engine
 
 from analysis.campaign_results import Results
 from analysis.campaigns import CallPlan
-from campaigns import lists, standing, terms, what_if
+from campaigns import lists, performance, standing, terms, training, what_if
 from campaigns.explaining import explain
 from campaigns.jobs import Worker
 from campaigns.outcome_file import read_outcomes
@@ -31,6 +33,8 @@ from campaigns.what_if import Choice
 from data.errors import BadFileError, UserError
 from runs.summary import PurchaseSummary
 from serving.client import Explanation
+
+_log = logging.getLogger(__name__)
 
 
 class NotFoundError(UserError):
@@ -144,6 +148,7 @@ class Desk:
         """
         best, control = standing.call_list(self.engine, self.ranked(campaign_id))
         customers.freeze(self.engine, campaign_id, best, control)
+        self._refresh(campaign_id)
 
     def explained(self, campaign: Campaign, who: Sequence[Customer]) -> list[Explained] | None:
         """Why customers have their probabilities; None where the model that scored the list does not say it now."""
@@ -197,7 +202,27 @@ class Desk:
                 raise BadFileError(lists.renamed(str(error), file, lists.file_name(filename))) from error
         recorded = outcomes.record(self.engine, campaign_id, found.outcomes)
         standing.note(self.engine, self.settings.artifacts, campaign_id)
+        self._refresh(campaign_id)
+        self._write_training_rows(campaign_id)
         return recorded
+
+    def catch_up(self) -> None:
+        """Brings live performance and training rows up to date where an earlier desk did not."""
+        for campaign_id in performance.stale(self.engine):
+            self._refresh(campaign_id)
+        for campaign_id in training.stale(self.engine, self.settings.folder):
+            self._write_training_rows(campaign_id)
+
+    def _refresh(self, campaign_id: int) -> None:
+        """Brings live performance up to date."""
+        with _logged(campaign_id, "live performance"):
+            error = self.calibration_error(self.campaign(campaign_id)) or 0.0
+            performance.refresh(self.engine, campaign_id, error)
+
+    def _write_training_rows(self, campaign_id: int) -> None:
+        """Brings training rows up to date."""
+        with _logged(campaign_id, "training rows"):
+            training.write(self.engine, self.settings.folder, self.campaign(campaign_id))
 
     def results(self, campaign: Campaign) -> Results | None:
         """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
@@ -221,3 +246,12 @@ class Desk:
         if self.campaign(campaign_id).state in ("waiting", "scoring"):
             audit.add(self.engine, "cancel", f"campaign {campaign_id}")
         self.worker.cancel(campaign_id)
+
+
+@contextmanager
+def _logged(campaign_id: int, what: str) -> Iterator[None]:
+    """Logs any error. What is computed here follows from what is stored already, and the next start repeats it."""
+    try:
+        yield
+    except Exception:
+        _log.exception("campaign %d: %s could not be brought up to date", campaign_id, what)

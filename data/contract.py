@@ -10,7 +10,7 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- numeric       number columns: unit, range, missing marker
     |- categorical   text columns: allowed values
     |- label         the outcome and its positive value; may be absent
-    |- after_call    columns known only after the call, such as its duration
+    |- after_call    columns known only after the call, such as its duration; they may be blank
     |- at_call       columns that describe the planned call, such as its month; a plan may give them for a whole list
     |- views         by which columns customers are segmented, and which others describe the segments
     `- modelling     how models use the columns: crosses, slices, hyperparameters
@@ -138,6 +138,21 @@ class Contract(Frozen):
         moved = {key: document[key] for key in Modelling.model_fields if key in document and key not in inside}
         rest = {key: value for key, value in document.items() if key not in moved}
         return {**rest, "modelling": {**inside, **moved}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _let_after_call_be_blank(cls, document: Any) -> Any:
+        """Lets columns known only after the call be blank, unless they say `blank: false`: a call list lacks them."""
+        if not isinstance(document, dict):
+            return document
+        names = document.get("after_call")
+        names = names if isinstance(names, list | tuple) else ()
+        changed = dict(document)
+        for kind in ("numeric", "categorical"):
+            columns = document.get(kind)
+            if isinstance(columns, dict):
+                changed[kind] = {name: _or_blank(rule) if name in names else rule for name, rule in columns.items()}
+        return changed
 
     @model_validator(mode="after")
     def _check_columns(self) -> Contract:
@@ -420,6 +435,13 @@ def header_difference(contract: Contract, names: Iterable[str], role: Role = Rol
     if extra and role is Role.TRAINING:
         parts.append("not in the contract " + ", ".join(map(repr, extra)))
     return "; ".join(parts) or "the same columns"
+
+
+def _or_blank(rule: Any) -> Any:
+    """The rule of a column with `blank: true`, unless it says something about blanks."""
+    if isinstance(rule, Numeric | Categorical):
+        return rule if "blank" in rule.model_fields_set else rule.model_copy(update={"blank": True})
+    return {"blank": True, **rule} if isinstance(rule, dict) else rule
 
 
 def _tidy(names: Iterable[str]) -> set[str]:

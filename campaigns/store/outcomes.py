@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from campaigns.records import Outcome
 from campaigns.store import audit, database
-from campaigns.store.tables import outcomes, ranking
+from campaigns.store.tables import customers, outcomes, ranking
+
+_STREAMED = 2_000
+_OUTCOME = and_(ranking.c.campaign_id == outcomes.c.campaign_id, ranking.c.identifier == outcomes.c.identifier)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,21 @@ class Joined:
     rows: int
 
 
+@dataclass(frozen=True)
+class Known:
+    """A call with a known result.
+
+    Attributes:
+      cells: the row as text, by column, with the plan's values.
+      control: whether the customer belongs to the control group.
+      bought: the result.
+    """
+
+    cells: Mapping[str, str]
+    control: bool
+    bought: bool
+
+
 def record(engine: Engine, id: int, uploaded: Sequence[Outcome]) -> Recorded:
     """Stores outcomes. The latest outcome of an identifier counts; of equally late ones, the last.
 
@@ -87,8 +106,7 @@ def record(engine: Engine, id: int, uploaded: Sequence[Outcome]) -> Recorded:
 def joined(engine: Engine, id: int) -> Joined:
     """The ranked rows with an outcome. An identifier that the list has twice gives two rows with the same outcome."""
     columns = (ranking.c.probability, ranking.c.rank, ranking.c.called, outcomes.c.called, outcomes.c.bought)
-    of_it = and_(ranking.c.campaign_id == outcomes.c.campaign_id, ranking.c.identifier == outcomes.c.identifier)
-    query = select(*columns).join_from(outcomes, ranking, of_it)
+    query = select(*columns).join_from(outcomes, ranking, _OUTCOME)
     query = query.where(outcomes.c.campaign_id == id).order_by(ranking.c.rank)
     with engine.connect() as connection:
         rows = connection.scalar(select(func.max(ranking.c.rank)).where(ranking.c.campaign_id == id)) or 0
@@ -102,6 +120,27 @@ def joined(engine: Engine, id: int) -> Joined:
         bought=np.array(bought, np.float64),  # None becomes NaN
         rows=rows,
     )
+
+
+def known(engine: Engine, id: int) -> Iterator[Known]:
+    """The calls of the call list with a known result, in the order of the file, streamed."""
+    with engine.connect() as connection:
+        query = (
+            select(customers.c.cells, ranking.c.called == "control", outcomes.c.bought)
+            .join_from(ranking, outcomes, _OUTCOME)
+            .join(customers, and_(customers.c.campaign_id == id, customers.c.row == ranking.c.row))
+            .where(ranking.c.campaign_id == id, ranking.c.called.is_not(None))
+            .where(outcomes.c.called, outcomes.c.bought.is_not(None))
+            .order_by(ranking.c.row)
+        )
+        for row in connection.execution_options(yield_per=_STREAMED).execute(query):
+            yield Known(*row)
+
+
+def last_recorded(engine: Engine, ids: Sequence[int]) -> datetime | None:
+    """When the last outcome of some campaigns was uploaded."""
+    with engine.connect() as connection:
+        return connection.scalar(select(func.max(outcomes.c.recorded)).where(outcomes.c.campaign_id.in_(ids)))
 
 
 def _stored(connection: Connection, id: int, identifiers: Sequence[str]) -> tuple[frozenset[str], dict[str, Outcome]]:

@@ -203,6 +203,8 @@ performance = Table(
     Column("version", Text, primary_key=True),
     Column("month", Text, primary_key=True),
     Column("figures", JSON, nullable=False),
+    Column("last_outcome", Time),
     Column("computed", Time, nullable=False),
 )
-"""What calls brought by version and month of the freeze, `2026-11`: see `campaigns.performance`."""
+"""What calls brought by version and month of the freeze, `2026-11`: see `campaigns.performance`. A row stays when its
+campaigns are removed."""

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Text, primary_key=True),
         sa.Column("month", sa.Text, primary_key=True),
         sa.Column("figures", sa.JSON, nullable=False),
+        sa.Column("last_outcome", sa.DateTime(timezone=True)),
         sa.Column("computed", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query
 from starlette.concurrency import run_in_threadpool
 
-from campaigns import scores
+from campaigns import performance, scores
 from campaigns.addresses import LARGEST, Id, Row, SegmentName, Sent, TheDesk
 from campaigns.records import Campaign
 from campaigns.results import verdict
@@ -60,6 +60,12 @@ def model(desk: TheDesk) -> dict[str, Any]:
 async def score(desk: TheDesk, instances: Annotated[list[dict[str, Any]], Body(embed=True)]) -> dict[str, Any]:
     """Probability, decision and segment for each row; rows are as the model server takes them."""
     return {"predictions": await run_in_threadpool(scores.score, desk.settings.server, instances, desk.log)}
+
+
+@router.get("/performance")
+def live_performance(desk: TheDesk) -> list[dict[str, Any]]:
+    """What calls brought by model version and month of the freeze, the newest month first."""
+    return [asdict(one) for one in performance.all_months(desk.engine)]
 
 
 @router.get("/campaigns")

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
-from campaigns import export
+from campaigns import export, training
 from campaigns.addresses import Id, TheDesk
 from campaigns.desk import Desk
 from campaigns.records import Bad, Campaign
@@ -56,6 +56,16 @@ def bad_csv(desk: TheDesk, campaign_id: Id) -> StreamingResponse:
     campaign = desk.campaign(campaign_id)
     rows = _bad_rows(campaigns.bad(desk.engine, campaign_id))
     return StreamingResponse(rows, media_type=CSV, headers=_saved(desk, campaign, "bad.csv"))
+
+
+@router.get("/campaigns/{campaign_id}/training.csv", response_class=FileResponse)
+def training_csv(desk: TheDesk, campaign_id: Id) -> FileResponse:
+    """The calls with a known result as training rows of the data contract."""
+    campaign = desk.campaign(campaign_id)
+    file = training.file(desk.settings.folder, campaign_id)
+    if not file.is_file():
+        raise StateError(f"campaign {campaign_id} has no training rows: no result of a call is known")
+    return FileResponse(file, media_type=CSV, headers=_saved(campaign, "training.csv"))
 
 
 def _frozen(campaign: Campaign) -> Campaign:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from campaigns import performance, training
 from campaigns.addresses import LARGEST, Id, Row, SegmentName, SentByAPage, TheDesk
 from campaigns.desk import Desk
 from campaigns.records import Campaign
@@ -16,6 +17,7 @@ from campaigns.store import campaigns, customers, standings
 from campaigns.store.customers import Sort
 from campaigns.store.outcomes import Recorded
 from campaigns.views import budget, campaign, campaign_table, customer, deletion, home, outcomes, start
+from campaigns.views import performance as performance_view
 from campaigns.views.campaign import PAGE, Choice
 from campaigns.views.screen import Screen, path
 from data.errors import BadFileError, BadOptionError, ServiceError, UserError
@@ -47,6 +49,13 @@ def first_page(desk: TheDesk, page: Annotated[str, Query()] = "1") -> HTMLRespon
     shown = campaigns.page(desk.engine, (number - 1) * campaign_table.PAGE, campaign_table.PAGE)
     noted = standings.of(desk.engine, [one.id for one in shown])
     return _page(home.screen(served, run, campaign_table.Part(number, shown, noted, campaigns.count(desk.engine))))
+
+
+@router.get("/performance")
+def live_performance(desk: TheDesk) -> HTMLResponse:
+    engine = desk.engine
+    found, oldest = performance.all_months(engine), performance.oldest_without_outcomes(engine)
+    return _page(performance_view.screen(found, oldest))
 
 
 @router.get("/campaigns/new")
@@ -147,7 +156,8 @@ def record_outcomes(request: Request, desk: TheDesk, campaign_id: Id, answers: S
 def _outcomes(desk: Desk, campaign_id: int, recorded: Recorded | None, problem: str | None, token: str) -> HTMLResponse:
     found = desk.ranked(campaign_id)
     results = desk.results(found)
-    return _page(outcomes.screen(found, results, recorded, problem, token), 400 if problem else 200)
+    rows = training.manifest(desk.settings.folder, campaign_id)
+    return _page(outcomes.screen(found, results, recorded, problem, token, rows), 400 if problem else 200)
 
 
 @router.post("/campaigns/{campaign_id}/freeze")

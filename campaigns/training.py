@@ -224,7 +224,7 @@ def _write_manifest(folder: Path, found: Manifest) -> None:
     target = _manifest_file(folder, found.campaign)
     part = target.with_suffix(".json.part")
     with _private(part) as output:
-        output.write(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2).decode())
+        output.write(orjson.dumps(asdict(found)).decode())
     part.replace(target)
 
 

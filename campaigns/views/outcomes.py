@@ -9,6 +9,8 @@ from campaigns.records import Campaign
 from campaigns.results import verdict
 from campaigns.security import TOKEN
 from campaigns.store.outcomes import Recorded
+from campaigns.training import Manifest
+from campaigns.views import training
 from campaigns.views.screen import Screen, path, problem_notice, trail
 from pages.blocks import Block, Figure, Notice, Paragraph, Section, Table, Tile
 from pages.charts import Row, around, rows
@@ -26,6 +28,7 @@ def screen(
     recorded: Recorded | None,
     problem: str | None,
     token: str,
+    rows: Manifest | None,
 ) -> Screen:
     """The page.
 
@@ -34,6 +37,7 @@ def screen(
       recorded: what the upload that was just made changed.
       problem: why an upload was refused; may have several lines.
       token: of the form.
+      rows: the training rows; None where there are none.
     """
     notices = []
     if problem:
@@ -46,6 +50,8 @@ def screen(
         notices.append(Notice("verdict", tr("Verdict"), [verdict(results)]))
         tiles = list(_tiles(results))
         sections = [_results(results), _quality(results), *sections]
+    if rows or results:
+        sections.append(training.section(rows))
     title, here = tr("Outcomes of {campaign}", campaign=campaign.terms.name), path(campaign.id, "outcomes")
     return Screen(title, sections, notices, tiles, trail(campaign), here)
 

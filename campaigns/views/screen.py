@@ -17,11 +17,18 @@ from runs.summary import PurchaseSummary
 TEMPLATE = Path(__file__).parent.parent / "templates" / "desk.html.j2"
 NEW = "/campaigns/new"
 """Where a campaign is started."""
+PERFORMANCE = "/performance"
+"""Where it is said what the calls of all campaigns brought."""
 
 
 def home() -> Link:
     """To the first page."""
     return Link(tr("Campaign desk"), "/")
+
+
+def desk_trail() -> list[Link]:
+    """The links above a page that belongs to no campaign."""
+    return [home(), Link(tr("New campaign"), NEW), Link(tr("Performance"), PERFORMANCE)]
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Screen:
     sections: Sequence[Section]
     notices: Sequence[Notice] = ()
     tiles: Sequence[Tile] = ()
-    trail: Sequence[Link] = field(default_factory=lambda: [home(), Link(tr("New campaign"), NEW)])
+    trail: Sequence[Link] = field(default_factory=desk_trail)
     here: str = ""
 
     def html(self) -> str:

@@ -89,6 +89,19 @@ def test_features_leave_out_what_is_known_only_after_the_call(write):
     assert contract.features(with_after_call=True) == ("spent", "weekday", "colour", "returned")
 
 
+def test_columns_known_only_after_the_call_may_be_blank_unless_the_contract_says_otherwise(changed):
+    """The campaign desk makes training rows without them."""
+    silent = {"values": ["no", "yes"]}
+    contract = contracts.load(changed(**{"categorical.returned": silent}))
+    assert contract.categorical["returned"].blank
+    assert not contract.categorical["colour"].blank
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+    assert Contract(**dict(contract)) == contract
+    strict = contracts.load(changed(**{"categorical.returned": {**silent, "blank": False}}))
+    assert not strict.categorical["returned"].blank
+    assert contracts.load("bank-full").numeric["duration"].blank
+
+
 def test_modelling_keys_are_read_from_the_top_level_too_as_earlier_contracts_have_them(changed):
     old = contracts.load(changed(hyperparameters={"width": 8}))
     inside = {"crosses": [["weekday", "colour"]], "slices": ["colour", "spent"], "hyperparameters": {"width": 8}}

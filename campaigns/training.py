@@ -202,10 +202,10 @@ class _Rows:
     def _line(self, cells: tuple[str, ...], output: TextIO) -> None:
         if self.quoted:
             text = io.StringIO()
-            csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerow(cells)
+            csv.writer(text, delimiter=self.delimiter).writerow(cells)
             line = text.getvalue()
         else:
-            line = self.delimiter.join(cells) + "\n"
+            line = self.delimiter.join(cells) + "\r\n"
         self.sha256.update(line.encode())
         output.write(line)
 

@@ -32,6 +32,7 @@ PATHS = {
     "customer": "/campaigns/1/customers/1",
     "budget": "/campaigns/1/budget",
     "outcomes": "/campaigns/1/outcomes",
+    "performance": "/performance",
     "refused": "/campaigns/2",
     "open budget": "/campaigns/3/budget",
     "nothing": "/campaigns/99",
@@ -122,6 +123,8 @@ def campaign(desk, lists, browser) -> str:
     page.get_by_label("Outcomes (CSV)").set_input_files(lists.outcomes)
     page.get_by_role("button", name="Upload").click()
     assert "of 2,000 customers bought" in page.locator("[data-notice=verdict]").inner_text()
+    page.goto(f"{desk}/performance")
+    assert "of 2,000" in page.locator("[data-notice=verdict]").inner_text()
     start(page, desk, lists.bad, "Bad rows")
     assert "bad.csv:3: column 'age': got 'old'" in page.locator("[data-notice=problem]").inner_text()
     start(page, desk, lists.good, "Open")

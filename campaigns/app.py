@@ -14,14 +14,14 @@ from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from campaigns import api, downloads, failures, login, pages
+from campaigns import api, downloads, failures, login, pages, performance
 from campaigns.addresses import desk_of
 from campaigns.callers import Callers
 from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
 from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
-from campaigns.metrics import Measured, Metrics, Written
+from campaigns.metrics import Measured, Metrics, Month, Written
 from campaigns.request_log import key as log_key
 from campaigns.request_log.queue import RequestLog
 from campaigns.retention import Retention
@@ -97,7 +97,11 @@ def create(settings: Settings) -> FastAPI:
     )
     app.state.desk = desk
     app.state.callers = Callers(engine)
-    app.state.metrics = Metrics(lambda: overview(engine), lambda: (), lambda: Written(0, 0, 0, 0))
+    app.state.metrics = Metrics(
+        lambda: overview(engine),
+        lambda: [Month.of(one) for one in performance.all_months(engine)],
+        lambda: Written(0, 0, 0, 0),
+    )
     app.include_router(api.router, responses=failures.DECLARED)
     app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)
     app.include_router(downloads.router, include_in_schema=False)

@@ -229,7 +229,7 @@ class Desk:
         return standing.brought(self.engine, campaign, self.calibration_error(campaign))
 
     def remove(self, campaign_id: int) -> None:
-        """Removes a campaign with all that the desk knows of it but the request log.
+        """Removes a campaign with all that the desk knows of it but the request log and live performance.
 
         Raises:
           NotFoundError: there is no such campaign.
@@ -240,6 +240,7 @@ class Desk:
             raise StateError(f"campaign {campaign_id} is {campaign.state}: cancel its scoring first")
         campaigns.remove(self.engine, campaign_id)
         lists.place(self.settings.folder, campaign_id).unlink(missing_ok=True)
+        training.remove(self.settings.folder, campaign_id)
 
     def cancel(self, campaign_id: int) -> None:
         """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""

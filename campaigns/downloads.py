@@ -65,7 +65,7 @@ def training_csv(desk: TheDesk, campaign_id: Id) -> FileResponse:
     file = training.file(desk.settings.folder, campaign_id)
     if not file.is_file():
         raise StateError(f"campaign {campaign_id} has no training rows: no result of a call is known")
-    return FileResponse(file, media_type=CSV, headers=_saved(campaign, "training.csv"))
+    return FileResponse(file, media_type=CSV, headers=_saved(desk, campaign, "training.csv"))
 
 
 def _frozen(campaign: Campaign) -> Campaign:

@@ -1,4 +1,4 @@
-"""Removes one customer from the store, from the request log and from its spool.
+"""Removes one customer from the store, from training rows, from the request log and from its spool.
 
 The ranks of the others close up, so that a ranked list has no gap, and the counts of a campaign go down with its rows.
 Figures about many customers, such as stored performance, stay as they are.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
-from campaigns import lists
+from campaigns import lists, training
 from campaigns.records import Campaign
 from campaigns.request_log import key
 from campaigns.request_log.rows import CUSTOMER
@@ -86,7 +86,7 @@ def find(engine: Engine, folder: Path, identifier: str) -> list[InCampaign]:
 
 
 def remove(engine: Engine, folder: Path, found: InCampaign, identifier: str) -> None:
-    """Removes what a campaign has of a customer, all of it or nothing.
+    """Removes what a campaign has of a customer, all of it or nothing, and then its training rows.
 
     Args:
       engine: the store.
@@ -118,6 +118,7 @@ def remove(engine: Engine, folder: Path, found: InCampaign, identifier: str) -> 
             "problem": _without(campaign, now.bad),
         }
         connection.execute(update(table).where(table.c.id == of).values(fewer))
+    training.write(engine, folder, campaign)
 
 
 def find_in_log(engine: Engine, folder: Path, identifier: str) -> InLog:

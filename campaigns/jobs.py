@@ -101,9 +101,7 @@ class Worker:
         """Scores a campaign; returns why the desk has failed, if it has."""
         try:
             file = lists.place(self._folder, campaign_id)
-            scoring.run(
-                self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current, self._log
-            )
+            scoring.run(self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current, self._log)
         except StoreDownError:
             raise
         except Exception as error:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from campaigns.performance import LivePerformance
 from campaigns.records import Scored
 from campaigns.store.overview import Overview
 
@@ -82,6 +83,30 @@ class Month:
     expected_profit: float | None
     realised_profit: float | None
     last_outcome: datetime | None
+
+    @classmethod
+    def of(cls, one: LivePerformance) -> Month:
+        """The figures of a month and version."""
+        found, key = one.figures.together, (one.model, one.version, one.month)
+        if found is None:
+            return cls(*key, 0, *[None] * 11, last_outcome=one.last_outcome)
+        expected, realised = found.expected_rate, found.realised
+        return cls(
+            *key,
+            calls=realised.calls,
+            expected=expected.value,
+            expected_low=expected.low,
+            expected_high=expected.high,
+            realised=realised.rate.value,
+            realised_low=realised.rate.low,
+            realised_high=realised.rate.high,
+            auc=found.auc.value if found.auc else None,
+            brier=found.brier.value if found.brier else None,
+            ece=found.ece.value if found.ece else None,
+            expected_profit=realised.expected_profit.value,
+            realised_profit=realised.profit,
+            last_outcome=one.last_outcome,
+        )
 
 
 class Metrics:

@@ -16,6 +16,7 @@ from campaigns.served import ServedModel
 from campaigns.store import campaigns, customers, standings
 from campaigns.store.customers import Sort
 from campaigns.store.outcomes import Recorded
+from campaigns.store.overview import overview
 from campaigns.views import budget, campaign, campaign_table, customer, deletion, home, outcomes, start
 from campaigns.views import performance as performance_view
 from campaigns.views.campaign import PAGE, Choice
@@ -53,9 +54,8 @@ def first_page(desk: TheDesk, page: Annotated[str, Query()] = "1") -> HTMLRespon
 
 @router.get("/performance")
 def live_performance(desk: TheDesk) -> HTMLResponse:
-    engine = desk.engine
-    found, oldest = performance.all_months(engine), performance.oldest_without_outcomes(engine)
-    return _page(performance_view.screen(found, oldest))
+    waits_since = overview(desk.engine).waits_since
+    return _page(performance_view.screen(performance.all_months(desk.engine), waits_since))
 
 
 @router.get("/campaigns/new")

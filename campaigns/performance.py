@@ -55,11 +55,6 @@ def all_months(engine: Engine) -> list[LivePerformance]:
     ]
 
 
-def oldest_without_outcomes(engine: Engine) -> datetime | None:
-    """When the oldest call list was frozen that has no outcome yet; None where all have some."""
-    return store.oldest_without_outcomes(engine)
-
-
 def refresh(engine: Engine, campaign_id: int, calibration_error: float) -> None:
     """Computes and stores the figures of a campaign's version and month.
 

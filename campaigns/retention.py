@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 from sqlalchemy import Engine
 
-from campaigns import lists
+from campaigns import lists, training
 from campaigns.jobs import Worker
 from campaigns.store import removal
 
@@ -60,6 +60,7 @@ class Retention:
             if self._stop.is_set():
                 return
             lists.place(self._folder, id).unlink(missing_ok=True)
+            training.remove(self._folder, id)
             removed += removal.remove_campaign(self._engine, id, f"removed, older than {self._days} days")
         logged, audited = removal.remove_log(self._engine, before), removal.remove_audit(self._engine, before)
         if removed or logged or audited:

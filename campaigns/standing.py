@@ -51,9 +51,8 @@ def brought(engine: Engine, campaign: Campaign, error: float | None) -> Results 
     """What the calls of a ranked campaign brought so far; None where no outcome of a call is known."""
     if campaign.state != "frozen":
         return None
-    best, control = call_list(engine, campaign)
     joined = outcomes.joined(engine, campaign.id)
-    return results(joined, campaign.terms, best + len(control), error or 0.0)
+    return results(joined, campaign.terms, customers.listed(engine, campaign.id), error or 0.0)
 
 
 def note(engine: Engine, artifacts: Path, campaign_id: int) -> None:

@@ -9,6 +9,7 @@ were corrected, becomes a new revision, and the manifest keeps the hashes of the
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import io
 import os
@@ -17,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from threading import Lock
 from typing import TextIO
 
 import orjson
@@ -32,7 +32,7 @@ from campaigns.store.outcomes import Known
 from data.contract import MISSING_TEXT, Contract, Role
 
 FOLDER = "training"
-_writing = Lock()
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,14 @@ def write(engine: Engine, folder: Path, campaign: Campaign) -> Manifest | None:
       The manifest; None where no result was ever known, or the contract has no label.
     """
     contract = contract_from_json(campaign.contract)
-    last = outcomes.last_recorded(engine, [campaign.id])
-    if contract.label is None or campaign.frozen is None or last is None:
+    if contract.label is None or campaign.frozen is None:
         return None
-    with _writing:
+    with _locked(folder):
         before = manifest(folder, campaign.id)
+        last = outcomes.last_recorded(engine, [campaign.id]) or (before and before.last_outcome)
+        if last is None:
+            return None
         target = file(folder, campaign.id)
-        target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
         rows = _Rows(contract)
         with _private(part) as output:
@@ -226,6 +227,15 @@ def _write_manifest(folder: Path, found: Manifest) -> None:
     with _private(part) as output:
         output.write(orjson.dumps(asdict(found)).decode())
     part.replace(target)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds off other writers, also those of other processes."""
+    (folder / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / FOLDER / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

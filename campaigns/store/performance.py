@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, and_, exists, func, select
+from sqlalchemy import Engine, and_, func, select
 
 from campaigns.store import database
 from campaigns.store.tables import campaigns, outcomes, performance, ranking
@@ -128,11 +128,3 @@ def last_outcomes(engine: Engine) -> dict[int, datetime]:
     query = select(outcomes.c.campaign_id, func.max(outcomes.c.recorded)).group_by(outcomes.c.campaign_id)
     with engine.connect() as connection:
         return dict(connection.execute(query).tuples().all())
-
-
-def oldest_without_outcomes(engine: Engine) -> datetime | None:
-    """When the oldest call list was frozen that has no outcome; None where all have some."""
-    some = exists().where(outcomes.c.campaign_id == campaigns.c.id)
-    query = select(func.min(campaigns.c.frozen)).where(campaigns.c.state == "frozen", ~some)
-    with engine.connect() as connection:
-        return connection.scalar(query)

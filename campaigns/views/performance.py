@@ -15,16 +15,16 @@ from pages.formatting import UNKNOWN, euro, euros, interval, number, percent, pe
 from pages.language import tr
 
 
-def screen(found: Sequence[LivePerformance], oldest: datetime | None) -> Screen:
+def screen(found: Sequence[LivePerformance], waits_since: datetime | None) -> Screen:
     """The page.
 
     Args:
       found: the newest month first.
-      oldest: when the oldest call list was frozen that has no outcome; None where all have some.
+      waits_since: see `campaigns.store.overview.Overview`.
     """
     notices = list(_verdict(found))
-    if oldest:
-        text = tr("A call list has no outcomes since it was frozen on {time}.", time=moment(oldest))
+    if waits_since:
+        text = tr("A call list has no outcomes since it was frozen on {time}.", time=moment(waits_since))
         notices.append(Notice("waiting", tr("Outcomes are missing."), [text]))
     sections = [_months(found), _quality(found)] if found else [_nothing()]
     if found and (lift := _lift(found)):

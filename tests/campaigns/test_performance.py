@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from analysis.campaign_results import KnownCalls
 from analysis.campaign_results import results as measure
 from analysis.live_performance import CallList, live
-from campaigns import app, performance
+from campaigns import app, performance, training
 from campaigns.desk import Desk
 from campaigns.settings import Settings
 from campaigns.store import tables
@@ -167,6 +167,27 @@ def test_the_next_start_computes_what_an_earlier_desk_did_not(settings):
         assert file.read_bytes() == before
 
 
+def test_prometheus_gets_the_figures(browser):
+    freeze(browser)
+    assert "campaigns_calls{" in (waiting := browser.client.get("/metrics").text)
+    assert "campaigns_realised_rate{" not in waiting
+    tell(browser, 1)
+    (one,) = performance.all_months(desk_of(browser).engine)
+    month = f'{{model="purchase-model",month="{one.month}",version="1"}}'
+    found = one.figures.together
+    scraped = dict(line.rsplit(" ", 1) for line in browser.client.get("/metrics").text.splitlines())
+    for name, value in (
+        ("calls", 600),
+        ("expected_rate_high", found.expected_rate.high),
+        ("realised_rate", found.realised.rate.value),
+        ("auc", found.auc.value),
+        ("ece", found.ece.value),
+        ("realised_profit_euros", found.realised.profit),
+        ("last_outcome_timestamp_seconds", one.last_outcome.timestamp()),
+    ):
+        assert float(scraped[f"campaigns_{name}{month}"]) == pytest.approx(value), name
+
+
 def test_training_rows_are_offered_beside_the_results(browser, settings):
     address = "/campaigns/1/training.csv"
     assert browser.client.get(address).status_code == 404
@@ -190,6 +211,15 @@ def test_without_the_contract_the_page_says_why_there_are_no_training_rows(brows
     tell(browser, 1)
     assert "There are no training rows" in browser.open("/campaigns/1/outcomes").text
     assert browser.client.get("/campaigns/1/training.csv").status_code == 409
+
+
+def test_a_deleted_campaign_leaves_no_training_rows(browser, settings):
+    freeze(browser)
+    tell(browser, 1)
+    assert training.file(settings.folder, 1).exists()
+    desk_of(browser).remove(1)
+    assert not training.file(settings.folder, 1).exists()
+    assert "Calls bring what was promised" in told(browser)
 
 
 def test_figures_stay_when_their_campaign_is_removed(browser):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import insert, update
 
-from campaigns import lists
+from campaigns import lists, training
 from campaigns.jobs import Worker
 from campaigns.retention import Retention
 from campaigns.store import campaigns, tables
@@ -34,6 +34,9 @@ def test_old_lists_and_logs_go_at_the_start(desk, worker, caplog):
     age(desk, old)
     left_over = lists.place(desk.lists, old)
     left_over.write_text("left over")
+    rows = training.file(desk.lists, old)
+    rows.parent.mkdir()
+    rows.write_text("left over")
     with desk.engine.begin() as connection:
         action = {"request": "", "caller": "", "action": "freeze", "subject": ""}
         connection.execute(insert(tables.audit).values(time=OLD, **action))
@@ -43,6 +46,7 @@ def test_old_lists_and_logs_go_at_the_start(desk, worker, caplog):
     retention.stop(10)
     assert [campaign.id for campaign in campaigns.all_campaigns(desk.engine)] == [young]
     assert not left_over.exists()
+    assert not rows.exists()
     assert "1 campaigns, 0 rows of the request log, 1 of the audit log" in caplog.text
 
 

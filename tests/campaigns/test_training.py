@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns import training
+from campaigns import forgetting, training
 from campaigns.records import Customer, Outcome, Terms
 from campaigns.served import contract_to_json
 from campaigns.store import campaigns, customers, outcomes
@@ -114,7 +114,7 @@ def test_a_correction_makes_a_new_revision_that_remembers_the_earlier_ones(tmp_p
     assert second.sha256 == hashlib.sha256(store.file.read_bytes()).hexdigest() != first.sha256
     third = store.tell([True, False, None], hours=3)
     assert (third.revision, third.rows, [one.number for one in third.earlier]) == (3, 2, [1, 2])
-    assert sorted(path.name for path in store.file.parent.iterdir()) == [f"{store.id}.csv", f"{store.id}.json"]
+    assert sorted(path.name for path in store.file.parent.iterdir()) == [".lock", f"{store.id}.csv", f"{store.id}.json"]
 
 
 def test_where_no_result_is_known_any_more_the_rows_are_gone_and_the_manifest_says_so(tmp_path):
@@ -124,7 +124,7 @@ def test_where_no_result_is_known_any_more_the_rows_are_gone_and_the_manifest_sa
     assert (found.rows, found.revision, store.file.exists()) == (0, 2, False)
     assert store.tell([True], hours=2).revision == 3
     training.remove(tmp_path, store.id)
-    assert list(store.file.parent.iterdir()) == []
+    assert [path.name for path in store.file.parent.iterdir()] == [".lock"]
 
 
 def test_a_file_that_somebody_changed_is_written_again(tmp_path):
@@ -191,6 +191,17 @@ def test_texts_come_back_as_they_were(tmp_path_factory, told, delimiter):
     store.tell([bought for _, bought in told])
     rows = read(store.file, contract)
     assert [(row["colour"], bool(row["bought"])) for row in rows] == told
+
+
+def test_a_forgotten_customer_is_in_no_training_row(tmp_path):
+    store = Store(tmp_path, [{**TYPICAL, "id": f"c{row}", "age": str(30 + row)} for row in (1, 2)])
+    first = store.tell([True, True])
+    for identifier, ages in (("c1", [32]), ("c2", [])):
+        (found,) = forgetting.find(store.engine, tmp_path, identifier)
+        forgetting.remove(store.engine, tmp_path, found, identifier)
+        assert [row["age"] for row in read(store.file)] == ages if ages else not store.file.exists()
+    gone = training.manifest(tmp_path, store.id)
+    assert (gone.rows, gone.revision, gone.last_outcome) == (0, 3, first.last_outcome)
 
 
 def test_a_manifest_that_cannot_be_read_counts_as_none(tmp_path):

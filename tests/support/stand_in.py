@@ -42,13 +42,6 @@ def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
     write_summary(artifacts, version)
 
 
-def write_contract(artifacts: Path, version: int) -> None:
-    """Writes the contract of a version of the purchase model, as far as the desk needs its folder."""
-    file = ModelFolder(serving_folder(artifacts, PURCHASE_MODEL.name) / str(version)).extra(CONTRACT)
-    file.parent.mkdir(parents=True)
-    file.write_text(customers.CONTRACT.model_dump_json())
-
-
 def push_segments(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
     """Writes a version of a segment model with the given training rows, and the summary of its run."""
     from tests.support import toy_models

@@ -67,15 +67,10 @@ def test_a_frozen_campaign_and_its_month_in_utc(engine, frozen):
     assert found.month == "2026-11"
 
 
-def test_the_last_outcomes_and_the_oldest_list_without_any(engine, frozen):
-    old = NOW.replace(year=2020)
-    with engine.begin() as connection:
-        connection.execute(update(table).where(table.c.id == frozen).values(frozen=old))
-    assert performance.oldest_without_outcomes(engine) == old
+def test_the_last_outcomes(engine, frozen):
     assert frozen not in performance.last_outcomes(engine)
     outcomes.record(engine, frozen, [Outcome("c1", True, True, NOW), Outcome("c2", True, True, NOW + HOUR)])
     assert performance.last_outcomes(engine)[frozen] == NOW + HOUR == outcomes.last_recorded(engine, [frozen])
-    assert performance.oldest_without_outcomes(engine) != old
 
 
 def test_figures_replace_earlier_ones_of_their_version_and_month(engine):

@@ -26,10 +26,17 @@ FROM_SOURCE = f'{SELECTED},source=~"$source"'
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice above the panels, of several values or all; `values` is its query, with Grafana's `label_values`."""
+    """A choice of several values above the panels.
+
+    Attributes:
+      name: in the queries, behind a dollar sign.
+      values: query of the values, with Grafana's `label_values`.
+      all: regular expression where all are chosen.
+    """
 
     name: str
     values: str
+    all: str = ".+"
 
 
 OF_MODELS = (
@@ -258,7 +265,7 @@ def _variable(variable: Variable) -> dict[str, Any]:
         "sort": 1,
         "multi": True,
         "includeAll": True,
-        "allValue": ".+",
+        "allValue": variable.all,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
     }
 

@@ -345,7 +345,7 @@ CAMPAIGNS = Dashboard(
     "expected.",
     _ROWS,
     variables=(
-        Variable("job", 'label_values(up{job=~"campaign-.+"}, job)'),
+        Variable("job", 'label_values(up{job=~"campaign-.+"}, job)', "campaign-.+"),
         Variable("instance", 'label_values(up{job=~"$job"}, instance)'),
         Variable("model", 'label_values(campaigns_calls{job=~"$job",instance=~"$instance"}, model)'),
         Variable("version", 'label_values(campaigns_calls{job=~"$job",instance=~"$instance"}, version)'),

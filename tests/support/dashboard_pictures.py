@@ -1,7 +1,8 @@
 """Draws the dashboards as pictures for the documentation: `python -m tests.support.dashboard_pictures`.
 
-A picture shows what the queries of a dashboard return from a real Prometheus during a load test of some minutes: few
-requests, many, many while a new version is pushed, then few with customers from the end of the synthetic sample only.
+A picture shows what the queries of a dashboard return from a real Prometheus and a real PostgreSQL during a load test
+of some minutes: few requests, many, many while a new version is pushed, then few with customers from the end of the
+synthetic sample only. A campaign desk scores customers meanwhile, and has campaigns in the first and the last phase.
 """
 
 from __future__ import annotations
@@ -13,23 +14,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psycopg
 from rich.console import Console
 
 from analysis.profile import Profile
 from data import sample
 from data.command import DONE, guarded
 from data.errors import NotReadyError
-from data.model_spec import PURCHASE_MODEL
+from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import ARTIFACTS, ROOT, serving_folder
 from monitoring import query
 from monitoring.dashboards import DASHBOARDS
-from monitoring.dashboards.builder import WIDTH, Panel, Row, layout
+from monitoring.dashboards.builder import WIDTH, Dashboard, Panel, Row, Variable, layout
 from monitoring.load import Customer, Load, synthetic_customers, takes_synthetic_customers
-from monitoring.stack import Stack
+from monitoring.stack import Ports, Stack, Watched
+from tests.support import desk_campaign, postgresql
+from tests.support.desk_process import DeskProcess
+from tests.support.server import free_port
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +46,8 @@ INTERVAL_SECONDS = 2
 RATE_WINDOW = "20s"
 CELL_INCHES = (0.75, 0.32)
 """Width and height of one cell of a dashboard's grid."""
+LIST_ROWS = 8_000
+"""Customers of a campaign's list."""
 LATER_SHARE = 0.2
 """Share of the synthetic sample, at its end, whose rows are the later customers."""
 
@@ -48,18 +56,35 @@ Named = list[tuple[str, query.Series]]
 
 
 class Recorded:
-    """The answers of a Prometheus to the queries of panels, between two Unix times."""
+    """The answers of a Prometheus and of a database to the queries of panels, between two Unix times.
 
-    def __init__(self, url: str, start: float, end: float) -> None:
-        self._url = url
+    Args:
+      url: of Prometheus.
+      database: of the desk's PostgreSQL.
+      start, end: the Unix times.
+    """
+
+    def __init__(self, url: str, database: str, start: float, end: float) -> None:
+        self._url, self._database = url, database
         self.start = start
         self._end = end
 
-    def series(self, panel: Panel) -> Named:
-        """The series of a panel; the times are in seconds since the start."""
+    def rows(self, panel: Panel) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns and rows of a panel with SQL."""
+        (query,) = panel.queries.values()
+        query = query.replace("$__timeFilter(time)", "true").replace("${model:regex}", ".+")
+        with psycopg.connect(self._database) as connection:
+            cursor = connection.execute(query.replace("${version:regex}", ".+").encode())
+            return [column.name for column in cursor.description or ()], cursor.fetchall()
+
+    def series(self, panel: Panel, choices: Sequence[Variable]) -> Named:
+        """The series of a panel, everything chosen; the times are in seconds since the start."""
+        if panel.language == "sql":
+            return self._by_metric(panel)
         named = []
         for legend, expression in panel.queries.items():
-            expression = re.sub(r"\$(job|instance|model|source)\b", ".+", expression)
+            for choice in choices:
+                expression = re.sub(rf"\${choice.name}\b", lambda _, all=choice.all: all, expression)
             expression = expression.replace("$__rate_interval", RATE_WINDOW)
             step = max((self._end - self.start) / POINTS, 1)
             for series in query.over_time(self._url, expression, self.start, self._end, step):
@@ -67,17 +92,24 @@ class Recorded:
                 named.append((_fill_in(legend, series.labels), query.Series(series.labels, samples)))
         return named
 
+    def _by_metric(self, panel: Panel) -> Named:
+        """Rows of time, metric and value as series."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for moment, metric, value in self.rows(panel)[1]:
+            found.setdefault(metric, []).append((moment.timestamp() - self.start, float(value)))
+        return [(metric, query.Series({}, samples)) for metric, samples in found.items()]
+
 
 def _fill_in(legend: str, labels: dict[str, str]) -> str:
     return re.sub(r"{{(\w+)}}", lambda match: labels.get(match[1], ""), legend).strip()
 
 
-def draw(rows: Sequence[Row], recorded: Recorded, file: Path) -> None:
+def draw(dashboard: Dashboard, recorded: Recorded, file: Path) -> None:
     """Draws one dashboard, panel by panel, as Grafana lays it out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    placed, height = layout(rows)
+    placed, height = layout(dashboard.rows)
     wide, high = CELL_INCHES
     figure = Figure((WIDTH * wide, height * high), facecolor="#f4f5f5")
     FigureCanvasAgg(figure)
@@ -90,7 +122,10 @@ def draw(rows: Sequence[Row], recorded: Recorded, file: Path) -> None:
             (left + 0.75 / WIDTH, bottom + 1.2 / height, (place["w"] - 1.1) / WIDTH, (place["h"] - 2.5) / height)
         )
         axes.set_title(item.title, fontsize=10, loc="left")
-        _DRAWN.get(item.kind, _lines)(axes, item, recorded.series(item))
+        if item.kind == "table":
+            _table(axes, item, *recorded.rows(item))
+        else:
+            _DRAWN.get(item.kind, _lines)(axes, item, recorded.series(item, dashboard.variables))
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=80)
 
@@ -143,6 +178,14 @@ def _bars(axes: Axes, panel: Panel, series: Named) -> None:
     axes.set_ylabel(_scale(panel)[1], fontsize=8)
 
 
+def _table(axes: Axes, panel: Panel, names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    cells = [[f"{value:,.3g}" if isinstance(value, float) else str(value)[:19] for value in row] for row in rows]
+    axes.set_axis_off()
+    drawn = axes.table(cells or [[""] * len(names)], colLabels=names, loc="upper center", cellLoc="right")
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(8)
+
+
 def _heatmap(axes: Axes, panel: Panel, series: Named) -> None:
     """Draws the differences of neighbouring buckets, since Prometheus's buckets are cumulative."""
     ordered = sorted(series, key=lambda item: float(item[0]))
@@ -179,6 +222,7 @@ _SCALES: dict[str, tuple[float, str]] = {
     "bytes": (2**-20, "MiB"),
     "percentunit": (100, "%"),
     "reqps": (1, "requests/s"),
+    "currencyEUR": (1, "€"),
 }
 
 
@@ -188,19 +232,41 @@ def _scale(panel: Panel) -> tuple[float, str]:
     return _SCALES.get(panel.unit, (1, ""))
 
 
-def load_test(stack: Stack, features: Sequence[str], seconds: float) -> None:
-    """Four phases of equal length: 10 requests per second, 100, 100 with a new version, then 10 of later customers."""
+class DeskLoad(Load):
+    """Sends customers to the desk's API."""
+
+    def __init__(self, desk: str, customers: Sequence[Customer], requests_per_second: float) -> None:
+        super().__init__(desk, PURCHASE_MODEL.name, customers, requests_per_second)
+        self._path = "/api/score"
+
+
+def load_test(stack: Stack, desk: str, features: Sequence[str], seconds: float) -> None:
+    """Four phases of equal length: 10 requests per second, 100, 100 with a new version, then 10 of later customers.
+
+    The desk gets a tenth of the requests besides, and a campaign in the first phase and in the last one.
+    """
     customers = synthetic_customers(sample.ROWS, sample.SEED + 1, features)
-    for group, rate, push in (
-        (customers, 10, False),
-        (customers, 100, False),
-        (customers, 100, True),
-        (_later_customers(features), 10, False),
+    of_segments = [{name: one[name] for name in _features(stack, SEGMENT_MODEL.name)} for one in customers]
+    for number, (group, rate) in enumerate(
+        ((customers, 10), (customers, 100), (customers, 100), (_later_customers(features), 10))
     ):
-        with Load(stack.server_url, PURCHASE_MODEL.name, group, rate):
-            if push:
+        ends = time.monotonic() + seconds / 4
+        with (
+            Load(stack.server_url, PURCHASE_MODEL.name, group, rate),
+            Load(stack.server_url, SEGMENT_MODEL.name, of_segments, rate / 10),
+            DeskLoad(desk, group, rate / 10),
+        ):
+            if number == 2:
                 _push_again(stack)
-            time.sleep(seconds / 4)
+            if number in (0, 3):
+                text, bought = desk_campaign.sample_list(LIST_ROWS, number, features)
+                desk_campaign.run(desk, f"Phase {number + 1}", text, bought, LIST_ROWS // 5)
+                desk_campaign.run(desk, f"Phase {number + 1}, not called yet", text, bought, LIST_ROWS // 10, known=0)
+            time.sleep(max(ends - time.monotonic(), 0))
+
+
+def _features(stack: Stack, name: str) -> list[str]:
+    return list(Profile.of_version(stack.version(name)).features)
 
 
 def _push_again(stack: Stack) -> None:
@@ -232,21 +298,27 @@ def main() -> int:
 
 def _run(artifacts: Path, seconds: float, out: Path) -> int:
     console = Console()
-    version = Stack(artifacts, out).version(PURCHASE_MODEL.name)
-    features = list(Profile.of_version(version).features)
-    if not takes_synthetic_customers(features):
-        raise NotReadyError(f"{version.path}: the model does not take the synthetic sample's columns")
-    with tempfile.TemporaryDirectory() as name:
-        stack = Stack(Path(name) / "artifacts", Path(name) / "stack", interval=INTERVAL_SECONDS)
-        shutil.copytree(version.path, serving_folder(stack.artifacts, PURCHASE_MODEL.name) / version.path.name)
-        (stack.artifacts / "runs").symlink_to(artifacts / "runs")
+    there = Stack(artifacts, out)
+    features = _features(there, PURCHASE_MODEL.name)
+    if not takes_synthetic_customers(features + _features(there, SEGMENT_MODEL.name)):
+        raise NotReadyError(f"{artifacts}: the models do not take the synthetic sample's columns")
+    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
+        folder, ports = Path(name) / "artifacts", Ports(free_port(), free_port(), free_port())
+        for model in (PURCHASE_MODEL.name, SEGMENT_MODEL.name):
+            version = there.version(model).path
+            shutil.copytree(version, serving_folder(folder, model) / version.name)
+        (folder / "runs").symlink_to(artifacts / "runs")
+        database = running.enter_context(postgresql.running()).new_database()
+        options = ["--server", f"http://127.0.0.1:{ports.server}", "--database", database]
+        desk = running.enter_context(DeskProcess(options, folder)).url
+        stack = Stack(folder, Path(name) / "stack", ports=ports, interval=INTERVAL_SECONDS, watched=Watched(desk=desk))
         with stack, console.status("load test ..."):
             start = time.time()
-            load_test(stack, features, seconds)
-            recorded = Recorded(stack.prometheus_url, start, time.time())
+            load_test(stack, desk, features, seconds)
+            recorded = Recorded(stack.prometheus_url, database, start, time.time())
             for dashboard in DASHBOARDS:
                 file = out / f"{dashboard.name}.png"
-                draw(dashboard.rows, recorded, file)
+                draw(dashboard, recorded, file)
                 console.print(file)
     return DONE
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO
 
 from sqlalchemy import Engine
@@ -25,7 +26,7 @@ from campaigns.records import Campaign, Customer
 from campaigns.request_log.queue import RequestLog
 from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json, profile_of
 from campaigns.settings import Settings
-from campaigns.store import audit, campaigns, customers, outcomes
+from campaigns.store import audit, campaigns, customers, outcomes, removal
 from campaigns.store.errors import StateError
 from campaigns.store.outcomes import Recorded
 from campaigns.typical import Absent, Typical, nearest
@@ -33,6 +34,10 @@ from campaigns.what_if import Choice
 from data.errors import BadFileError, UserError
 from runs.summary import PurchaseSummary
 from serving.client import Explanation
+
+BEING_REMOVED = "It is being removed. Delete it again if it is still here in a while."
+REMOVAL_SECONDS = 2.0
+"""How long a request waits for the removal of a campaign."""
 
 _log = logging.getLogger(__name__)
 
@@ -231,6 +236,8 @@ class Desk:
     def remove(self, campaign_id: int) -> None:
         """Removes a campaign with all that the desk knows of it but the request log and live performance.
 
+        A long list is removed in small parts, so that others can write meanwhile; it may be gone only a while later.
+
         Raises:
           NotFoundError: there is no such campaign.
           StateError: it waits or is being scored.
@@ -238,9 +245,18 @@ class Desk:
         campaign = self.campaign(campaign_id)
         if campaign.state in ("waiting", "scoring"):
             raise StateError(f"campaign {campaign_id} is {campaign.state}: cancel its scoring first")
-        campaigns.remove(self.engine, campaign_id)
+        campaigns.give_up(self.engine, campaign_id, BEING_REMOVED)
         lists.place(self.settings.folder, campaign_id).unlink(missing_ok=True)
         training.remove(self.settings.folder, campaign_id)
+        thread = Thread(target=self._remove_rows, args=(campaign_id,), name="removal", daemon=True)
+        thread.start()
+        thread.join(REMOVAL_SECONDS)
+
+    def _remove_rows(self, campaign_id: int) -> None:
+        try:
+            removal.remove_campaign(self.engine, campaign_id, BEING_REMOVED)
+        except Exception:
+            _log.exception("campaign %d could not be removed; delete it again", campaign_id)
 
     def cancel(self, campaign_id: int) -> None:
         """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""

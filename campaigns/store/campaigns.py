@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from campaigns.records import Bad, Campaign, State, Terms
 from campaigns.store import audit, database, tables
@@ -158,15 +158,19 @@ def bad(engine: Engine, id: int) -> list[Bad]:
         return [Bad(*row) for row in connection.execute(query)]
 
 
-def remove(engine: Engine, id: int) -> None:
-    """Removes a campaign with its customers, bad rows and outcomes; its id is never given again.
+def give_up(engine: Engine, id: int, why: str) -> None:
+    """Ends a campaign that is to be removed, see `removal.remove_campaign`: it is shown as cancelled until it is gone.
+
+    Args:
+      why: is shown meanwhile.
 
     Raises:
       StateError: there is no such campaign, or it waits or is being scored.
     """
     with engine.begin() as connection:
-        change(connection, id, {}, only=("ranked", "frozen", "cancelled", "failed"))
-        connection.execute(delete(_TABLE).where(_TABLE.c.id == id))
+        name = connection.scalar(select(_TABLE.c.name).where(_TABLE.c.id == id))
+        change(connection, id, {"state": "cancelled", "problem": why}, only=("ranked", "frozen", "cancelled", "failed"))
+        audit.note(connection, "delete", f"campaign {id}: {name}")
 
 
 def _columns(terms: Terms) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_reasons_are_shown_where_the_model_gives_them(browser, model_server):
 def test_the_page_of_a_customer_says_what_another_call_would_change(browser, model_server, tmp_path):
     stand_in.write_contract(tmp_path / "artifacts", 1)
     inputs, _ = model_server.models[PURCHASE_MODEL.name]
-    answer = lambda row: {"probability": 0.5 if row["month"] == "mar" else 0.2}  # noqa: E731
+    answer = lambda row: {"probability": 0.5 if row["month"] == "mar" else 0.2, "purchase": 0}  # noqa: E731
     model_server.models[PURCHASE_MODEL.name] = inputs, answer
     browser.start(LIST)
     browser.ended()

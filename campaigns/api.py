@@ -1,4 +1,4 @@
-"""The JSON API: all that the pages do, under `/api`; `/api/openapi.json` describes it.
+"""The JSON API: all that the pages do, under `/api`; `/api/openapi.json` describes it. `score_route` has `/api/score`.
 
 `security.Guard` lies before it: it refuses what a page of another site sends, and asks for keys where others than the
 people of this machine can reach the desk.
@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query
 
-from campaigns import performance, scores
+from campaigns import performance
 from campaigns.addresses import LARGEST, Id, Row, SegmentName, Sent, TheDesk
 from campaigns.records import Campaign
 from campaigns.results import verdict
@@ -54,12 +53,6 @@ def model(desk: TheDesk) -> dict[str, Any]:
         "synthetic": run.dataset.synthetic if run else None,
         "test": asdict(run.metrics["test"]) if run else None,
     }
-
-
-@router.post("/score")
-async def score(desk: TheDesk, instances: Annotated[list[dict[str, Any]], Body(embed=True)]) -> dict[str, Any]:
-    """Probability, decision and segment for each row; rows are as the model server takes them."""
-    return {"predictions": await run_in_threadpool(scores.score, desk.settings.server, instances, desk.log)}
 
 
 @router.get("/performance")

@@ -22,9 +22,12 @@ from campaigns.jobs import Worker
 from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
 from campaigns.metrics import Measured, Metrics, Month, Written
+from campaigns.models import NoVersionError
 from campaigns.request_log import key as log_key
 from campaigns.request_log.queue import RequestLog
 from campaigns.retention import Retention
+from campaigns.score_route import ScoreRoute
+from campaigns.scores import Scores
 from campaigns.security import SMALL, Guard, StaleFormError, TooLargeError
 from campaigns.settings import Settings
 from campaigns.store import keys
@@ -37,6 +40,7 @@ STOP_SECONDS = 30
 """How long the desk waits at its end for the batch that is being scored, and then for the request log."""
 _STATUS = {
     NotFoundError: 404,
+    NoVersionError: 404,
     StateError: 409,
     StaleFormError: 403,
     TooLargeError: 413,
@@ -68,6 +72,7 @@ def create(settings: Settings) -> FastAPI:
     log = RequestLog(settings.database, folder, folder / FILE, log_key.load(folder), settings.log_inputs)
     worker = Worker(engine, settings.server, folder, settings.artifacts, log)
     retention = Retention(engine, folder, worker, settings.retain) if settings.retain else None
+    scores = Scores(settings, log.add)
 
     desk = Desk(settings, engine, worker, log)
 
@@ -81,6 +86,7 @@ def create(settings: Settings) -> FastAPI:
         yield
         if retention:
             retention.stop(STOP_SECONDS)
+        scores.close()
         worker.stop(STOP_SECONDS)
         log.stop(STOP_SECONDS)
         engine.dispose()
@@ -102,6 +108,7 @@ def create(settings: Settings) -> FastAPI:
         lambda: [Month.of(one) for one in performance.all_months(engine)],
         lambda: Written(0, 0, 0, 0),
     )
+    app.router.routes.insert(0, ScoreRoute(scores))
     app.include_router(api.router, responses=failures.DECLARED)
     app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)
     app.include_router(downloads.router, include_in_schema=False)

@@ -13,7 +13,7 @@ from data.errors import NotReadyError
 from data.model_folder import CONTRACT, ModelFolder
 from data.model_spec import PURCHASE_MODEL
 from data.paths import serving_folder
-from serving.client import Client
+from serving.client import Client, Served
 
 _TEXT = "DT_STRING"
 
@@ -48,7 +48,11 @@ def ask(server: str, artifacts: Path, name: str = PURCHASE_MODEL.name) -> Served
       ServiceError: the server has no such model or cannot be reached.
     """
     with Client(server, name, attempts=1) as client:
-        answer = client.served()
+        return of_answer(client.served(), artifacts, name)
+
+
+def of_answer(answer: Served, artifacts: Path, name: str) -> ServedModel:
+    """What a server says of a model, with what the version's folder says; see `ask`."""
     inputs = {column: kind == _TEXT for column, kind in answer.inputs.items()}
     folder = ModelFolder(serving_folder(artifacts, name) / answer.version)
     return ServedModel(name, answer.version, inputs, _contract(folder, name, inputs), _profile(folder))

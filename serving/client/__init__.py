@@ -19,7 +19,7 @@ from data.model_spec import BASE, CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MOD
 DEFAULT_URL = "http://localhost:8501"
 _LONGEST_PAUSE = 30.0
 
-_LATER = (404, 408, 429)
+LATER = (404, 408, 429)
 """Statuses below 500 that may be another one later: a model that is not loaded yet, or a server that is too busy."""
 
 Row = Mapping[str, float | str]
@@ -36,6 +36,13 @@ class Served:
 
     version: str
     inputs: dict[str, str]
+
+    @classmethod
+    def of_metadata(cls, answer: Mapping[str, Any]) -> Served:
+        """Reads a server's answer to `/v1/models/<name>/metadata`."""
+        signature = answer["metadata"]["signature_def"]["signature_def"][RAW_SIGNATURE]
+        inputs = {name: tensor["dtype"] for name, tensor in signature["inputs"].items()}
+        return cls(str(answer.get("model_spec", {}).get("version", "")), inputs)
 
 
 @dataclass(frozen=True)
@@ -143,10 +150,7 @@ class Client:
         Raises:
           ServiceError: the server has no such model or cannot be reached.
         """
-        answer = self._request("GET", f"{self._url}/metadata")
-        signature = answer["metadata"]["signature_def"]["signature_def"][RAW_SIGNATURE]
-        inputs = {name: tensor["dtype"] for name, tensor in signature["inputs"].items()}
-        return Served(str(answer.get("model_spec", {}).get("version", "")), inputs)
+        return Served.of_metadata(self._request("GET", f"{self._url}/metadata"))
 
     def _request(self, method: str, url: str, body: str | None = None) -> dict[str, Any]:
         for attempt in range(1, self._attempts + 1):
@@ -159,7 +163,7 @@ class Client:
             time.sleep(_pause(response, attempt))
         status = response.status_code
         if status != 200:
-            refused = 400 <= status < 500 and status not in _LATER
+            refused = 400 <= status < 500 and status not in LATER
             raise (RefusedError if refused else ServiceError)(f"{url}: {_error_text(response)}")
         try:
             return response.json()

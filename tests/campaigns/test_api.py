@@ -54,38 +54,6 @@ def test_the_model_and_its_columns(client):
     assert set(model["columns"]) == set(CONTRACT.features())
 
 
-def test_rows_are_scored_with_their_segments(client):
-    answer = client.post("/api/score", json={"instances": [{**ROW, "age": 60}, {**ROW, "age": 30}]}).json()
-    assert answer["predictions"] == [
-        {"probability": 0.3, "purchase": 0, "segment": "old"},
-        {"probability": 0.15, "purchase": 0, "segment": "young"},
-    ]
-    assert client.post("/api/score", json={"instances": []}).json() == {"predictions": []}
-
-
-@pytest.mark.parametrize(
-    ("row", "says"),
-    [
-        ({**ROW, "agee": 1}, "did you mean 'age'"),
-        ({**ROW, "age": "old"}, "row 0: age: got 'old', expected a number"),
-        ({**ROW, "age": True}, "row 0: age: got True"),
-        ({**ROW, "job": 3}, "row 0: job: got 3, expected text"),
-        ({"age": 3}, "got nothing"),
-    ],
-)
-def test_wrong_rows_are_named(client, row, says):
-    answer = client.post("/api/score", json={"instances": [row]})
-    assert answer.status_code == 400
-    assert says in answer.json()["error"]
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"instances": 3}', b'{"instances": [3]}', b"\xff"])
-def test_what_is_no_request_is_refused(client, body):
-    answer = client.post("/api/score", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 422)
-    assert answer.json()["error"]
-
-
 def test_a_server_that_does_not_answer_is_said(client, model_server):
     model_server.models.clear()
     for answer in (

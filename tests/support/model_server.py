@@ -48,6 +48,7 @@ class ModelServer:
       models: by name the model's inputs with their types, and its answer to a row.
       explains: whether the purchase model has the signature `explain`.
       version: that serves of every model; requests to another one get status 404.
+      labels: versions by label; requests to an unknown one get status 400.
       requests: rows of each `:predict` request that was answered, with the model's name.
       failures: statuses of the next answers to `:predict`, before requests are answered again.
     """
@@ -59,6 +60,7 @@ class ModelServer:
             self.models[SEGMENT_MODEL.name] = ({name: inputs.get(name, "DT_FLOAT") for name in segments}, segment)
         self.explains = False
         self.version = "1"
+        self.labels: dict[str, str] = {}
         self.requests: list[tuple[str, list[dict[str, Any]]]] = []
         self.failures: list[int] = []
         self.before: Callable[[], None] = lambda: None
@@ -81,10 +83,15 @@ class ModelServer:
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         target = path.removeprefix("/v1/models/").partition(":")[0]
         name, _, rest = target.partition("/")
-        version = rest.removeprefix("versions/").partition("/")[0] if rest.startswith("versions/") else self.version
+        kind, _, asked = rest.removesuffix("/metadata").partition("/")
+        if kind == "labels" and asked not in self.labels:
+            return 400, {"error": f"Unrecognized servable version label: {asked}"}
+        version = {"versions": asked, "labels": self.labels.get(asked, "")}.get(kind, self.version)
         if name not in self.models or version != self.version:
             return 404, {"error": f"Servable not found for request: Specific({name}, {version})"}
         inputs, answer = self.models[name]
+        if method == "GET" and not rest:
+            return 200, {"model_version_status": [{"version": self.version, "state": "AVAILABLE"}]}
         if method == "GET":
             signature = {"inputs": {column: {"dtype": kind} for column, kind in inputs.items()}}
             definition = {"signature_def": {"signature_def": {RAW_SIGNATURE: signature}}}

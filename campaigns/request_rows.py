@@ -1,0 +1,192 @@
+"""Checks the rows of a request by columns, against the data contract of the model that is to score them.
+
+Each column is checked at once; a pydantic model for each row would take several times as long.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NoReturn
+
+from campaigns.lists import identifier_column
+from campaigns.served import ServedModel
+from data.contract import MISSING_NUMBER, MISSING_TEXT, Numeric
+from data.errors import BadOptionError, did_you_mean
+
+Identifier = str | int
+Column = Sequence[Any]
+
+_LARGEST = 2.0**128 - 2.0**103
+"""From here on a number rounds to infinity as float32."""
+_NUMBERS = {int, float}
+_LONGEST_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a request by column.
+
+    Attributes:
+      columns: the model's inputs by name, each [rows]; a missing number is NaN, a missing text "".
+      identifiers: as they came, None for a row without one.
+      others: further columns that were allowed, as far as every row has them.
+      has_nan: whether a number is missing, which JSON has no word for.
+    """
+
+    columns: Mapping[str, Column]
+    identifiers: Sequence[Identifier | None]
+    others: Mapping[str, Column]
+    has_nan: bool
+
+    def __len__(self) -> int:
+        return len(self.identifiers)
+
+
+class RowCheck:
+    """Checks rows for one version of a model.
+
+    Args:
+      model: the version.
+    """
+
+    def __init__(self, model: ServedModel):
+        self._names = tuple(model.inputs)
+        self._contract = model.contract
+        self._numeric: list[tuple[str, Numeric]] = []
+        self._texts: list[tuple[str, bool]] = []
+        for name, is_text in model.inputs.items():
+            if is_text:
+                rule = model.contract.categorical.get(name)
+                self._texts.append((name, rule is None or rule.blank))
+            else:
+                self._numeric.append((name, model.contract.numeric[name]))
+        self._cells = itemgetter(*self._names)
+
+    def __call__(self, instances: list[Any], others: Collection[str] = ()) -> Rows:
+        """The rows by column.
+
+        Args:
+          instances: one JSON object for each row: the model's inputs by name, and columns that identify the customer.
+          others: names of further columns that rows may have.
+
+        Raises:
+          BadOptionError: a row has a wrong column or a wrong value.
+        """
+        columns = self._columns(instances)
+        identifiers: Sequence[Identifier | None] = [None] * len(instances)
+        further: dict[str, Column] = {}
+        if sum(map(len, instances)) != len(self._names) * len(instances):
+            extra = [name for name in dict.fromkeys(chain.from_iterable(instances)) if name not in self._names]
+            identifiers = self._identifiers(instances, extra, others)
+            further = {
+                name: [row[name] for row in instances]
+                for name in extra
+                if name in others and all(name in row for row in instances)
+            }
+        has_nan = False
+        for name, rule in self._numeric:
+            column = columns[name]
+            if not _plain_numbers(column, rule.integer):
+                columns[name], missing = _numbers(name, column, rule)
+                has_nan |= missing
+        for name, blank in self._texts:
+            column = columns[name]
+            if set(map(type, column)) != {str} or (not blank and MISSING_TEXT in column):
+                columns[name] = [_text(place, name, value, blank) for place, value in enumerate(column)]
+        return Rows(columns, identifiers, further, has_nan)
+
+    def _columns(self, instances: list[Any]) -> dict[str, Column]:
+        try:
+            rows = list(map(self._cells, instances))
+        except (KeyError, TypeError, IndexError):
+            self._say_what_is_missing(instances)
+        if len(self._names) == 1:
+            return {self._names[0]: rows}
+        return dict(zip(self._names, zip(*rows, strict=True), strict=True))
+
+    def _say_what_is_missing(self, instances: list[Any]) -> NoReturn:
+        for place, row in enumerate(instances):
+            if not isinstance(row, dict):
+                raise BadOptionError(f"instances: row {place}: got {_shown(row)}, expected an object with columns")
+            for name in self._names:
+                if name not in row:
+                    hint = did_you_mean(name, [other for other in row if other not in self._names])
+                    raise BadOptionError(f"instances: row {place}: {name}: got nothing, expected a value{hint}")
+        raise AssertionError("every row has every column")
+
+    def _identifiers(
+        self, instances: list[dict[str, Any]], extra: Sequence[str], others: Collection[str]
+    ) -> list[Identifier | None]:
+        column = identifier_column(self._contract, extra)
+        allowed = {*others, *self._contract.identifiers, *([column] if column else ())}
+        if unknown := [name for name in extra if name not in allowed]:
+            name = unknown[0]
+            place = next(place for place, row in enumerate(instances) if name in row)
+            known = (*self._names, *allowed)
+            raise BadOptionError(f"instances: row {place}: {name!r} is not a column{did_you_mean(name, known)}")
+        if column is None:
+            return [None] * len(instances)
+        found = [row.get(column) for row in instances]
+        for place, value in enumerate(found):
+            if value is not None and type(value) not in (str, int):
+                _refuse(place, column, value, "text or a whole number")
+        return found
+
+
+def _plain_numbers(column: Column, integer: bool) -> bool:
+    """Whether there is certainly nothing odd about numbers."""
+    kinds = set(map(type, column))
+    if not kinds <= _NUMBERS:
+        return False
+    # A comparison with NaN is false, but the extremes of a column may hide one; a sum does not.
+    if not (min(column) > -_LARGEST and max(column) < _LARGEST) or (float in kinds and math.isnan(sum(column))):
+        return False
+    if not integer or float not in kinds:
+        return True
+    return all(map(float.is_integer if len(kinds) == 1 else _is_whole, column))
+
+
+def _is_whole(value: float) -> bool:
+    return value % 1 == 0
+
+
+def _numbers(name: str, column: Column, rule: Numeric) -> tuple[list[float], bool]:
+    """The numbers of a column, with NaN for what is missing, and whether any is.
+
+    Raises:
+      BadOptionError: a value is wrong.
+    """
+    numbers: list[float] = []
+    for place, value in enumerate(column):
+        missing = value is None or value != value
+        good = rule.blank if missing else type(value) in _NUMBERS and abs(value) < _LARGEST
+        if not good or (rule.integer and not missing and not _is_whole(value)):
+            blank = ", or null where there is none" if rule.blank else ""
+            _refuse(place, name, value, f"a {'whole ' * rule.integer}number{blank}")
+        numbers.append(MISSING_NUMBER if missing else value)
+    return numbers, any(number != number for number in numbers)
+
+
+def _text(place: int, name: str, value: Any, blank: bool) -> str:
+    if value is None and blank:
+        return MISSING_TEXT
+    if type(value) is not str or (value == MISSING_TEXT and not blank):
+        _refuse(place, name, value, "text" + ", or null where there is none" * blank)
+    return value
+
+
+def _refuse(place: int, name: str, value: Any, expected: str) -> NoReturn:
+    raise BadOptionError(f"instances: row {place}: {name}: got {_shown(value)}, expected {expected}")
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value)[:_LONGEST_SHOWN]
+
+
+def as_rows(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """Columns as one mapping for each row."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

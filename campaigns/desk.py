@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import BinaryIO
@@ -19,6 +20,7 @@ from analysis.campaign_results import Results
 from analysis.campaigns import CallPlan
 from campaigns import lists, performance, standing, terms, training, what_if
 from campaigns.explaining import explain
+from campaigns.export import Call
 from campaigns.jobs import Worker
 from campaigns.outcome_file import read_outcomes
 from campaigns.reasons import Reasons, reasons
@@ -35,6 +37,8 @@ from data.errors import BadFileError, UserError
 from runs.summary import PurchaseSummary
 from serving.client import Explanation
 
+EXPLAINED_ROWS = 1_000
+"""Customers of one request for reasons."""
 BEING_REMOVED = "It is being removed. Delete it again if it is still here in a while."
 REMOVAL_SECONDS = 2.0
 """How long a request waits for the removal of a campaign."""
@@ -186,6 +190,15 @@ class Desk:
         """The typical customers nearest to a customer, see `campaigns.typical.nearest`."""
         contract = contract_from_json(campaign.contract)
         return nearest(self.settings.server, self.settings.artifacts, campaign, contract, who)
+
+    def calls(self, campaign: Campaign) -> Iterator[Call]:
+        """The frozen call list by rank with the reasons of its customers, which the model is asked for by and by."""
+        called, says = customers.called(self.engine, campaign.id), True
+        while chunk := list(islice(called, EXPLAINED_ROWS)):
+            found = self.explained(campaign, chunk) if says else None
+            says = found is not None  # a server that does not answer is not asked again for each part of the list
+            for place, customer in enumerate(chunk):
+                yield Call(customer, found[place].reasons if found else None)
 
     def record(self, campaign_id: int, stream: BinaryIO, filename: str | None) -> Recorded:
         """Records outcomes from an uploaded file.

@@ -16,7 +16,7 @@ from campaigns import export, training
 from campaigns.addresses import Id, TheDesk
 from campaigns.desk import Desk
 from campaigns.records import Bad, Campaign
-from campaigns.store import audit, campaigns, customers
+from campaigns.store import audit, campaigns
 from campaigns.store.errors import StateError
 from serving.client.output_files import neutral
 
@@ -30,7 +30,7 @@ router = APIRouter(tags=["files"])
 def calls_csv(desk: TheDesk, campaign_id: Id) -> StreamingResponse:
     """The frozen call list as CSV."""
     campaign = _frozen(desk.campaign(campaign_id))
-    rows = export.csv_rows(campaign, customers.called(desk.engine, campaign_id))
+    rows = export.csv_rows(campaign, desk.calls(campaign))
     return StreamingResponse(rows, media_type=CSV, headers=_saved(desk, campaign, "calls.csv"))
 
 
@@ -41,9 +41,9 @@ def calls_xlsx(desk: TheDesk, campaign_id: Id) -> FileResponse:
     with tempfile.NamedTemporaryFile(dir=desk.settings.folder, suffix=".xlsx", delete=False) as output:
         file = Path(output.name)
     try:
-        export.xlsx(campaign, customers.called(desk.engine, campaign_id), file)
+        export.xlsx(campaign, desk.calls(campaign), file)
     except BaseException:
-        file.unlink()
+        file.unlink(missing_ok=True)
         raise
     return FileResponse(
         file, media_type=XLSX, headers=_saved(desk, campaign, "calls.xlsx"), background=BackgroundTask(file.unlink)

@@ -13,73 +13,74 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
-import xlsxwriter
-
+from campaigns.reasons import Reasons
 from campaigns.records import Campaign, Customer
 from campaigns.store.customers import decile
+from campaigns.workbook import Cell, TooLargeError, Workbook
 from data.errors import UserError
 from serving.client.output_files import neutral
 
-Cell = str | int | float
-"""A text, or a number that a spreadsheet can reckon with."""
-
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """The byte order mark. Without it Excel reads a CSV file as Latin-1."""
-OWN = ("identifier", "rank", "probability", "decile", "segment", "warnings", "group")
+OWN = (
+    "identifier",
+    "rank",
+    "probability",
+    "decile",
+    "segment",
+    "reasons_for",
+    "reasons_against",
+    "warnings",
+    "group",
+)
 FORM = ("called", "bought")
-LARGEST_SHEET = 1_048_576
-"""Rows of a worksheet, as Excel has them; the header is one."""
-LONGEST_CELL = 32_767
-"""Characters of a worksheet's cell."""
 _CHUNK = 500
 
 
-def csv_rows(campaign: Campaign, customers: Iterable[Customer]) -> Iterator[str]:
+class Call(NamedTuple):
+    """A customer to call, and why; None where the model does not say it."""
+
+    customer: Customer
+    reasons: Reasons | None
+
+
+def csv_rows(campaign: Campaign, calls: Iterable[Call]) -> Iterator[str]:
     """The call list as CSV text, in chunks; cells that a spreadsheet would run as a formula get an apostrophe in front.
 
     Args:
       campaign: frozen.
-      customers: the call list by rank, as `campaigns.store.customers.called` streams it.
+      calls: the call list by rank.
     """
     names, values = zip(*_parameters(campaign), strict=True)
-    rows = _rows(campaign, customers)
+    rows = _rows(campaign, calls)
     yield MARK + _text([(*next(rows), *names)])
     while chunk := list(islice(rows, _CHUNK)):
         yield _text([(*row, *values) for row in chunk])
 
 
-def xlsx(campaign: Campaign, customers: Iterable[Customer], path: Path) -> None:
+def xlsx(campaign: Campaign, calls: Iterable[Call], path: Path) -> None:
     """Writes the call list as a workbook with the sheets `Calls` and `Parameters`. Texts are never read as formulas.
 
     Args:
       campaign: frozen.
-      customers: as for :func:`csv_rows`.
+      calls: as for :func:`csv_rows`.
       path: of the workbook; an existing file is replaced.
 
     Raises:
       UserError: the list has more rows, or a cell more characters, than a worksheet can hold.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": folder})
-        bold = book.add_format({"bold": True})
-        calls = book.add_worksheet("Calls")
-        calls.freeze_panes(1, 1)
-        for line, row in enumerate(_rows(campaign, customers)):
-            if line == LARGEST_SHEET:
-                raise UserError(f"a worksheet holds at most {LARGEST_SHEET - 1:,} calls; download the CSV file")
-            _write(calls, line, row, None if line else bold)
-        calls.ignore_errors({"number_stored_as_text": f"A1:XFD{LARGEST_SHEET}"})
-        sheet = book.add_worksheet("Parameters")
-        sheet.set_column(0, 1, 24)
-        _write(sheet, 0, ("parameter", "value"), bold)
-        for line, parameter in enumerate(_parameters(campaign), 1):
-            _write(sheet, line, parameter)
-        book.close()
+    try:
+        with Workbook(path) as book:
+            book.add("Calls", _rows(campaign, calls))
+            book.add("Parameters", [("parameter", "value"), *_parameters(campaign)])
+    except TooLargeError as error:
+        path.unlink()
+        raise UserError(f"{error}; download the CSV file") from error
 
 
 def original(identifier: str) -> str:
@@ -88,16 +89,16 @@ def original(identifier: str) -> str:
     return bare if neutral(bare) == identifier else identifier
 
 
-def _rows(campaign: Campaign, customers: Iterable[Customer]) -> Iterator[tuple[Cell, ...]]:
+def _rows(campaign: Campaign, calls: Iterable[Call]) -> Iterator[tuple[Cell, ...]]:
     """The header and the calls, without parameters."""
-    customers = iter(customers)
-    first = next(customers, None)
-    columns = tuple(first.cells) if first else ()
+    calls = iter(calls)
+    first = next(calls, None)
+    columns = tuple(first.customer.cells) if first else ()
     names = [name for name, _ in _parameters(campaign)]
     yield (*OWN, *FORM, *_distinct(columns, (*OWN, *FORM, *names)))
-    for customer in chain([first] if first else [], customers):
-        cells = (customer.cells[name] for name in columns)
-        yield (*_own(customer, campaign.scored), "", "", *cells)
+    for call in chain([first] if first else [], calls):
+        cells = (call.customer.cells[name] for name in columns)
+        yield (*_own(call, campaign.scored), "", "", *cells)
 
 
 def _distinct(columns: Sequence[str], reserved: Collection[str]) -> list[str]:
@@ -111,17 +112,19 @@ def _distinct(columns: Sequence[str], reserved: Collection[str]) -> list[str]:
     return distinct
 
 
-def _own(customer: Customer, scored: int) -> tuple[Cell, ...]:
+def _own(call: Call, scored: int) -> tuple[Cell, ...]:
     """What the desk says of a customer, in the order of OWN."""
-    rank = customer.rank or 0
-    warnings = "; ".join(customer.warnings)
+    customer, rank = call.customer, call.customer.rank or 0
+    supporting, opposing = map("; ".join, call.reasons or ((), ()))
     return (
         customer.identifier,
         rank,
         round(customer.probability, 6),
         decile(rank, scored),
         customer.segment or "",
-        warnings,
+        supporting,
+        opposing,
+        "; ".join(customer.warnings),
         customer.called or "",
     )
 
@@ -148,21 +151,3 @@ def _text(rows: Iterable[Iterable[Cell]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([[neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows])
     return text.getvalue()
-
-
-def _write(
-    sheet: xlsxwriter.worksheet.Worksheet,
-    line: int,
-    row: Iterable[Cell],
-    style: xlsxwriter.format.Format | None = None,
-) -> None:
-    for place, cell in enumerate(row):
-        if not isinstance(cell, str):
-            sheet.write_number(line, place, cell, style)
-        elif len(cell) > LONGEST_CELL:
-            raise UserError(
-                f"a cell of a worksheet holds at most {LONGEST_CELL:,} characters, and call {line} has one of "
-                f"{len(cell):,}; download the CSV file"
-            )
-        elif cell:
-            sheet.write_string(line, place, cell, style)

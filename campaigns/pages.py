@@ -17,7 +17,7 @@ from campaigns.store import campaigns, customers, standings
 from campaigns.store.customers import Sort
 from campaigns.store.outcomes import Recorded
 from campaigns.store.overview import overview
-from campaigns.views import budget, campaign, campaign_table, customer, deletion, home, outcomes, start
+from campaigns.views import api, budget, campaign, campaign_table, customer, deletion, home, outcomes, start
 from campaigns.views import performance as performance_view
 from campaigns.views.campaign import PAGE, Choice
 from campaigns.views.screen import Screen, path
@@ -56,6 +56,15 @@ def first_page(desk: TheDesk, page: Annotated[str, Query()] = "1") -> HTMLRespon
 def live_performance(desk: TheDesk) -> HTMLResponse:
     waits_since = overview(desk.engine).waits_since
     return _page(performance_view.screen(performance.all_months(desk.engine), waits_since))
+
+
+@router.get("/api")
+def api_page(request: Request, desk: TheDesk) -> HTMLResponse:
+    try:
+        contract = desk.served().contract
+    except ServiceError:
+        contract = None
+    return _page(api.screen(request.app.openapi(), desk.settings.address, contract))
 
 
 @router.get("/campaigns/new")

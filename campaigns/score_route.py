@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+from campaigns import failures
 from campaigns.scores import MOST_ROWS, Scores
 
 PATH = "/api/score"
@@ -16,11 +17,16 @@ _REQUEST = {
     "type": "object",
     "required": ["instances"],
     "properties": {
-        "instances": {"type": "array", "maxItems": MOST_ROWS, "items": _ROW},
-        "version": {"type": "string"},
-        "label": {"type": "string"},
-        "reasons": {"type": "boolean", "default": False},
-        "segments": {"type": "boolean", "default": False},
+        "instances": {
+            "type": "array",
+            "maxItems": MOST_ROWS,
+            "items": _ROW,
+            "description": "the rows: columns by name; a missing value is null where the contract allows it",
+        },
+        "version": {"type": "string", "description": "the version that is to answer, instead of the newest"},
+        "label": {"type": "string", "description": "the same by its label at the model server"},
+        "reasons": {"type": "boolean", "default": False, "description": "whether rows get reasons for and against"},
+        "segments": {"type": "boolean", "default": False, "description": "whether rows get their segments"},
     },
     "additionalProperties": False,
 }
@@ -67,7 +73,7 @@ class ScoreRoute(APIRoute):
             methods=["POST"],
             tags=["desk"],
             response_model=None,
-            responses={200: {"content": {"application/json": {"schema": _ANSWER}}}},
+            responses={**failures.DECLARED, 200: {"content": {"application/json": {"schema": _ANSWER}}}},
             openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}}},
         )
         self._scores = scores

@@ -19,6 +19,8 @@ NEW = "/campaigns/new"
 """Where a campaign is started."""
 PERFORMANCE = "/performance"
 """Where it is said what the calls of all campaigns brought."""
+API = "/api"
+"""What programs can ask."""
 
 
 def home() -> Link:
@@ -28,7 +30,12 @@ def home() -> Link:
 
 def desk_trail() -> list[Link]:
     """The links above a page that belongs to no campaign."""
-    return [home(), Link(tr("New campaign"), NEW), Link(tr("Performance"), PERFORMANCE)]
+    return [
+        home(),
+        Link(tr("New campaign"), NEW),
+        Link(tr("Performance"), PERFORMANCE),
+        Link(tr("API"), API),
+    ]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
-from campaigns import export
-from campaigns.export import csv_rows, original, xlsx
+from campaigns import export, workbook
+from campaigns.export import Call, csv_rows, original, xlsx
 from campaigns.outcome_file import read_outcomes
+from campaigns.reasons import Reasons
 from campaigns.records import Campaign, Customer, Terms
 from data.errors import UserError
 from serving.client.output_files import neutral
@@ -36,24 +37,32 @@ def customer(rank, identifier="c", called="best", **cells):
     )
 
 
+REASONS = Reasons(("age: 58 years", "job: retired"), ("month: may",))
 CUSTOMERS = (customer(1, "007"), customer(2, "=1+1", job=FORMULA), customer(19, 'ü"\n,', "control", job="\t-1+x"))
 
 
+def calls(customers):
+    return (Call(one, REASONS) for one in customers)
+
+
 def rows(campaign=CAMPAIGN, customers=CUSTOMERS):
-    text = "".join(csv_rows(campaign, customers))
+    text = "".join(csv_rows(campaign, calls(customers)))
     assert text[0] == export.MARK
     return list(csv.DictReader(io.StringIO(text[1:], newline="")))
 
 
 def sheets(path, campaign=CAMPAIGN, customers=CUSTOMERS):
-    xlsx(campaign, customers, path)
+    xlsx(campaign, calls(customers), path)
     book = openpyxl.load_workbook(path)
     return [list(sheet.iter_rows()) for sheet in book]
 
 
 def test_the_csv_says_who_is_called_and_why():
     first, _, last = rows()
-    assert [first[name] for name in export.OWN] == ["007", "1", "0.25", "1", "savers", "w1; w2", "best"]
+    assert [first[name] for name in export.OWN] == [
+        *("007", "1", "0.25", "1", "savers"),
+        *("age: 58 years; job: retired", "month: may", "w1; w2", "best"),
+    ]
     assert (first["age"], first["job"]) == ("58", "retired")
     assert (first["called"], first["bought"]) == ("", "")
     assert (last["identifier"], last["decile"], last["group"]) == ('ü"\n,', "10", "control")
@@ -77,7 +86,7 @@ def test_no_cell_of_the_csv_begins_a_formula():
 @settings(deadline=None)
 @given(st.dictionaries(names, texts, min_size=1), texts)
 def test_any_list_comes_out_of_the_csv_as_it_went_in_up_to_an_apostrophe(cells, identifier):
-    text = "".join(csv_rows(CAMPAIGN, [Customer(1, identifier, cells, 0.5, rank=1, called="best")]))
+    text = "".join(csv_rows(CAMPAIGN, [Call(Customer(1, identifier, cells, 0.5, rank=1, called="best"), None)]))
     header, row = csv.reader(io.StringIO(text[1:], newline=""))
     assert len(header) == len(set(header)) == len(row)
     assert all(cell == neutral(cell) for cell in (*header, *row))
@@ -102,7 +111,7 @@ def test_the_csv_is_written_while_it_is_read():
         nonlocal read
         while True:
             read += 1
-            yield customer(read)
+            yield Call(customer(read), None)
 
     chunks = csv_rows(replace(CAMPAIGN, scored=10**9), endless())
     for _ in range(3):
@@ -111,7 +120,7 @@ def test_the_csv_is_written_while_it_is_read():
 
 
 def test_the_filled_in_csv_is_a_file_of_outcomes(tmp_path):
-    text = "".join(csv_rows(CAMPAIGN, CUSTOMERS))
+    text = "".join(csv_rows(CAMPAIGN, calls(CUSTOMERS)))
     lines = list(csv.reader(io.StringIO(text[1:], newline="")))
     called = lines[0].index("called")
     for line in lines[1:]:
@@ -157,11 +166,14 @@ def test_texts_that_xml_cannot_hold_do_not_spoil_the_workbook(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
-    [("LARGEST_SHEET", 3, "at most 2 calls; download the CSV"), ("LONGEST_CELL", 30, "call 2 has one of")],
+    [
+        ("LARGEST_SHEET", 3, "at most 3 rows, the header included; download the CSV"),
+        ("LONGEST_CELL", 30, "row 3 has one of 31; download"),
+    ],
 )
 def test_what_a_worksheet_cannot_hold_is_refused_and_leaves_nothing(tmp_path, monkeypatch, name, value, message):
-    monkeypatch.setattr(export, name, value)
+    monkeypatch.setattr(workbook, name, value)
     customers = [customer(1), customer(2, job="x" * 31), customer(3)] if name == "LONGEST_CELL" else CUSTOMERS
     with pytest.raises(UserError, match=message):
-        xlsx(CAMPAIGN, customers, tmp_path / "calls.xlsx")
+        xlsx(CAMPAIGN, calls(customers), tmp_path / "calls.xlsx")
     assert list(tmp_path.iterdir()) == []

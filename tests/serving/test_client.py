@@ -40,10 +40,16 @@ class FakeServer:
         if request.method == "GET":
             return httpx.Response(200, json=metadata(age="DT_FLOAT", job="DT_STRING"))
         document = json.loads(request.content)
-        rows = document["instances"]
+        columns = document.get("inputs", {})
+        rows = document.get("instances") or [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
         self.signatures.append(document["signature_name"])
         self.requests.append(rows)
-        return httpx.Response(200, json={"predictions": [self.answer(row) for row in rows]})
+        answers = [self.answer(row) for row in rows]
+        if columns:
+            return httpx.Response(200, json={"outputs": {name: [one[name] for one in answers] for name in answers[0]}})
+        return httpx.Response(200, json={"predictions": answers})
 
     def answer(self, row: dict) -> dict:
         return {"probability": 0.5, "purchase": 1}

@@ -45,22 +45,22 @@ def add(engine: Engine, id: int, chunk: Sequence[Customer]) -> None:
     Raises:
       StateError: there is no such campaign, or it is frozen.
     """
-    values = [
-        {
-            "campaign_id": id,
-            "row": customer.row,
-            "identifier": customer.identifier,
-            "cells": dict(customer.cells),
-            "probability": customer.probability,
-            "segment": customer.segment,
-            "warnings": customer.warnings,
-        }
+    rows = [
+        (
+            id,
+            customer.row,
+            customer.identifier,
+            database.json_text(dict(customer.cells)),
+            customer.probability,
+            customer.segment,
+            database.json_text(customer.warnings),
+        )
         for customer in chunk
     ]
     with engine.begin() as connection:
         campaigns.change(connection, id, {})
-        if values:
-            connection.execute(database.insert(connection, customers).on_conflict_do_nothing(), values)
+        if rows:
+            database.add_rows(connection, customers, rows)
 
 
 def clear(engine: Engine, id: int) -> None:

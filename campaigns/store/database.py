@@ -90,6 +90,33 @@ def _say_that_it_is_down(context: ExceptionContext) -> None:
         raise StoreDownError(f"the database does not answer now: {str(error).strip()}") from error
 
 
+def add_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Adds many rows; a row whose primary key is there already is left as it is.
+
+    SQLAlchemy looks at each value of each row, which takes more time than the databases do. PostgreSQL takes the rows
+    by COPY into a temporary table, since COPY itself knows no `ON CONFLICT`.
+
+    Args:
+      table: with columns of numbers, texts and JSON.
+      rows: values in the order of the table's columns, JSON as text.
+    """
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    into = f'INSERT INTO "{table.name}" ({names})'
+    if connection.dialect.name == "sqlite":
+        places = ", ".join("?" * len(table.columns))
+        connection.exec_driver_sql(f"{into} VALUES ({places}) ON CONFLICT DO NOTHING", list(rows))
+        return
+    passing = f'"new_{table.name}"'
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {passing} ON COMMIT DELETE ROWS AS "
+        f'SELECT {names} FROM "{table.name}" WITH NO DATA'
+    )
+    with connection.connection.cursor() as cursor, cursor.copy(f"COPY {passing} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+        for row in rows:
+            copy.write_row(row)
+    connection.exec_driver_sql(f"{into} SELECT {names} FROM {passing} ON CONFLICT DO NOTHING")
+
+
 def _lock(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's sqlite3 starts no transaction before a CREATE TABLE
@@ -97,7 +124,8 @@ def _lock(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """A value as the JSON of a column."""
     return orjson.dumps(value).decode()
 
 
@@ -109,7 +137,7 @@ def _sqlite(folder: Path) -> Engine:
         URL.create("sqlite", database=str(file)),
         hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS},
-        json_serializer=_json,
+        json_serializer=json_text,
         json_deserializer=orjson.loads,
     )
 
@@ -135,7 +163,7 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_SECONDS},
         pool_pre_ping=True,  # a connection may be from before a restart of the database
-        json_serializer=_json,
+        json_serializer=json_text,
         json_deserializer=orjson.loads,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
@@ -85,9 +86,17 @@ def _say_that_it_is_down(context: ExceptionContext) -> None:
     error, driver = context.original_exception, context.dialect.loaded_dbapi
     if context.is_pre_ping or not isinstance(error, (driver.OperationalError, driver.InterfaceError)):
         return
+    if context.is_disconnect or _is_down(error):
+        raise _store_down(error) from error
+
+
+def _is_down(error: BaseException) -> bool:
     code = getattr(error, "sqlstate", "")
-    if context.is_disconnect or code is None or (code and code.startswith(_DOWN)):
-        raise StoreDownError(f"the database does not answer now: {str(error).strip()}") from error
+    return code is None or bool(code and code.startswith(_DOWN))
+
+
+def _store_down(error: BaseException) -> StoreDownError:
+    return StoreDownError(f"the database does not answer now: {str(error).strip()}")
 
 
 def add_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -111,9 +120,14 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {passing} ON COMMIT DELETE ROWS AS "
         f'SELECT {names} FROM "{table.name}" WITH NO DATA'
     )
-    with connection.connection.cursor() as cursor, cursor.copy(f"COPY {passing} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]
-        for row in rows:
-            copy.write_row(row)
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(f"COPY {passing} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+            for row in rows:
+                copy.write_row(row)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:  # SQLAlchemy does not see it
+        if _is_down(error):
+            raise _store_down(error) from error
+        raise
     connection.exec_driver_sql(f"{into} SELECT {names} FROM {passing} ON CONFLICT DO NOTHING")
 
 

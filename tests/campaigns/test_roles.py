@@ -11,7 +11,7 @@ from campaigns.settings import Settings
 
 OPEN = {"GET /livez", "GET /readyz", "GET /login", "POST /login"}
 READ = {
-    "GET /metrics", "GET /", "GET /campaigns/new", "GET /logout", "POST /logout",
+    "GET /metrics", "GET /", "GET /api", "GET /campaigns/new", "GET /logout", "POST /logout",
     "GET /campaigns/{campaign_id}", "GET /campaigns/{campaign_id}/customers/{row}",
     "GET /campaigns/{campaign_id}/budget", "GET /campaigns/{campaign_id}/outcomes",
     "GET /campaigns/{campaign_id}/calls.csv", "GET /campaigns/{campaign_id}/calls.xlsx",

@@ -222,7 +222,8 @@ def test_a_model_server_that_refuses_or_is_full_is_said(client, model_server):
     assert ask(client, ROW)[0] == 503
     model_server.failures = [400]
     path = "/v1/models/purchase-model/versions/1:predict"
-    assert ask(client, ROW) == (400, {"error": f"{path}: the model server failed with 400"})
+    status, answer = ask(client, ROW)
+    assert (status, answer["error"]) == (400, f"{path}: the model server failed with 400")
 
 
 def test_a_model_server_that_is_down_is_said(tmp_path):

@@ -72,7 +72,7 @@ class _Sqlite:
     def write(self, batches: Sequence[Batch]) -> None:
         try:
             self._write(batches)
-        except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
+        except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, ValueError) as error:
             raise RefusedRowsError(type(error).__name__) from error
         except sqlite3.Error as error:
             raise UnavailableError(str(error)) from error
@@ -87,8 +87,7 @@ class _Sqlite:
             )
             known = {number for (number,) in found}
             values = ", ".join("?" * (1 + len(COLUMNS)))
-            # As the store writes times: in UTC and without the zone.
-            rows = _values(batches, known, lambda time: _time(time).strftime("%Y-%m-%d %H:%M:%S.%f"))
+            rows = _values(batches, known, _text_of_time)
             self._connection.executemany(f"INSERT INTO request_log ({_NAMES}) VALUES ({values})", rows)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -133,7 +132,12 @@ class _Postgres:
                         copy.write_row(row)
         except errors.UniqueViolation as error:  # another writer has it now, as the next attempt will see
             raise UnavailableError("another writer has the same batch") from error
-        except (errors.DataError, errors.IntegrityError) as error:  # their texts quote values
+        except (
+            errors.DataError,
+            errors.IntegrityError,
+            OverflowError,
+            ValueError,
+        ) as error:  # their texts quote values
             raise RefusedRowsError(type(error).__name__) from error
         except self._psycopg.Error as error:
             raise UnavailableError(_first_line(error)) from error
@@ -152,6 +156,11 @@ def _values(batches: Sequence[Batch], known: set[int], time: Any) -> Iterator[tu
 
 def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _text_of_time(seconds: float) -> str:
+    """As the store writes it into SQLite: in UTC and without the zone."""
+    return _time(seconds).isoformat(" ", "microseconds")[: -len("+00:00")]
 
 
 def _first_line(error: Exception) -> str:

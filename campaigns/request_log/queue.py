@@ -7,7 +7,7 @@ import secrets
 import select
 import time
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -25,9 +25,8 @@ EVERY_SECONDS = 0.25
 """From one batch to the next."""
 RESTART_SECONDS, LONGEST_RESTART_SECONDS = 1.0, 60.0
 """From the death of a writer to the start of the next one; twice as long each time that one dies without a word."""
-_ROW_BYTES = 200
-"""Of a row without its inputs, roughly."""
-_PROBABILITIES = [field.name for field in fields(Scored)].index("probabilities")
+MOST_TRIES = 5
+"""Writers that a batch is sent to, if they die of it."""
 _RANDOM_BITS = 21
 """Of a batch's number, behind the time in milliseconds, so that desks that share a database have different ones."""
 
@@ -79,7 +78,7 @@ class RequestLog:
         self.keeps_inputs = keeps_inputs
         self._config = wire.Config(database, str(file), str(folder / spool.FOLDER), key)
         self._lock = Lock()
-        self._queue: deque[tuple[Scored, int, int]] = deque()
+        self._queue: deque[tuple[int, bytes]] = deque()
         self._rows = self._bytes = 0
         self._sent: _Sent | None = None
         self._dropped = self._written = self._spooled_bytes = 0
@@ -88,6 +87,7 @@ class RequestLog:
         self._deadline = float("inf")
         self._child: Child | None = None
         self._pause = RESTART_SECONDS
+        self._tries = 0
         self._thread = Thread(target=self._work, name="request log", daemon=True)
 
     def add(self, scored: Scored) -> None:
@@ -95,14 +95,22 @@ class RequestLog:
         rows = len(scored.probabilities)
         if not rows:
             return
-        size = rows * _ROW_BYTES + sum(map(len, scored.inputs or ()))
+        try:
+            data = wire.pack(scored if self.keeps_inputs or scored.inputs is None else scored._replace(inputs=None))
+        except ValueError:
+            data = None
         with self._lock:
-            if self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES or self._stopping.is_set():
+            if (
+                data is None
+                or self._rows + rows > MOST_ROWS
+                or self._bytes + len(data) > MOST_BYTES
+                or self._stopping.is_set()
+            ):
                 self._dropped += rows
                 return
             self._rows += rows
-            self._bytes += size
-            self._queue.append((scored, rows, size))
+            self._bytes += len(data)
+            self._queue.append((rows, data))
 
     def state(self) -> LogState:
         """How it is doing now."""
@@ -148,12 +156,18 @@ class RequestLog:
         Raises:
           OSError: the writer is gone.
         """
+        if self._sent and self._tries == MOST_TRIES:
+            _log.warning("request log: %d rows are dropped, the writer dies of them", self._sent.rows)
+            with self._lock:
+                self._dropped += self._sent.rows
+                self._sent = None
         if self._sent:  # to the writer before; the database and the spool know it if they have it
+            self._tries += 1
             wire.send(child.connection, self._sent.message)
         while True:
             self._listen(child, EVERY_SECONDS)
             if self._sent is None:
-                batch = self._take_batch()
+                batch, self._tries = self._take_batch(), 1
                 if batch:
                     wire.send(child.connection, batch.message)
             if self._finished():
@@ -179,41 +193,16 @@ class RequestLog:
 
     def _take_batch(self) -> _Sent | None:
         """The next batch, which is then the one under way; None where the queue is empty."""
-        taken: list[tuple[Scored, int, int]] = []
+        taken: list[tuple[int, bytes]] = []
         rows = 0
         with self._lock:
-            while self._queue and (not taken or rows + self._queue[0][1] <= BATCH_ROWS):
+            while self._queue and (not taken or rows + self._queue[0][0] <= BATCH_ROWS):
                 taken.append(self._queue.popleft())
-                rows += taken[-1][1]
+                rows += taken[-1][0]
             if not taken:
                 return None
-            number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-            self._sent = _Sent(number, rows, ())
             self._rows -= rows
-            self._bytes -= sum(size for _, _, size in taken)
-        entries = [entry for scored, _, _ in taken if (entry := _plain(scored, self.keeps_inputs))]
-        kept = sum(len(entry[_PROBABILITIES]) for entry in entries)
-        with self._lock:
-            self._dropped += rows - kept
-            self._sent = _Sent(number, kept, (number, entries))
-        return self._sent
-
-
-def _plain(scored: Scored, keeps_inputs: bool) -> tuple[Any, ...] | None:
-    """An entry of plain values in the order of `Scored`; None where its values are not what `Scored` says."""
-    inputs = scored.inputs if keeps_inputs else None
-    try:
-        columns = (
-            [None if identifier is None else str(identifier) for identifier in scored.identifiers],
-            [float(probability) for probability in scored.probabilities],
-            [int(purchase) for purchase in scored.purchases],
-            None if inputs is None else [str(row) for row in inputs],
-        )
-        if len({len(column) for column in columns if column is not None}) > 1:
-            return None
-        identifiers, probabilities, purchases, texts = columns
-        about = (float(scored.time), str(scored.request), str(scored.caller), scored.campaign_id)
-        model = (str(scored.model), str(scored.version))
-        return (*about, identifiers, *model, probabilities, purchases, float(scored.seconds), texts)
-    except (TypeError, ValueError):
-        return None
+            self._bytes -= sum(len(data) for _, data in taken)
+            number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+            self._sent = _Sent(number, rows, (number, taken))
+            return self._sent

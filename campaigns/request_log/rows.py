@@ -59,4 +59,6 @@ def batch(number: int, entries: Iterable[Scored], key: bytes) -> Batch:
 
 def _clean(text: str) -> str:
     """Text that both databases take, see `store.tables.AnyText`."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -8,6 +8,8 @@ import struct
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from campaigns.records import Scored
+
 _LENGTH = struct.Struct("<I")
 
 
@@ -57,6 +59,37 @@ def send(connection: socket.socket, message: Config | Status | tuple[Any, ...]) 
     plain = message if isinstance(message, tuple) else astuple(message)
     data = marshal.dumps(plain)
     connection.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def pack(scored: Scored) -> bytes:
+    """An entry as it is queued and sent.
+
+    Raises:
+      ValueError: it holds more than plain values.
+    """
+    plain: tuple[Any, ...] = scored
+    return marshal.dumps(tuple(plain))  # only a real tuple can be marshalled
+
+
+def unpack(data: bytes) -> Scored:
+    """The entry again.
+
+    Raises:
+      ValueError: it is not what `Scored` says.
+    """
+    try:
+        entry = Scored(*marshal.loads(data))
+        columns = [entry.identifiers, entry.probabilities, entry.purchases]
+        if entry.inputs is not None:
+            columns.append(entry.inputs)
+        if any(type(column) not in (list, tuple) or len(column) != len(columns[0]) for column in columns):
+            raise ValueError("its columns do not fit together")
+        if any(type(text) is not str for text in (entry.request, entry.caller, entry.model, entry.version)):
+            raise ValueError("a name is no text")
+        probabilities, purchases = list(map(float, entry.probabilities)), list(map(int, entry.purchases))
+        return entry._replace(probabilities=probabilities, purchases=purchases, seconds=float(entry.seconds))
+    except (TypeError, EOFError) as error:
+        raise ValueError(str(error)) from error
 
 
 def receive(connection: socket.socket) -> tuple[Any, ...] | None:

@@ -11,10 +11,8 @@ from sqlalchemy import Column, Engine, Table, delete, select, update
 from campaigns.store import audit, tables
 from campaigns.store.tables import bad_rows, campaigns, customers, outcomes, ranking, request_log
 
-PART = 5_000
+PART = 2_000
 """Rows of one transaction."""
-PAUSE_SECONDS = 0.02
-"""From one part to the next; a writer that waits for SQLite tries again meanwhile."""
 _ENDED = ("ranked", "frozen", "cancelled", "failed")
 
 
@@ -65,10 +63,11 @@ def _remove(engine: Engine, table: Table, key: Column[Any], which: Any) -> int:
     """Removes rows in the order of an indexed column, and returns how many."""
     removed = 0
     while True:
+        started = time.monotonic()
         with engine.begin() as connection:
             last = connection.scalar(select(key).where(which).order_by(key).offset(PART - 1).limit(1))
             part = delete(table).where(which) if last is None else delete(table).where(which, key <= last)
             removed += connection.execute(part).rowcount
         if last is None:
             return removed
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(time.monotonic() - started)  # a writer that waits for SQLite only looks now and then

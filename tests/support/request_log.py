@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine, select
@@ -30,8 +29,8 @@ ENTRY = Scored(
 def entry(rows: int, **changes: Any) -> Scored:
     """An entry of customers c0, c1 and so on."""
     identifiers = [f"c{number}" for number in range(rows)]
-    same = replace(ENTRY, identifiers=identifiers, probabilities=[0.5] * rows, purchases=[1] * rows)
-    return replace(same, **changes)
+    same = ENTRY._replace(identifiers=identifiers, probabilities=[0.5] * rows, purchases=[1] * rows)
+    return same._replace(**changes)
 
 
 def stored(engine: Engine) -> Sequence[Any]:

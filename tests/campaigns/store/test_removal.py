@@ -19,7 +19,6 @@ BEFORE = NOW - timedelta(days=30)
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
     monkeypatch.setattr(removal, "PART", 7)
-    monkeypatch.setattr(removal, "PAUSE_SECONDS", 0.0)
 
 
 def aged(engine, id, created=OLD) -> int:

@@ -11,7 +11,6 @@ from sqlalchemy import delete, text
 
 from campaigns.request_log import wire, writer
 from campaigns.request_log.destination import RefusedRowsError, UnavailableError, connect
-from campaigns.request_log.queue import _plain
 from campaigns.request_log.rows import COLUMNS, Batch, batch
 from campaigns.request_log.spool import Spool
 from campaigns.store.database import FILE
@@ -36,7 +35,7 @@ class Desk:
             writer.run(connection)
 
     def send(self, number, *entries):
-        wire.send(self.connection, (number, [_plain(one, True) for one in entries]))
+        wire.send(self.connection, (number, [(len(one.probabilities), wire.pack(one)) for one in entries]))
 
     def listen(self) -> wire.Status:
         """The next status."""

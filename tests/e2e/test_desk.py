@@ -33,6 +33,7 @@ PATHS = {
     "budget": "/campaigns/1/budget",
     "outcomes": "/campaigns/1/outcomes",
     "performance": "/performance",
+    "delete": "/campaigns/1/delete",
     "refused": "/campaigns/2",
     "open budget": "/campaigns/3/budget",
     "nothing": "/campaigns/99",
@@ -112,6 +113,9 @@ def campaign(desk, lists, browser) -> str:
     assert "purchase-model version" in page.locator("#model").inner_text()
     start(page, desk, lists.good, "Spring")
     assert page.locator("[data-table=customers] tbody tr").count() == 50
+    page.goto(f"{desk}/campaigns/1/customers/1")
+    assert page.locator("[data-figure=call-month] tbody tr").count() == 12
+    assert "No segment model serves" in page.locator("#typical").inner_text()
     page.get_by_role("link", name="Budget", exact=True).click()
     assert "2,000 calls" in page.locator("[data-tile=buyers]").inner_text()
     page.get_by_role("button", name="Freeze the call list").click()
@@ -125,6 +129,8 @@ def campaign(desk, lists, browser) -> str:
     assert "of 2,000 customers bought" in page.locator("[data-notice=verdict]").inner_text()
     page.goto(f"{desk}/performance")
     assert "of 2,000" in page.locator("[data-notice=verdict]").inner_text()
+    page.goto(desk)
+    assert "of 2,000" in page.locator("[data-table=campaigns]").inner_text()
     start(page, desk, lists.bad, "Bad rows")
     assert "bad.csv:3: column 'age': got 'old'" in page.locator("[data-notice=problem]").inner_text()
     start(page, desk, lists.good, "Open")

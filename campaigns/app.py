@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,14 +15,14 @@ from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from campaigns import api, downloads, failures, login, pages, performance
+from campaigns import api, downloads, failures, login, pages
 from campaigns.addresses import desk_of
 from campaigns.callers import Callers
 from campaigns.desk import Desk, NotFoundError
 from campaigns.jobs import Worker
 from campaigns.languages import Languages
 from campaigns.lists import LARGEST_LIST
-from campaigns.metrics import Measured, Metrics, Month, Written
+from campaigns.metrics import Measured, Metrics, stored
 from campaigns.models import NoVersionError
 from campaigns.request_log import key as log_key
 from campaigns.request_log.queue import RequestLog
@@ -33,7 +34,6 @@ from campaigns.settings import Settings
 from campaigns.store import keys
 from campaigns.store.database import FILE, open_database
 from campaigns.store.errors import StateError
-from campaigns.store.overview import overview
 from data.errors import BadOptionError, ExpectedError, RefusedError, ServiceError
 
 STOP_SECONDS = 30
@@ -103,11 +103,7 @@ def create(settings: Settings) -> FastAPI:
     )
     app.state.desk = desk
     app.state.callers = Callers(engine)
-    app.state.metrics = Metrics(
-        lambda: overview(engine),
-        lambda: [Month.of(one) for one in performance.all_months(engine)],
-        lambda: Written(0, 0, 0, 0),
-    )
+    app.state.metrics = Metrics(partial(stored, engine), log.state)
     app.router.routes.insert(0, ScoreRoute(scores))
     app.include_router(api.router, responses=failures.DECLARED)
     app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from campaigns import performance
 from campaigns.performance import LivePerformance
-from campaigns.records import Scored
-from campaigns.store.overview import Overview
+from campaigns.request_log.queue import LogState
+from campaigns.store.overview import Overview, overview
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper limits of the histogram of times, in seconds."""
@@ -35,107 +35,40 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Written:
-    """What became of the entries of the request log.
+class Stored:
+    """What the store says at a scrape: figures of all campaigns, and what calls brought by month and version."""
 
-    Attributes:
-      queued: rows that wait to be written.
-      dropped: rows that were lost since the start, because the queue and the spool were full.
-      written: rows that were stored since the start.
-      spooled_bytes: of the rows that wait on disk for the database.
+    overview: Overview
+    months: Sequence[LivePerformance]
+
+
+def stored(engine: Engine) -> Stored:
+    """Reads the store.
+
+    Raises:
+      SQLAlchemyError: the database does not answer.
     """
-
-    queued: int
-    dropped: int
-    written: int
-    spooled_bytes: int
-
-
-@dataclass(frozen=True)
-class Month:
-    """What the calls of one version brought in one month; a figure that is not known is None.
-
-    Attributes:
-      model, version, month: of the freeze, `2026-11`.
-      calls: with a known outcome.
-      expected: share of buyers among them that the model expected.
-      expected_low, expected_high: the interval in which the realised share lies if the probabilities hold.
-      realised: share of buyers among them.
-      realised_low, realised_high: its Wilson interval.
-      auc, brier, ece: of the probabilities of the calls.
-      expected_profit, realised_profit: in euros.
-      last_outcome: when the last outcome was uploaded.
-    """
-
-    model: str
-    version: str
-    month: str
-    calls: int
-    expected: float | None
-    expected_low: float | None
-    expected_high: float | None
-    realised: float | None
-    realised_low: float | None
-    realised_high: float | None
-    auc: float | None
-    brier: float | None
-    ece: float | None
-    expected_profit: float | None
-    realised_profit: float | None
-    last_outcome: datetime | None
-
-    @classmethod
-    def of(cls, one: LivePerformance) -> Month:
-        """The figures of a month and version."""
-        found, key = one.figures.together, (one.model, one.version, one.month)
-        if found is None:
-            return cls(*key, 0, *[None] * 11, last_outcome=one.last_outcome)
-        expected, realised = found.expected_rate, found.realised
-        return cls(
-            *key,
-            calls=realised.calls,
-            expected=expected.value,
-            expected_low=expected.low,
-            expected_high=expected.high,
-            realised=realised.rate.value,
-            realised_low=realised.rate.low,
-            realised_high=realised.rate.high,
-            auc=found.auc.value if found.auc else None,
-            brier=found.brier.value if found.brier else None,
-            ece=found.ece.value if found.ece else None,
-            expected_profit=realised.expected_profit.value,
-            realised_profit=realised.profit,
-            last_outcome=one.last_outcome,
-        )
+    return Stored(overview(engine), performance.all_months(engine))
 
 
 class Metrics:
     """All metrics of one desk, in a registry of their own.
 
     Args:
-      overview: reads the figures of the campaigns.
-      months: reads the figures of the months; either may raise where the database does not answer.
-      written: what became of the request log.
+      read: reads the store; it may raise where the database does not answer.
+      log: how the request log is doing.
     """
 
-    def __init__(
-        self,
-        overview: Callable[[], Overview],
-        months: Callable[[], Sequence[Month]],
-        written: Callable[[], Written],
-    ):
+    def __init__(self, read: Callable[[], Stored], log: Callable[[], LogState]):
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.registry.register(_StoreCollector(lambda: (overview(), months()), written))
+        self.registry.register(_StoreCollector(read, log))
         requests, seconds = "Requests by route, method and status.", "Time until the answer to a request begins."
         self._requests = Counter("campaigns_requests", requests, ("route", "method", "status"), registry=self.registry)
         self._seconds = Histogram(
             "campaigns_request_seconds", seconds, ("route",), buckets=BUCKETS, registry=self.registry
         )
-        rows = "Customers that were scored, by where they came from."
-        counter = Counter("campaigns_rows_scored", rows, ("source",), registry=self.registry)
-        self._rows = {source: counter.labels(source) for source in ("api", "list")}
         # `labels` takes longer than all the rest.
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -147,10 +80,6 @@ class Metrics:
             self._known[route, method, status] = known
         known[0].inc()
         known[1].observe(seconds)
-
-    def scored(self, entry: Scored) -> None:
-        """Counts the customers of a request or of a batch of a list."""
-        self._rows["api" if entry.campaign_id is None else "list"].inc(len(entry.probabilities))
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics as text, and its content type.
@@ -204,31 +133,28 @@ def route(scope: Scope) -> str:
     return template
 
 
-_Read: TypeAlias = "tuple[Overview, Sequence[Month]]"
-
-
 class _StoreCollector(Collector):
-    """Reads the store when it is scraped; a database that does not answer makes its figures absent."""
+    """Reads log and store when it is scraped; a database that does not answer makes the store's figures absent."""
 
-    def __init__(self, read: Callable[[], _Read], written: Callable[[], Written]):
-        self._read, self._written = read, written
+    def __init__(self, read: Callable[[], Stored], log: Callable[[], LogState]):
+        self._read, self._log = read, log
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrics")
         self._lock = threading.Lock()
-        self._reading: Future[_Read] | None = None
+        self._reading: Future[Stored] | None = None
 
     def describe(self) -> list[Metric]:
         """Returns nothing, so that registering the collector does not read."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        yield from _of_the_log(self._written())
+        yield from _of_the_log(self._log())
         read = self._in_time()
         yield GaugeMetricFamily("campaigns_database_up", "Whether the database answers.", float(read is not None))
         if read is not None:
-            yield from _of_the_campaigns(read[0])
-            yield from _of_the_months(read[1])
+            yield from _of_the_campaigns(read.overview)
+            yield from _of_the_months(read.months)
 
-    def _in_time(self) -> _Read | None:
+    def _in_time(self) -> Stored | None:
         """What the store says; None where it does not answer in time. A reading that still waits is shared."""
         with self._lock:
             if self._reading is None or self._reading.done():
@@ -243,52 +169,63 @@ class _StoreCollector(Collector):
         return None
 
 
-def _of_the_log(written: Written) -> Iterator[Metric]:
+def _of_the_log(state: LogState) -> Iterator[Metric]:
+    rows = CounterMetricFamily("campaigns_rows_scored", "Scored customers by where they came from.", labels=("source",))
+    rows.add_metric(("api",), state.of_requests)
+    rows.add_metric(("list",), state.of_lists)
+    yield rows
     name = "campaigns_request_log"
-    yield GaugeMetricFamily(f"{name}_queued", "Rows that wait to be written to the request log.", written.queued)
-    yield CounterMetricFamily(f"{name}_dropped", "Rows that the request log lost.", written.dropped)
-    yield CounterMetricFamily(f"{name}_written", "Rows written to the request log.", written.written)
+    yield GaugeMetricFamily(f"{name}_queued", "Rows that wait to be written to the request log.", state.queued)
+    yield CounterMetricFamily(f"{name}_dropped", "Rows that the request log lost.", state.dropped)
+    yield CounterMetricFamily(f"{name}_written", "Rows written to the request log.", state.written)
     text = "Size of the rows of the request log that wait on disk for the database."
-    yield GaugeMetricFamily(f"{name}_spooled_bytes", text, written.spooled_bytes)
+    yield GaugeMetricFamily(f"{name}_spooled_bytes", text, state.spooled_bytes)
 
 
-def _of_the_campaigns(overview: Overview) -> Iterator[Metric]:
+def _of_the_campaigns(found: Overview) -> Iterator[Metric]:
     lists = GaugeMetricFamily("campaigns_lists", "Campaigns by the state of their list.", labels=("state",))
-    for state, count in overview.lists.items():
+    for state, count in found.lists.items():
         lists.add_metric((state,), count)
     yield lists
-    if overview.waits_since is not None:
+    if found.waits_since is not None:
         name = "campaigns_oldest_list_without_outcomes_timestamp_seconds"
         text = "Unix time at which the oldest call list was frozen that has no outcome yet."
-        yield GaugeMetricFamily(name, text, overview.waits_since.timestamp())
+        yield GaugeMetricFamily(name, text, found.waits_since.timestamp())
 
 
-_MONTHLY: tuple[tuple[str, str, Callable[[Month], Any]], ...] = (
-    ("calls", "Calls with a known outcome.", lambda month: month.calls),
-    ("expected_rate", "Share of buyers among the calls that the model expected.", lambda month: month.expected),
-    ("expected_rate_low", "Lower end of the interval of the expected rate.", lambda month: month.expected_low),
-    ("expected_rate_high", "Upper end of the interval of the expected rate.", lambda month: month.expected_high),
-    ("realised_rate", "Share of buyers among the calls.", lambda month: month.realised),
-    ("realised_rate_low", "Lower end of the interval of the realised rate.", lambda month: month.realised_low),
-    ("realised_rate_high", "Upper end of the interval of the realised rate.", lambda month: month.realised_high),
-    ("auc", "AUC of the probabilities of the calls.", lambda month: month.auc),
-    ("brier", "Brier score of the probabilities of the calls.", lambda month: month.brier),
-    ("ece", "Calibration error of the probabilities of the calls.", lambda month: month.ece),
-    ("expected_profit_euros", "Profit of the calls that the model expected.", lambda month: month.expected_profit),
-    ("realised_profit_euros", "Profit of the calls.", lambda month: month.realised_profit),
-    (
-        "last_outcome_timestamp_seconds",
-        "Unix time at which an outcome was uploaded last.",
-        lambda month: month.last_outcome and month.last_outcome.timestamp(),
-    ),
-)
-"""Name, text and value of each figure of a month."""
+def _of_the_months(months: Sequence[LivePerformance]) -> Iterator[Metric]:
+    families: dict[str, GaugeMetricFamily] = {}
+    for month in months:
+        for name, text, value in _figures(month):
+            if value is not None:
+                labels = ("model", "version", "month")
+                family = families.setdefault(name, GaugeMetricFamily(f"campaigns_{name}", text, labels=labels))
+                family.add_metric((month.model, month.version, month.month), value)
+    yield from families.values()
 
 
-def _of_the_months(months: Sequence[Month]) -> Iterator[Metric]:
-    for name, text, value in _MONTHLY:
-        family = GaugeMetricFamily(f"campaigns_{name}", text, labels=("model", "version", "month"))
-        for month in months:
-            if value(month) is not None:
-                family.add_metric((month.model, month.version, month.month), float(value(month)))
-        yield family
+def _figures(month: LivePerformance) -> Iterator[tuple[str, str, float | None]]:
+    """Name, text and value of what the calls with known outcomes of a month brought."""
+    known = month.figures.together
+    if known is None:
+        return
+    if month.last_outcome is not None:
+        text = "Unix time at which an outcome was uploaded last."
+        yield "last_outcome_timestamp_seconds", text, month.last_outcome.timestamp()
+    yield "calls", "Calls with a known outcome.", known.realised.calls
+    for name, text, share in (
+        ("expected_rate", "Share of buyers among the calls that the model expected", known.expected_rate),
+        ("realised_rate", "Share of buyers among the calls", known.realised.rate),
+    ):
+        yield name, f"{text}.", share.value
+        yield f"{name}_low", f"{text}, lower end of its interval.", share.low
+        yield f"{name}_high", f"{text}, upper end of its interval.", share.high
+    for name, text, figure in (
+        ("auc", "AUC of the probabilities of the calls.", known.auc),
+        ("brier", "Brier score of the probabilities of the calls.", known.brier),
+        ("ece", "Calibration error of the probabilities of the calls.", known.ece),
+    ):
+        yield name, text, None if figure is None else figure.value
+    text = "Profit of the calls"
+    yield "expected_profit_euros", f"{text} that the model expected.", known.realised.expected_profit.value
+    yield "realised_profit_euros", f"{text}.", known.realised.profit

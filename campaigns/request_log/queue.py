@@ -44,6 +44,7 @@ class LogState:
         included.
       spooled_bytes: of rows that wait on disk.
       database_up: whether the database took the last rows, or answered since.
+      of_requests, of_lists: rows that were scored since the desk was started, by where they came from.
     """
 
     queued: int
@@ -51,6 +52,8 @@ class LogState:
     written: int
     spooled_bytes: int
     database_up: bool
+    of_requests: int
+    of_lists: int
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class RequestLog:
         self._rows = self._bytes = 0
         self._sent: _Sent | None = None
         self._dropped = self._written = self._spooled_bytes = 0
+        self._of_requests = self._of_lists = 0
         self._database_up = True
         self._stopping = Event()
         self._deadline = float("inf")
@@ -100,6 +104,10 @@ class RequestLog:
         except ValueError:
             data = None
         with self._lock:
+            if scored.campaign_id is None:
+                self._of_requests += rows
+            else:
+                self._of_lists += rows
             if (
                 data is None
                 or self._rows + rows > MOST_ROWS
@@ -116,7 +124,15 @@ class RequestLog:
         """How it is doing now."""
         with self._lock:
             queued = self._rows + (self._sent.rows if self._sent else 0)
-            return LogState(queued, self._dropped, self._written, self._spooled_bytes, self._database_up)
+            return LogState(
+                queued,
+                self._dropped,
+                self._written,
+                self._spooled_bytes,
+                self._database_up,
+                self._of_requests,
+                self._of_lists,
+            )
 
     def start(self) -> None:
         """Starts the writer, which first takes what waits in the spool."""

@@ -8,23 +8,31 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from analysis.live_performance import CallList, live
 from campaigns import app, metrics
-from campaigns.metrics import Measured, Metrics, Month, Written
-from campaigns.records import Scored
+from campaigns.metrics import Measured, Metrics, Stored
+from campaigns.performance import LivePerformance
+from campaigns.request_log.queue import LogState
 from campaigns.settings import Settings
 from campaigns.store.overview import Overview
 from tests.campaigns.browsing import ADDRESS
 from tests.campaigns.conftest import list_text
 
 MOMENT = datetime(2026, 5, 1, tzinfo=timezone.utc)
-SOME = Month(
-    "purchase-model", "7", "2026-05", 200, 0.2, 0.15, 0.26, 0.25, 0.19, 0.32, None, 0.1, 0.05, 900.0, 1100.0, MOMENT
-)
+LOG = LogState(queued=3, dropped=4, written=5, spooled_bytes=6, database_up=True, of_requests=7, of_lists=800)
+
+
+def month(bought: int, calls: int) -> LivePerformance:
+    """Of calls of which the first ones bought, at a probability of 0.25."""
+    outcomes = np.where(np.arange(calls) < bought, 1.0, 0.0)
+    calls = CallList(np.full(calls, 0.25), np.zeros(calls, bool), outcomes, 1_000, 5.0, 80.0)
+    return LivePerformance("purchase-model", "7", "2026-05", live([calls]), MOMENT, MOMENT)
 
 
 @pytest.fixture
@@ -54,8 +62,8 @@ def shown(metrics: Metrics) -> dict[str, float]:
     return parsed(metrics.exposition("")[0].decode())
 
 
-def made(overview=lambda: Overview({"frozen": 2}, None), months=lambda: [SOME]) -> Metrics:
-    return Metrics(overview, months, lambda: Written(3, 4, 5, 6))
+def made(read=lambda: Stored(Overview({"frozen": 2}, None), [month(60, 200)])) -> Metrics:
+    return Metrics(read, lambda: LOG)
 
 
 def test_requests_are_counted_by_route_and_never_by_their_path(client):
@@ -104,38 +112,48 @@ def test_lists_and_the_process(client):
         time.sleep(0.05)
 
 
-def test_figures_of_log_store_and_months():
+def test_figures_of_log_and_store():
     found = shown(made())
+    assert found["campaigns_rows_scored_total api"] == 7
+    assert found["campaigns_rows_scored_total list"] == 800
     assert found["campaigns_request_log_queued"] == 3
     assert found["campaigns_request_log_dropped_total"] == 4
     assert found["campaigns_request_log_written_total"] == 5
     assert found["campaigns_request_log_spooled_bytes"] == 6
     assert found["campaigns_lists frozen"] == 2
     assert "campaigns_oldest_list_without_outcomes_timestamp_seconds" not in found
-    month = "purchase-model 2026-05 7"
-    assert found[f"campaigns_calls {month}"] == 200
-    assert found[f"campaigns_realised_rate_high {month}"] == 0.32
-    assert found[f"campaigns_realised_profit_euros {month}"] == 1100
-    assert found[f"campaigns_last_outcome_timestamp_seconds {month}"] == MOMENT.timestamp()
-    assert f"campaigns_auc {month}" not in found, "a figure that is not known is absent"
+    waits = shown(made(lambda: Stored(Overview({}, MOMENT), [])))
+    assert waits["campaigns_oldest_list_without_outcomes_timestamp_seconds"] == MOMENT.timestamp()
 
 
-def test_rows_are_counted_by_where_they_came_from():
-    some = made()
-    for campaign_id, rows in ((None, 3), (None, 2), (8, 100)):
-        some.scored(Scored(0.0, "", "", campaign_id, [None] * rows, "m", "1", [0.5] * rows, [1] * rows, 0.1))
-    found = shown(some)
-    assert (found["campaigns_rows_scored_total api"], found["campaigns_rows_scored_total list"]) == (5, 100)
+def test_figures_of_a_month():
+    found, of_it = shown(made()), "purchase-model 2026-05 7"
+    assert found[f"campaigns_calls {of_it}"] == 200
+    assert found[f"campaigns_expected_rate {of_it}"] == pytest.approx(0.25)
+    assert found[f"campaigns_realised_rate {of_it}"] == pytest.approx(0.3)
+    for name in ("expected", "realised"):
+        low, high = (found[f"campaigns_{name}_rate_{end} {of_it}"] for end in ("low", "high"))
+        assert low < found[f"campaigns_{name}_rate {of_it}"] < high
+    assert found[f"campaigns_expected_profit_euros {of_it}"] == pytest.approx(200 * (0.25 * 80 - 5))
+    assert found[f"campaigns_realised_profit_euros {of_it}"] == pytest.approx(60 * 80 - 200 * 5)
+    assert found[f"campaigns_ece {of_it}"] == pytest.approx(0.05)
+    assert found[f"campaigns_last_outcome_timestamp_seconds {of_it}"] == MOMENT.timestamp()
+
+
+def test_a_figure_that_is_not_known_is_absent():
+    found = shown(made(lambda: Stored(Overview({}, None), [month(2, 20)])))
+    assert "campaigns_calls purchase-model 2026-05 7" in found
+    assert not [key for key in found if key.startswith(("campaigns_auc", "campaigns_brier", "campaigns_ece"))]
 
 
 def test_a_dead_database_leaves_its_figures_out():
     def dead():
         raise OperationalError("SELECT 1", None, Exception("refused"))
 
-    for found in (shown(made(overview=dead)), shown(made(months=dead))):
-        assert found["campaigns_database_up"] == 0
-        assert found["campaigns_request_log_dropped_total"] == 4
-        assert not {key.split()[0] for key in found} & {"campaigns_lists", "campaigns_calls"}
+    found = shown(made(dead))
+    assert found["campaigns_database_up"] == 0
+    assert found["campaigns_request_log_dropped_total"] == 4
+    assert not {key.split()[0] for key in found} & {"campaigns_lists", "campaigns_calls"}
 
 
 def test_a_database_that_hangs_holds_no_scrape_up_and_comes_back(monkeypatch):
@@ -145,9 +163,9 @@ def test_a_database_that_hangs_holds_no_scrape_up_and_comes_back(monkeypatch):
     def slow():
         asked.append(1)
         hangs.wait(30)
-        return Overview({}, None)
+        return Stored(Overview({}, None), [])
 
-    some = made(overview=slow)
+    some = made(slow)
     assert [shown(some)["campaigns_database_up"] for _ in range(3)] == [0, 0, 0]
     assert len(asked) == 1, "a second reading waits for none"
     hangs.set()

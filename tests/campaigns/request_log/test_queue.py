@@ -36,7 +36,9 @@ def test_what_does_not_fit_is_dropped_and_counted(log, monkeypatch):
     monkeypatch.setattr(queues, "MOST_ROWS", 10)
     for rows in (4, 4, 4, 2, 1):
         log.add(entry(rows))
-    assert log.state() == LogState(queued=10, dropped=5, written=0, spooled_bytes=0, database_up=True)
+    assert log.state() == LogState(
+        queued=10, dropped=5, written=0, spooled_bytes=0, database_up=True, of_requests=15, of_lists=0
+    )
 
 
 def test_inputs_fill_the_queue_by_their_size(log, monkeypatch):
@@ -52,7 +54,9 @@ def test_rows_come_into_the_table(log, engine):
     log.add(entry(3, campaign_id=5, inputs=['{"age": 1}', '{"age": 2}', '{"job": "\\u0000"}']))
     log.add(entry(0))
     wait_until(lambda: log.state().written == 5)
-    assert log.state() == LogState(queued=0, dropped=0, written=5, spooled_bytes=0, database_up=True)
+    assert log.state() == LogState(
+        queued=0, dropped=0, written=5, spooled_bytes=0, database_up=True, of_requests=2, of_lists=3
+    )
     first, second, *others = sorted(stored(engine), key=lambda row: row.campaign_id or 0)
     assert (first.time.timestamp(), first.request, first.caller, first.campaign_id) == (ENTRY.time, "r1", "crm", None)
     assert (first.model, first.version, first.probability, first.purchase) == ("purchase-model", "7", 0.25, 0)
@@ -99,7 +103,7 @@ def test_stopped_it_has_written_all(log, engine):
     for _ in range(300):
         log.add(entry(100))
     log.stop(30)
-    assert log.state() == LogState(queued=0, dropped=0, written=30_000, spooled_bytes=0, database_up=True)
+    assert log.state() == LogState(0, 0, 30_000, 0, database_up=True, of_requests=30_000, of_lists=0)
     assert len(stored(engine)) == 30_000
     log.add(entry(7))
     assert log.state().dropped == 7

@@ -109,6 +109,7 @@ def running(tmp_path_factory, real_columns, fifths):
         watched = Watched(desk=desk.url)
         with QuickStack(folder / "artifacts", folder / "stack", ports=ports, interval=1, watched=watched) as stack:
             work_with_the_desk(desk.url)
+            stack.desk = desk
             yield stack
 
 
@@ -252,12 +253,15 @@ def test_golden_request_is_not_counted_among_the_customers(stack):
 
 
 def test_a_bad_day(stack, real_columns, fifths):
-    """One scenario: no alert fires, customers change, a push fails and is repeated, the server dies and returns."""
-    usual = {"ModelNoTraffic", "ModelHighLatency"}
+    """One scenario: no alert fires, customers change, a push fails and is repeated, the server dies and returns, the
+    desk dies."""
+    # The sample's customers do not buy as the stand-in for a model says.
+    usual = {"ModelNoTraffic", "ModelHighLatency", "CampaignsRateOutsideInterval"}
     assert alerts(stack) | alerts(stack, "pending") <= usual
     _customers_change_and_return(stack, real_columns, fifths)
     _push_fails_and_is_repeated(stack, real_columns, fifths)
     _server_dies_and_returns(stack)
+    _desk_dies(stack)
     assert "Traceback" not in (stack.folder / "exporter.log").read_text()
 
 
@@ -301,3 +305,9 @@ def _server_dies_and_returns(stack):
     stack.start("server")
     wait_until(lambda: not alerts(stack) & {"ModelServerDown", "ModelNoVersionAvailable"})
     wait_until(lambda: found(stack, "min(model_server_up) == 1"))
+
+
+def _desk_dies(stack):
+    assert "CampaignsRateOutsideInterval" in alerts(stack)
+    stack.desk.process.kill()
+    wait_until(lambda: "CampaignsDeskDown" in alerts(stack))

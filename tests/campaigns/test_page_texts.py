@@ -30,12 +30,14 @@ DATA = {*TYPICAL, *TYPICAL.values(), *(value for rule in CONTRACT.categorical.va
 }  # fmt: skip
 PATTERNS = [
     r"c?\d+",
-    r"[−+\d.,%\xa0 –×€]+(\xa0(rb|jt))?",
+    r"[−+\d.,%\xa0 –×€()]+(\xa0(rb|jt))?",
     r"\d+ \w{3} \d{4} \d\d\.\d\d UTC",
     r"(young|old) \(\d+\)",
-    r"age: \d+ \(\)",  # a reason
+    r"\d{4}-\d\d",
+    r"age: \d+",  # a reason
 ]
-NO_PAGE = r"^/api/|\.\w+$|^/(livez|readyz|metrics)$"
+NO_PAGE = r"^/api\b|\.\w+$|^/(livez|readyz|metrics)$"
+"""Addresses of no pages, and of the page of the API, whose descriptions are English as in its document."""
 SPOKEN = ("aria-label", "alt", "placeholder", "title")
 
 
@@ -117,6 +119,7 @@ class Walk:
 def test_every_page_gets_all_its_texts_from_the_catalogue(browser, tmp_path, model_server):
     walk = Walk(browser)
     walk("/")
+    walk("/performance")
     stand_in.write_summary(tmp_path / "artifacts", 1, synthetic=True)
     browser.start(LIST, calls="50")
     browser.ended()
@@ -128,14 +131,17 @@ def test_every_page_gets_all_its_texts_from_the_catalogue(browser, tmp_path, mod
     assert untranslated(frozen.html) == []
     for path in ("", "/customers/60", "/budget"):
         walk(f"/campaigns/1{path}")
+    walk("/performance")
     for text in ("identifier,called,bought\nc1,yes,yes\nx9,no,\n", outcomes_of(browser), "identifier\nc1\n"):
         answer = browser.send(browser.open("/campaigns/1/outcomes"), "outcomes", file=text.encode())
         assert untranslated(answer.html) == []
     walk("/campaigns/1/outcomes")
+    walk("/performance")
 
     browser.start(list_text([{"age": "30"}, {"age": "old"}]))
     browser.ended(2)
     walk("/campaigns/2")
+    walk("/campaigns/2/delete")
     browser.start(list_text([{"age": "30"}, {"age": "old"}]), quarantine="yes", control_share="0", calls="")
     browser.ended(3)
     model_server.explains = False
@@ -160,7 +166,8 @@ def test_the_page_of_a_running_campaign_gets_its_texts_from_the_catalogue(browse
     page = browser.start(LIST)
     try:
         assert untranslated(page.html) == []
-        assert untranslated(browser.open("/campaigns/1?follow=no").html) == []
+        for path in ("/campaigns/1?follow=no", "/campaigns/1/delete", "/?page=9"):
+            assert untranslated(browser.open(path).html) == []
         browser.send(page, "cancel")
     finally:
         go_on.set()

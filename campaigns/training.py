@@ -117,9 +117,11 @@ def write(engine: Engine, folder: Path, campaign: Campaign) -> Manifest | None:
         return None
     with _locked(folder):
         before = manifest(folder, campaign.id)
-        last = outcomes.last_recorded(engine, [campaign.id]) or (before and before.last_outcome)
+        last = outcomes.last_recorded(engine, [campaign.id])
         if last is None:
-            return None
+            if before is None:
+                return None
+            last = before.last_outcome  # those that came were of customers who are forgotten
         target = file(folder, campaign.id)
         part = target.with_suffix(".part")
         rows = _Rows(contract)

@@ -15,13 +15,14 @@ READ = {
     "GET /campaigns/{campaign_id}", "GET /campaigns/{campaign_id}/customers/{row}",
     "GET /campaigns/{campaign_id}/budget", "GET /campaigns/{campaign_id}/outcomes",
     "GET /campaigns/{campaign_id}/calls.csv", "GET /campaigns/{campaign_id}/calls.xlsx",
-    "GET /campaigns/{campaign_id}/bad.csv",
+    "GET /campaigns/{campaign_id}/bad.csv", "GET /campaigns/{campaign_id}/training.csv", "GET /performance",
     "GET /api/openapi.json", "HEAD /api/openapi.json", "GET /api/model", "GET /api/campaigns",
     "GET /api/campaigns/{campaign_id}", "GET /api/campaigns/{campaign_id}/customers",
     "GET /api/campaigns/{campaign_id}/customers/{row}", "GET /api/campaigns/{campaign_id}/plan",
     "GET /api/campaigns/{campaign_id}/results",
     "GET /api/campaigns/{campaign_id}/calls.csv", "GET /api/campaigns/{campaign_id}/calls.xlsx",
-    "GET /api/campaigns/{campaign_id}/bad.csv",
+    "GET /api/campaigns/{campaign_id}/bad.csv", "GET /api/campaigns/{campaign_id}/training.csv",
+    "GET /api/performance",
 }  # fmt: skip
 SCORE = {"POST /api/score"}
 ADMIN = {

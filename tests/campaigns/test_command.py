@@ -9,6 +9,12 @@ import pytest
 from campaigns.__main__ import main
 
 
+@pytest.fixture(autouse=True)
+def _temporary_files(monkeypatch):
+    """The command chooses their folder for its whole process."""
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 from sqlalchemy import Engine
 
-from campaigns import lists, standing
+from campaigns import groups, lists, standing
 from campaigns.context import caller, request_id
 from campaigns.records import Bad, Campaign, Scored
 from campaigns.request_log.queue import RequestLog
@@ -169,6 +169,7 @@ def _score(job: _Job, contract: Contract, good: int) -> None:
             if job.stop.is_set():
                 return
     customers.rank(job.engine, id)
+    groups.divide(job.engine, id, contract)
     standing.note(job.engine, job.artifacts, id)
     job.update(state="ranked", scored=good, problem=None)
 

@@ -12,6 +12,7 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- label         the outcome and its positive value; may be absent
     |- after_call    columns known only after the call, such as its duration; they may be blank
     |- at_call       columns that describe the planned call, such as its month; a plan may give them for a whole list
+    |- sensitive     columns that divide customers into groups whose share of a call list is watched, such as age
     |- views         by which columns customers are segmented, and which others describe the segments
     `- modelling     how models use the columns: crosses, slices, hyperparameters
 
@@ -125,6 +126,7 @@ class Contract(Frozen):
     label: Label | None = None
     after_call: tuple[str, ...] = ()
     at_call: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
     views: dict[Name, View] = Field(default_factory=dict)
     modelling: Modelling = Modelling()
 
@@ -166,6 +168,12 @@ class Contract(Frozen):
         for name in self.at_call:
             if name in self.after_call:
                 raise ValueError(f"at_call: {name!r} is known only after the call")
+        self._check_features("sensitive", self.sensitive)
+        for name in self.sensitive:
+            if name not in self._of_customer():
+                raise ValueError(f"sensitive: {name!r} does not describe the customer")
+            if name in self.numeric and not self.numeric[name].bands:
+                raise ValueError(f"sensitive: numeric column {name!r} needs bands")
         if not self.features():
             raise ValueError("numeric, categorical: at least one column must be known before the call")
         if not self._of_customer():

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -118,6 +119,16 @@ ranking = Table(
     sqlite_with_rowid=False,
 )
 """The same rows by rank, without cells: a search through a million is fast, and ranking copies little."""
+
+ranked_groups = Table(
+    "ranked_groups",
+    metadata,
+    _of_a_campaign(),
+    Column("column", AnyText, primary_key=True),
+    Column("numbers", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""For each of the contract's sensitive columns the groups of all customers by rank, packed: see `store.groups`."""
 
 bad_rows = Table(
     "bad_rows",

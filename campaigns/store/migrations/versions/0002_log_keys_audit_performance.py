@@ -1,4 +1,4 @@
-"""The request log, keys, the audit log, performance by version and month, and how each campaign does."""
+"""The request log, keys, the audit log, performance by version and month, how each campaign does, groups of lists."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,13 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    op.create_table(
+        "ranked_groups",
+        sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("column", sa.Text, primary_key=True),
+        sa.Column("numbers", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
     _request_log()
     op.create_table(
         "keys",

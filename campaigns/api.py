@@ -142,9 +142,19 @@ def what_if(desk: TheDesk, campaign_id: Id, row: Row) -> dict[str, Any]:
 
 
 @router.get("/campaigns/{campaign_id}/plan")
-def plan(desk: TheDesk, campaign_id: Id) -> dict[str, Any]:
-    """What the calls will bring by the campaign's terms."""
-    return {name: _plain(value) for name, value in asdict(desk.plan(desk.ranked(campaign_id))).items()}
+def plan(
+    desk: TheDesk,
+    campaign_id: Id,
+    cost: str | None = None,
+    margin: str | None = None,
+    calls: str | None = None,
+    control_share: str | None = None,
+) -> dict[str, Any]:
+    """What the calls will bring by the campaign's terms, or by terms that are tried and not kept."""
+    found = desk.ranked(campaign_id)
+    tried = {"cost": cost, "margin": margin, "calls": calls, "control_share": control_share}
+    terms = desk.tried_terms(found, {name: text for name, text in tried.items() if text is not None})
+    return {name: _plain(value) for name, value in asdict(desk.plan(found, terms)).items()}
 
 
 @router.post("/campaigns/{campaign_id}/terms", openapi_extra=_takes(["cost", "margin"], **_MONEY))

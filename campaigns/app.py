@@ -6,6 +6,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
+from threading import Event
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,8 +16,9 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
 
-from campaigns import api, downloads, failures, login, pages
+from campaigns import api, downloads, events, failures, login, pages
 from campaigns.addresses import desk_of
 from campaigns.callers import Callers
 from campaigns.desk import Desk, NotFoundError
@@ -36,6 +39,8 @@ from campaigns.store.database import FILE, open_database
 from campaigns.store.errors import StateError
 from data.errors import BadOptionError, ExpectedError, RefusedError, ServiceError
 
+STATIC = Path(__file__).parent / "static"
+"""The script of the pages."""
 STOP_SECONDS = 30
 """How long the desk waits at its end for the batch that is being scored, and then for the request log."""
 _STATUS = {
@@ -102,14 +107,17 @@ def create(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.desk = desk
+    app.state.stopping = Event()
     app.state.callers = Callers(engine)
     app.state.metrics = Metrics(partial(stored, engine), log.state)
     app.router.routes.insert(0, ScoreRoute(scores))
     app.include_router(api.router, responses=failures.DECLARED)
     app.include_router(downloads.router, prefix="/api", responses=failures.DECLARED)
     app.include_router(downloads.router, include_in_schema=False)
+    app.include_router(events.router)
     app.include_router(pages.router)
     app.include_router(login.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)

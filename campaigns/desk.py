@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -17,14 +18,17 @@ from typing import BinaryIO
 from sqlalchemy import Engine
 
 from analysis.campaign_results import Results
-from analysis.campaigns import CallPlan
-from campaigns import lists, performance, standing, terms, training, what_if
+from analysis.campaigns import CallPlan, plan
+from campaigns import groups, lists, performance, sample_list, standing, terms, training, what_if
+from campaigns.call_list import choose
 from campaigns.explaining import explain
 from campaigns.export import Call
+from campaigns.groups import GroupShares
 from campaigns.jobs import Worker
 from campaigns.outcome_file import read_outcomes
+from campaigns.ranked_lists import RankedLists
 from campaigns.reasons import Reasons, reasons
-from campaigns.records import Campaign, Customer
+from campaigns.records import Campaign, Customer, Terms
 from campaigns.request_log.queue import RequestLog
 from campaigns.served import ServedModel, ask, contract_from_json, contract_to_json, profile_of
 from campaigns.settings import Settings
@@ -67,12 +71,17 @@ class Desk:
       engine: the store.
       worker: scores lists in the background.
       log: takes every customer that is scored.
+      lists: the ranked lists that were asked for last.
     """
 
     settings: Settings
     engine: Engine
     worker: Worker
     log: RequestLog
+    lists: RankedLists = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lists", RankedLists(self.engine))
 
     def served(self) -> ServedModel:
         """The model that serves.
@@ -135,9 +144,40 @@ class Desk:
         self.worker.submit(campaign.id)
         return campaign
 
-    def plan(self, campaign: Campaign) -> CallPlan:
-        """What the calls of a ranked campaign will bring by its terms."""
-        return standing.planned(self.engine, campaign, self.calibration_error(campaign))
+    def start_with_sample(self, answers: Mapping[str, str]) -> Campaign:
+        """Starts a campaign with made-up customers that fit the served model.
+
+        Args and raises: as for :meth:`start`; a campaign without a name is named after the sample.
+        """
+        text = sample_list.text(self.served()).encode()
+        named = {**answers, "name": answers.get("name") or sample_list.NAME}
+        return self.start(named, io.BytesIO(text), sample_list.NAME)
+
+    def plan(self, campaign: Campaign, tried: Terms | None = None) -> CallPlan:
+        """What the calls of a ranked campaign will bring by its terms, or by others that are only tried."""
+        decided = tried or campaign.terms
+        return plan(
+            self.lists.get(campaign.id).probabilities,
+            decided.cost,
+            decided.margin,
+            decided.calls,
+            self.calibration_error(campaign) or 0.0,
+            decided.control_share,
+        )
+
+    def tried_terms(self, campaign: Campaign, answers: Mapping[str, str]) -> Terms:
+        """The campaign's terms with some answers about money and calls, which are not kept.
+
+        Raises:
+          BadOptionError: an answer is wrong.
+        """
+        return terms.revised(campaign.terms, {**terms.answers(campaign.terms), **answers})
+
+    def groups(self, campaign: Campaign, tried: Terms | None = None) -> list[GroupShares]:
+        """Shares of the groups of sensitive columns in a ranked list and in its call list."""
+        found = self.lists.get(campaign.id)
+        best, control = choose(found.probabilities, tried or campaign.terms, campaign.id)
+        return groups.compare(contract_from_json(campaign.contract), found.groups, best, control)
 
     def change_terms(self, campaign_id: int, answers: Mapping[str, str]) -> None:
         """Changes cost, margin, calls and control group.

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
-from campaigns import export, training
+from campaigns import export, sample_list, training
 from campaigns.addresses import Id, TheDesk
 from campaigns.desk import Desk
 from campaigns.records import Bad, Campaign
@@ -66,6 +66,13 @@ def training_csv(desk: TheDesk, campaign_id: Id) -> FileResponse:
     if not file.is_file():
         raise StateError(f"campaign {campaign_id} has no training rows: no result of a call is known")
     return FileResponse(file, media_type=CSV, headers=_saved(desk, campaign, "training.csv"))
+
+
+@router.get("/sample.csv", response_class=Response)
+def sample_csv(desk: TheDesk) -> Response:
+    """A list of made-up customers with the columns that the served model takes, as a template."""
+    name = {"Content-Disposition": f'attachment; filename="{sample_list.NAME}"'}
+    return Response(sample_list.text(desk.served()), media_type=CSV, headers=name)
 
 
 def _frozen(campaign: Campaign) -> Campaign:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from sqlalchemy import Engine
@@ -45,7 +46,7 @@ def of_column(contract: Contract, column: str) -> list[Group]:
     if column in contract.categorical:
         return [*(Group(column, value) for value in contract.categorical[column].values), Group(column)]
     ends = [None, *contract.numeric[column].bands, None]
-    bands = [Group(column, None, low, high) for low, high in zip(ends, ends[1:], strict=False)]
+    bands = [Group(column, None, low, high) for low, high in pairwise(ends)]
     return [*bands, Group(column)]
 
 

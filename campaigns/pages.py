@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from campaigns import performance, training
+from campaigns import performance, terms, training
 from campaigns.addresses import LARGEST, Id, Row, SegmentName, SentByAPage, TheDesk
 from campaigns.desk import Desk
-from campaigns.records import Campaign
+from campaigns.records import Campaign, Terms
 from campaigns.served import ServedModel
 from campaigns.store import campaigns, customers, standings
 from campaigns.store.customers import Sort
@@ -23,15 +23,11 @@ from campaigns.views.campaign import PAGE, Choice
 from campaigns.views.screen import Screen, path
 from data.errors import BadFileError, BadOptionError, ServiceError, UserError
 
-REFRESH_SECONDS = 2
-"""How often a browser loads the page of a running job again."""
-
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
-def _page(screen: Screen, status: int = 200, refresh: bool = False) -> HTMLResponse:
-    headers = {"Refresh": str(REFRESH_SECONDS)} if refresh else None
-    return HTMLResponse(screen.html(), status, headers)
+def _page(screen: Screen, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(screen.html(), status)
 
 
 def _to(campaign_id: Id, rest: str = "") -> RedirectResponse:
@@ -69,17 +65,18 @@ def api_page(request: Request, desk: TheDesk) -> HTMLResponse:
 
 @router.get("/campaigns/new")
 def new_campaign(request: Request, desk: TheDesk) -> HTMLResponse:
-    return _page(start.screen(desk.served().contract, {}, None, request.state.token))
+    return _page(start.screen(desk.served(), {}, None, request.state.token))
 
 
 @router.post("/campaigns", response_model=None)
 def start_campaign(request: Request, desk: TheDesk, answers: SentByAPage) -> HTMLResponse | RedirectResponse:
     try:
+        if answers.texts.get(start.SAMPLE):
+            return _to(desk.start_with_sample(answers.texts).id)
         upload = answers.file()
         return _to(desk.start(answers.texts, upload.file, upload.filename).id)
     except UserError as error:
-        screen = start.screen(desk.served().contract, answers.texts, str(error), request.state.token)
-        return _page(screen, 400)
+        return _page(start.screen(desk.served(), answers.texts, str(error), request.state.token), 400)
 
 
 @router.get("/campaigns/{campaign_id}")
@@ -95,9 +92,7 @@ def one_campaign(
 ) -> HTMLResponse:
     found = desk.campaign(campaign_id)
     if found.state not in ("ranked", "frozen"):
-        runs = found.state in ("waiting", "scoring")
-        follows = runs and follow != "no"
-        return _page(campaign.unfinished(found, request.state.token, follows), refresh=follows)
+        return _page(campaign.unfinished(found, request.state.token, follow != "no"))
     tenth = _whole("decile", decile, customers.DECILES) if decile else None
     choice = Choice(_whole("page", page or "1", LARGEST), sort, segment or None, tenth)
     count = customers.count(desk.engine, campaign_id, choice.segment, choice.decile)
@@ -127,8 +122,15 @@ def one_customer(desk: TheDesk, campaign_id: Id, row: Row) -> HTMLResponse:
 
 @router.get("/campaigns/{campaign_id}/budget")
 def budget_page(request: Request, desk: TheDesk, campaign_id: Id) -> HTMLResponse:
+    """The budget by the campaign's terms, or by those of the address, which are not kept."""
     found = desk.ranked(campaign_id)
-    return _budget(desk, found, budget.answers_of(found), None, request.state.token)
+    answers = terms.answers(found.terms)
+    answers.update((name, value) for name, value in request.query_params.items() if name in answers)
+    try:
+        tried = desk.tried_terms(found, answers)
+    except BadOptionError as error:
+        return _budget(desk, found, found.terms, answers, str(error), request.state.token)
+    return _budget(desk, found, tried, answers, None, request.state.token)
 
 
 @router.post("/campaigns/{campaign_id}/budget", response_model=None)
@@ -138,13 +140,16 @@ def change_budget(
     try:
         desk.change_terms(campaign_id, answers.texts)
     except BadOptionError as error:
-        return _budget(desk, desk.ranked(campaign_id), answers.texts, str(error), request.state.token)
+        found = desk.ranked(campaign_id)
+        return _budget(desk, found, found.terms, answers.texts, str(error), request.state.token)
     return _to(campaign_id, "budget")
 
 
-def _budget(desk: Desk, found: Campaign, answers: Mapping[str, str], problem: str | None, token: str) -> HTMLResponse:
-    screen = budget.screen(found, desk.run(found.version), desk.plan(found), answers, problem, token)
-    return _page(screen, 400 if problem else 200)
+def _budget(
+    desk: Desk, found: Campaign, tried: Terms, answers: Mapping[str, str], problem: str | None, token: str
+) -> HTMLResponse:
+    expected = budget.Expected(tried, desk.plan(found, tried), desk.groups(found, tried), desk.run(found.version))
+    return _page(budget.screen(found, expected, answers, problem, token), 400 if problem else 200)
 
 
 @router.get("/campaigns/{campaign_id}/outcomes")

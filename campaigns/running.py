@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 import uvicorn
+from fastapi import FastAPI
 
 from campaigns import logs
 from campaigns.app import STOP_SECONDS, create
@@ -34,7 +35,16 @@ def run(settings: Settings) -> None:
         )
         sys.stdout.write(f"The campaign desk is at {settings.public or settings.address} (Ctrl-C stops it)\n")
         sys.stdout.flush()
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Tells open streams of events that the desk stops, since uvicorn waits for their ends."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        assert isinstance(self.config.app, FastAPI)
+        self.config.app.state.stopping.set()
+        await super().shutdown(sockets)
 
 
 def _listener(settings: Settings) -> socket.socket:

@@ -21,7 +21,7 @@ _SEED = 11
 def can_be_drawn(model: ServedModel) -> bool:
     """Whether customers can be made up for a model; otherwise the list is a header."""
     names = {*model.contract.features()}
-    return model.profile is not None and names <= model.profile.features.keys() or names <= {*sample.COLUMNS}
+    return (model.profile is not None and names <= model.profile.features.keys()) or names <= {*sample.COLUMNS}
 
 
 def text(model: ServedModel) -> str:
@@ -58,7 +58,9 @@ def _drawn(model: ServedModel) -> dict[str, np.ndarray]:
 def _cells(contract: Contract, name: str, values: np.ndarray) -> list[str]:
     if name in contract.categorical:
         return [str(value) for value in values.tolist()]
-    return ["" if math.isnan(value) else np.format_float_positional(value, trim="-") for value in values.astype(np.float32)]
+    return [
+        "" if math.isnan(value) else np.format_float_positional(value, trim="-") for value in values.astype(np.float32)
+    ]
 
 
 def _identifier(contract: Contract) -> str | None:

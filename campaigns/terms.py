@@ -47,6 +47,13 @@ def revised(terms: Terms, answers: Mapping[str, str]) -> Terms:
     return _terms({**answers, "name": terms.name}, terms.plan, terms.quarantine, [])
 
 
+def answers(terms: Terms) -> dict[str, str]:
+    """Money and calls of some terms as the answers that give them."""
+    calls = "" if terms.calls is None else str(terms.calls)
+    share = f"{terms.control_share:g}"
+    return {"cost": f"{terms.cost:.12g}", "margin": f"{terms.margin:.12g}", "calls": calls, "control_share": share}
+
+
 def _terms(answers: Mapping[str, str], planned: Mapping[str, str], quarantine: bool, problems: list[str]) -> Terms:
     name = " ".join(answers.get("name", "").split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():

@@ -45,6 +45,14 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Status:
+    """A sentence that sums the page up; where a script of the page changes it, a screen reader says it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of texts and links.
 
@@ -168,12 +176,13 @@ class Notice:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far something is: `done` of `total`, where the total is known."""
+    """How far something is: `done` of `total`, where the total is known; `events` tell a script how it goes on."""
 
     name: str
     label: str
     done: float
     total: float | None
+    events: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,13 +193,18 @@ class Links:
     links: Sequence[Link]
 
 
-Block = Paragraph | Table | Figure | Command | Lines | Card | Notice | Progress | Links | Form
+Block = Paragraph | Status | Table | Figure | Command | Lines | Card | Notice | Progress | Links | Form
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with a heading; its name is its `id` and its place in links."""
+    """A part of the page with a heading; its name is its `id` and its place in links.
+
+    Attributes:
+      live: whether a script of the page may replace it by a newer one.
+    """
 
     name: str
     title: str
     blocks: Sequence[Block]
+    live: bool = False

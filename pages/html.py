@@ -17,6 +17,7 @@ from pages.language import language, tr
 _HERE = Path(__file__).parent
 _TYPES = {
     "paragraph": blocks.Paragraph,
+    "status": blocks.Status,
     "table": blocks.Table,
     "figure": blocks.Figure,
     "command": blocks.Command,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.campaigns import CallPlan
+from campaigns.groups import GroupShares
 from campaigns.records import Campaign, Terms
 from campaigns.security import TOKEN
+from campaigns.views import groups
 from campaigns.views.screen import Screen, path, problem_notice, synthetic, trail
 from campaigns.views.start import money_fields
-from pages.blocks import Block, Figure, Link, Links, Paragraph, Section, Table, Tile
+from pages.blocks import Block, Figure, Link, Links, Paragraph, Section, Status, Table, Tile
 from pages.charts import Axis, Series, around, curves
 from pages.formatting import euro, euros, interval, number, percent, plain_euro, short_euro
-from pages.forms import Form
+from pages.forms import Form, Slider
 from pages.language import ntr, tr
 from runs.summary import PurchaseSummary
 
@@ -22,40 +25,47 @@ ROWS = 11
 """Points of the curve in its table."""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What the page shows.
+
+    Attributes:
+      terms: the campaign's, or others that are only tried.
+      plan: by these terms.
+      groups: in the list and in the call list by these terms.
+      run: that pushed the model which scored the list, where it is known.
+    """
+
+    terms: Terms
+    plan: CallPlan
+    groups: Sequence[GroupShares]
+    run: PurchaseSummary | None
+
+
 def screen(
-    campaign: Campaign,
-    run: PurchaseSummary | None,
-    plan: CallPlan,
-    answers: Mapping[str, str],
-    problem: str | None,
-    token: str,
+    campaign: Campaign, expected: Expected, answers: Mapping[str, str], problem: str | None, token: str
 ) -> Screen:
     """The page.
 
     Args:
-      run: that pushed the model which scored the list, where it is known.
-      plan: of the campaign's terms.
       answers: what the form shows; after a problem what the person has answered.
       problem: why the terms could not be changed; may have several lines.
       token: of the forms.
     """
-    notices = synthetic(run)
+    terms, plan = expected.terms, expected.plan
+    notices = synthetic(expected.run)
     if problem:
         notices.append(problem_notice(tr("The terms were not changed."), problem))
     sections = [
-        Section("expect", tr("What to expect"), [_expected(campaign, plan, run), _profit(plan)]),
         Section("decide", tr("Decide"), list(_decide(campaign, plan, answers, token))),
+        Section("expect", tr("What to expect"), [_reading(expected), _profit(plan)], live=True),
     ]
+    if expected.groups:
+        sections.append(Section("groups", tr("Who is called"), list(groups.blocks(expected.groups)), live=True))
+    if campaign.state != "frozen":
+        sections.append(Section("freezing", tr("Freeze"), list(_freeze(campaign, expected, token)), live=True))
     title, here = tr("Budget of {campaign}", campaign=campaign.terms.name), path(campaign.id, "budget")
-    return Screen(title, sections, notices, list(_tiles(campaign.terms, plan)), trail(campaign), here)
-
-
-def answers_of(campaign: Campaign) -> dict[str, str]:
-    """The campaign's terms as the answers of the form."""
-    terms = campaign.terms
-    calls = "" if terms.calls is None else str(terms.calls)
-    share = f"{terms.control_share:g}"
-    return {"cost": f"{terms.cost:.12g}", "margin": f"{terms.margin:.12g}", "calls": calls, "control_share": share}
+    return Screen(title, sections, notices, list(_tiles(terms, plan)), trail(campaign), here)
 
 
 def _tiles(terms: Terms, plan: CallPlan) -> Iterator[Tile]:
@@ -83,8 +93,8 @@ def _tiles(terms: Terms, plan: CallPlan) -> Iterator[Tile]:
     yield Tile("optimum", number(plan.optimum), what, earned)
 
 
-def _expected(campaign: Campaign, plan: CallPlan, run: PurchaseSummary | None) -> Paragraph:
-    terms = campaign.terms
+def _reading(expected: Expected) -> Paragraph:
+    terms, plan, run = expected.terms, expected.plan, expected.run
     sentences = [
         tr(
             "At {cost} per call and {margin} margin per buyer, a call pays for customers with a probability above "
@@ -164,15 +174,49 @@ def _decide(campaign: Campaign, plan: CallPlan, answers: Mapping[str, str], toke
         yield Paragraph("frozen", tr("The call list is frozen: its terms cannot change any more."))
         yield Links("files", [Link(tr("Download the call list"), path(campaign.id))])
         return
-    fields = list(money_fields(answers))
-    yield Form("terms", path(campaign.id, "budget"), fields, tr("Calculate"), {TOKEN: token}, quiet=True)
+    cost, margin, calls, control = money_fields(answers)
+    fields = [replace(calls, slider=_slider(plan)), cost, margin, control]
+    here = path(campaign.id, "budget")
+    yield Form("terms", here, fields, tr("Calculate"), {TOKEN: token}, quiet=True, texts={"preview": here})
+    yield Status(
+        "summary",
+        ntr(
+            "{calls} call to the most likely buyers: {buyers} expected buyers ({buyers_interval}), {profit} expected "
+            "profit ({profit_interval}); {random} at random.",
+            "{calls} calls to the most likely buyers: {buyers} expected buyers ({buyers_interval}), {profit} expected "
+            "profit ({profit_interval}); {random} at random.",
+            plan.calls,
+            calls=number(plan.calls),
+            buyers=number(plan.buyers.value),
+            buyers_interval=interval(plan.buyers.low, plan.buyers.high, 0),
+            profit=euro(plan.profit.value),
+            profit_interval=euros(plan.profit.low, plan.profit.high),
+            random=euro(plan.random_profit),
+        ),
+    )
+
+
+def _slider(plan: CallPlan) -> Slider:
+    """Sets the calls in at least 1,000 steps where the list is that long."""
+    customers = int(plan.curve.calls[-1])
+    step = 10 ** max(len(str(customers)) - 4, 0)
+    most = customers - customers % step
+    says = tr("{number} calls")
+    return Slider(tr("Calls that can be made, as a slider"), min(plan.calls, most), step, most, step, says)
+
+
+def _freeze(campaign: Campaign, expected: Expected, token: str) -> Iterator[Block]:
+    if expected.terms != campaign.terms:
+        text = tr("These figures are tried and not kept. Calculate keeps the terms; then the call list can be frozen.")
+        yield Paragraph("tried", text)
+        return
     yield Paragraph(
         "freeze",
         tr(
             "Freezing marks the {calls} customers of the call list, {control} of them as the control group drawn at "
             "random. It cannot be undone.",
-            calls=number(plan.calls),
-            control=number(plan.control),
+            calls=number(expected.plan.calls),
+            control=number(expected.plan.control),
         ),
     )
     yield Form("freeze", path(campaign.id, "freeze"), (), tr("Freeze the call list"), {TOKEN: token})

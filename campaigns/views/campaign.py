@@ -21,6 +21,8 @@ from pages.forms import Field, Form
 from pages.language import ntr, tr
 from runs.summary import PurchaseSummary
 
+RELOAD_SECONDS = 2
+"""How often a browser without scripts loads the page of a running job again."""
 PAGE = 50
 """Customers on one page."""
 
@@ -71,7 +73,7 @@ def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
     """The page of a campaign whose list is not ranked: progress, or what went wrong.
 
     Args:
-      follows: whether the browser loads the page again every few seconds.
+      follows: whether the page follows the scoring by itself.
     """
     notices = []
     problem = campaign.problem or ""
@@ -94,30 +96,46 @@ def unfinished(campaign: Campaign, token: str, follows: bool) -> Screen:
         notices,
         trail=trail(campaign),
         here=path(campaign.id),
+        reload=RELOAD_SECONDS if follows and running(campaign) else None,
     )
 
 
-def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
-    running = campaign.state in ("waiting", "scoring")
+def running(campaign: Campaign) -> bool:
+    """Whether the campaign's list waits or is being scored."""
+    return campaign.state in ("waiting", "scoring")
+
+
+def face(campaign: Campaign) -> str:
+    """What the page of an unfinished campaign shows beside its progress; with another face it is another page."""
+    state = "running" if running(campaign) else campaign.state
+    return ".".join([state, *["problem"] * bool(campaign.problem), *["bad"] * bool(campaign.bad)])
+
+
+def progress(campaign: Campaign, events: str = "") -> Progress:
+    """How far the scoring of a campaign is."""
     total = campaign.rows - campaign.bad
     if campaign.state == "waiting":
         label = tr("The list waits for its turn.")
-    elif campaign.scored == 0 and running:
+    elif campaign.scored == 0 and running(campaign):
         label = tr("The rows are checked: {rows} so far.", rows=number(campaign.rows))
     else:
         scored, all_customers = number(campaign.scored), number(total)
         label = tr("{scored} of {customers} customers are scored.", scored=scored, customers=all_customers)
-    if not running:
-        yield Paragraph("scored", label)
+    return Progress("progress", label, campaign.scored, total if campaign.scored else None, events)
+
+
+def _progress(campaign: Campaign, token: str, follows: bool) -> Iterator[Block]:
+    if not running(campaign):
+        yield Paragraph("scored", progress(campaign).label)
         yield Links("again", [Link(tr("Start a new campaign"), NEW)])
         return
-    yield Progress("progress", label, campaign.scored, total if campaign.scored else None)
+    yield progress(campaign, path(campaign.id, f"events?face={face(campaign)}") if follows else "")
     still, live = (
-        Link(tr("Stop loading it again"), f"{path(campaign.id)}?follow=no"),
+        Link(tr("Stop following it"), f"{path(campaign.id)}?follow=no"),
         Link(tr("Follow the progress"), path(campaign.id)),
     )
     if follows:
-        yield Paragraph("follows", tr("This page loads itself again every two seconds."))
+        yield Paragraph("follows", tr("This page follows the scoring by itself, and shows the ranked list at its end."))
     yield Links("follow", [still if follows else live])
     yield Form("cancel", path(campaign.id, "cancel"), (), tr("Cancel scoring"), {TOKEN: token}, quiet=True)
 

@@ -49,6 +49,7 @@ class Screen:
       tiles: the most important figures.
       trail: where a person can go from here.
       here: address of the page in the trail; empty where it is not in it.
+      reload: seconds after which a browser without scripts loads the page again; None for never.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Screen:
     tiles: Sequence[Tile] = ()
     trail: Sequence[Link] = field(default_factory=desk_trail)
     here: str = ""
+    reload: int | None = None
 
     def html(self) -> str:
         """The page as text."""

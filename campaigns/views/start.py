@@ -5,40 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from analysis.figures import COST, MARGIN
+from campaigns.sample_list import ROWS, can_be_drawn
 from campaigns.security import TOKEN
+from campaigns.served import ServedModel
 from campaigns.terms import PLAN
 from campaigns.views.screen import NEW, Screen, problem_notice
 from data.contract import Contract
-from pages.blocks import Paragraph, Section
-from pages.formatting import percent
-from pages.forms import Field, Form
+from pages.blocks import Link, Links, Paragraph, Section
+from pages.formatting import number, percent
+from pages.forms import Button, Field, Form
 from pages.language import tr
 
+SAMPLE = "sample"
+"""The answer of the button that takes the sample list instead of a file."""
 CONTROL = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Shares of the control group that the page offers."""
 
 
-def screen(contract: Contract, answers: Mapping[str, str], problem: str | None, token: str) -> Screen:
+def screen(served: ServedModel, answers: Mapping[str, str], problem: str | None, token: str) -> Screen:
     """The page.
 
     Args:
-      contract: of the served model.
+      served: the model that will score the list.
       answers: what the form shows; after a problem what the person has answered.
       problem: why the campaign could not be started; may have several lines.
       token: of the form.
     """
     notices = []
     if problem:
-        advice = tr("Choose the file again: a browser does not keep it.")
-        notices.append(problem_notice(tr("The campaign was not started."), problem, advice))
+        notices.append(problem_notice(tr("The campaign was not started."), problem))
+    contract, samples = served.contract, []
+    if can_be_drawn(served):
+        text = tr("Use a sample list of {customers} made-up customers", customers=number(ROWS))
+        samples.append(Button(SAMPLE, "yes", text))
     columns = [name for name in contract.features() if name not in contract.at_call]
     says = tr(
         "A CSV file with a header. It must have these columns: {columns}. Other columns are kept. A column for the "
         "identifier is used if there is one; otherwise customers are identified by the numbers of their rows.",
         columns=", ".join(columns),
     )
-    form = Form("new", "/campaigns", list(_fields(contract, answers)), tr("Upload and score"), {TOKEN: token})
-    section = Section("list", tr("The list"), [Paragraph("columns", says), form])
+    template = Links("template", [Link(tr("Download a list with these columns as a template (CSV)"), "/sample.csv")])
+    form = Form(
+        "new",
+        "/campaigns",
+        list(_fields(contract, answers, problem is not None)),
+        tr("Upload and score"),
+        {TOKEN: token},
+        others=samples,
+        texts={
+            "failed": tr("The campaign was not started."),
+            "uploading": tr("The list is uploaded"),
+            "checking": tr("The list is uploaded; the desk checks its columns."),
+            "broken": tr(
+                "The upload broke off. Either the desk does not answer, or the file is too large or was changed after "
+                "it was chosen."
+            ),
+        },
+    )
+    section = Section("list", tr("The list"), [Paragraph("columns", says), template, form])
     return Screen(tr("New campaign"), [section], notices, here=NEW)
 
 
@@ -56,9 +80,12 @@ def money_fields(answers: Mapping[str, str]) -> Iterator[Field]:
     yield Field("control_share", tr("Control group"), "choice", answers.get("control_share", "0.1"), hint, shares)
 
 
-def _fields(contract: Contract, answers: Mapping[str, str]) -> Iterator[Field]:
+def _fields(contract: Contract, answers: Mapping[str, str], again: bool) -> Iterator[Field]:
     yield Field("name", tr("Name of the campaign"), value=answers.get("name", ""), required=True)
-    yield Field("file", tr("List of customers (CSV)"), "file", required=True)
+    hint = tr("Choose the file again: a browser does not keep it.") if again else ""
+    yield Field(
+        "file", tr("List of customers (CSV)"), "file", "", hint, required=True, drop=tr("or drop the file here")
+    )
     yield from money_fields(answers)
     for column in contract.at_call:
         name = f"{PLAN}{column}"

@@ -21,6 +21,9 @@ class Page(HTMLParser):
       forms: by name the address, the method and the hidden answers.
       notices: texts by name.
       tags: names of all tags.
+      scripts: addresses of the scripts; None for one that stands in the page.
+      events: addresses of streams of events that a script listens to.
+      tables: the cells of each row, by the table's name.
     """
 
     def __init__(self, response: Any):
@@ -30,8 +33,12 @@ class Page(HTMLParser):
         self.forms: dict[str, tuple[str, str, dict[str, str]]] = {}
         self.notices: dict[str, str] = {}
         self.tags: set[str] = set()
+        self.scripts: list[str | None] = []
+        self.events: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
         self.words: list[str] = []
         self._link = self._form = self._notice = None
+        self._table, self._in_cell = "", False
         self.feed(self.html)
         self.text = " ".join(" ".join(self.words).split())
 
@@ -47,17 +54,32 @@ class Page(HTMLParser):
             self.forms[self._form][2][values["name"]] = values["value"]
         if tag == "div":
             self._notice = values.get("data-notice")
+            self.events += [values["data-events"]] if "data-events" in values else []
+        if tag == "script":
+            self.scripts.append(values.get("src"))
+        if tag == "table":
+            self._table = values["data-table"]
+            self.tables[self._table] = []
+        if tag == "tr":
+            self.tables[self._table].append([])
+        if tag in ("td", "th"):
+            self.tables[self._table][-1].append("")
+            self._in_cell = True
 
     def handle_endtag(self, tag):
         if tag == "a":
             self._link = None
         if tag == "div":
             self._notice = None
+        if tag in ("td", "th"):
+            self._in_cell = False
 
     def handle_data(self, data):
         if self.lasttag in ("style", "script"):
             return
         self.words.append(data)
+        if self._in_cell:
+            self.tables[self._table][-1][-1] += data
         if self._link:
             self.links[data] = self._link
         if self._notice:

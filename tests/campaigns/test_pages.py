@@ -15,7 +15,7 @@ from campaigns import app
 from campaigns.settings import Settings
 from campaigns.views import campaign_table
 from data.model_spec import PURCHASE_MODEL
-from tests.campaigns.browsing import ADDRESS, Browser
+from tests.campaigns.browsing import ADDRESS, TERMS, Browser
 from tests.campaigns.conftest import list_text
 from tests.support import stand_in
 
@@ -152,7 +152,7 @@ def test_texts_of_a_list_are_text(browser):
         *(browser.open(path) for path in ("/", "/campaigns/1/customers/1", "/campaigns/1/budget")),
     ]
     for page in pages:
-        assert "script" not in page.tags
+        assert page.scripts == ["/static/desk.js"]
         assert ATTACK in page.text
 
 
@@ -222,10 +222,12 @@ def test_terms_change_until_the_call_list_is_frozen(browser):
 def test_a_running_campaign_shows_progress_and_can_be_cancelled(browser, model_server):
     model_server.before = lambda: time.sleep(0.3)
     page = browser.start(LIST)
-    response = browser.client.get("/campaigns/1")
-    assert response.headers["refresh"] == "2"
+    reload = '<noscript><meta http-equiv="refresh" content="2"></noscript>'
+    assert reload in browser.open("/campaigns/1").html
     assert "progress" in page.tags
-    assert "refresh" not in browser.client.get("/campaigns/1?follow=no").headers
+    still = browser.open(page.links["Stop following it"])
+    assert reload not in still.html
+    assert "data-events" not in still.html
     browser.send(page, "cancel")
     assert "cancelled" in browser.ended().notices
     assert browser.client.get("/campaigns/1/budget").status_code == 409
@@ -293,6 +295,62 @@ def test_an_address_of_nothing_is_a_page_that_says_so(browser, path):
     page = browser.open(path)
     assert page.status == 404
     assert page.notices["problem"]
+
+
+def test_the_figures_of_other_terms_are_shown_and_not_kept(browser):
+    browser.start(LIST, calls="50")
+    browser.ended()
+    tried = browser.open("/campaigns/1/budget?calls=20&control_share=0")
+    assert "20 calls" in tried.text
+    assert 'value="20"' in tried.html
+    assert "freeze" not in tried.forms
+    assert "50 calls" in browser.open("/campaigns/1/budget").text
+    assert "freeze" in browser.open("/campaigns/1/budget?calls=50").forms
+    wrong = browser.open("/campaigns/1/budget?calls=few")
+    assert (wrong.status, "calls: got 'few'" in wrong.notices["problem"]) == (400, True)
+
+
+def test_a_slider_reaches_the_whole_list_in_whole_steps(browser):
+    browser.start(LIST)
+    browser.ended()
+    (slider,) = re.findall(r'<input type="range" [^>]*>', browser.open("/campaigns/1/budget").html)
+    for part in (
+        "hidden",
+        'min="1"',
+        'max="200"',
+        'step="1"',
+        'data-slides="terms-calls"',
+        'data-says="{number} calls"',
+    ):
+        assert part in slider
+
+
+def test_groups_that_are_called_more_often_than_others_are_named(browser):
+    rows = [{"age": str(age), "marital": "single" if age >= 70 else "married"} for age in AGES]
+    browser.start(list_text(rows), calls="30", control_share="0")
+    browser.ended()
+    page = browser.open("/campaigns/1/budget")
+    notice = page.notices["groups"].replace("\N{NO-BREAK SPACE}", " ")
+    assert "marital: single: 15 % of the list and 100 % of the call list." in notice
+    assert "marital: married: 85 % of the list and 0 % of the call list." in notice
+    cells = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in page.tables["groups"]]
+    assert ["marital: single", "15.0 %", "100.0 %", "6.7 ×"] in cells
+    assert ["age: 30 to below 40", "20.0 %", "0.0 %", "0.0 ×"] in cells
+    everybody = browser.open("/campaigns/1/budget?calls=200")
+    assert "groups" not in everybody.notices
+    assert "favours no group" in everybody.text
+
+
+def test_a_sample_list_needs_no_file(browser, model_server):
+    page = browser.open("/campaigns/new")
+    template = browser.client.get(page.links["Download a list with these columns as a template (CSV)"])
+    assert 'filename="synthetic-customers.csv"' in template.headers["content-disposition"]
+    browser.send(page, "new", {**TERMS, "name": "", "sample": "yes"})
+    assert "Customers 1 to 50 of 1,000" in browser.ended().text
+    assert browser.client.get("/api/campaigns/1").json()["bad"] == 0
+    again = browser.start(template.text)
+    assert again.status == 200
+    assert "Customers 1 to 50 of 1,000" in browser.ended(2).text
 
 
 def test_a_new_campaign_needs_a_model(browser, model_server):

@@ -87,6 +87,7 @@ def plan(
     calls: int | None = None,
     calibration_error: float = 0.0,
     control_share: float = 0.0,
+    known: Curve | None = None,
 ) -> CallPlan:
     """What the best-scored customers and a control group will bring.
 
@@ -103,6 +104,8 @@ def plan(
       calls: in the list, at most all customers; None for the optimum.
       calibration_error: expected calibration error of the model, 0 to 1.
       control_share: share of the calls that go to the control group, 0 to 0.5.
+      known: what :func:`curve` gives for the other arguments, which takes most of the time and does not depend on
+        `calls`.
     """
     optimum = paying(probabilities, cost, margin, calls)
     total = optimum if calls is None else min(calls, len(probabilities))
@@ -124,7 +127,7 @@ def plan(
         control_cost=margin * (without_control - with_control),
         optimum=optimum,
         optimum_profit=margin * optimum_buyers - cost * optimum,
-        curve=_curve(probabilities, cost, margin, calibration_error, control_share),
+        curve=known or curve(probabilities, cost, margin, calibration_error, control_share),
     )
 
 
@@ -190,9 +193,10 @@ def _called(probabilities: np.ndarray, best: int, control: int) -> np.ndarray:
     return np.concatenate([probabilities[:best], np.full(control, mean)])
 
 
-def _curve(
+def curve(
     probabilities: np.ndarray, cost: float, margin: float, calibration_error: float, control_share: float
 ) -> Curve:
+    """What each number of calls brings; args as in :func:`plan`."""
     customers = len(probabilities)
     calls = np.unique(np.linspace(0, customers, POINTS).round().astype(np.int64))
     best, control = split(calls, control_share)

@@ -155,15 +155,11 @@ class Desk:
 
     def plan(self, campaign: Campaign, tried: Terms | None = None) -> CallPlan:
         """What the calls of a ranked campaign will bring by its terms, or by others that are only tried."""
-        decided = tried or campaign.terms
-        return plan(
-            self.lists.get(campaign.id).probabilities,
-            decided.cost,
-            decided.margin,
-            decided.calls,
-            self.calibration_error(campaign) or 0.0,
-            decided.control_share,
-        )
+        decided, found = tried or campaign.terms, self.lists.get(campaign.id)
+        cost, margin, share = decided.cost, decided.margin, decided.control_share
+        error = self.calibration_error(campaign) or 0.0
+        known = found.curve(cost, margin, error, share)
+        return plan(found.probabilities, cost, margin, decided.calls, error, share, known)
 
     def tried_terms(self, campaign: Campaign, answers: Mapping[str, str]) -> Terms:
         """The campaign's terms with some answers about money and calls, which are not kept.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
 from sqlalchemy import Engine
 
+from analysis.campaigns import Curve, curve
 from campaigns.store import customers, groups
 
 LISTS = 2
@@ -27,6 +28,17 @@ class RankedList:
 
     probabilities: np.ndarray
     groups: Mapping[str, np.ndarray]
+    _curves: dict[tuple[float, ...], Curve] = field(default_factory=dict)
+
+    def curve(self, cost: float, margin: float, calibration_error: float, control_share: float) -> Curve:
+        """What each number of calls brings; the last curve is kept, since a slider changes only the calls."""
+        terms = (cost, margin, calibration_error, control_share)
+        found = self._curves.get(terms)
+        if found is None:
+            found = curve(self.probabilities, *terms)
+            self._curves.clear()
+            self._curves[terms] = found
+        return found
 
 
 class RankedLists:

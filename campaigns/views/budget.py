@@ -207,7 +207,9 @@ def _slider(plan: CallPlan) -> Slider:
 
 def _freeze(campaign: Campaign, expected: Expected, token: str) -> Iterator[Block]:
     if expected.terms != campaign.terms:
-        text = tr("These figures are tried and not kept. Calculate keeps the terms; then the call list can be frozen.")
+        text = tr(
+            "These figures are tried and not kept. Press Calculate to keep these terms; then the call list can be frozen."
+        )
         yield Paragraph("tried", text)
         return
     yield Paragraph(

@@ -16,7 +16,7 @@ def blocks(found: Sequence[GroupShares]) -> Iterator[Block]:
     each = [pair for column in found for pair in column.groups]
     apart = sorted((pair for pair in each if pair[1].apart), key=lambda pair: pair[1].times)
     if apart:
-        title = tr("The ranking favours some groups of customers.")
+        title = tr("Some groups of customers are called more or less often than others.")
         yield Notice("groups", title, [_sentence(*pair) for pair in reversed(apart)])
     rule = tr(
         "A group is named above the table if its customers are called at most {seldom} or at least {often} times as "
@@ -27,7 +27,7 @@ def blocks(found: Sequence[GroupShares]) -> Iterator[Block]:
         smallest=percent(SMALLEST),
     )
     if not apart:
-        rule = f"{tr('The ranking favours no group of customers by more than is usual.')} {rule}"
+        rule = f"{tr('No group of customers is called much more or less often than others.')} {rule}"
     yield Paragraph("groups", rule)
     cells = [(_name(group), percent(of.listed, 1), percent(of.called, 1), times(of.times)) for group, of in each]
     columns = ", ".join(column.column for column in found)

@@ -81,11 +81,11 @@ def money_fields(answers: Mapping[str, str]) -> Iterator[Field]:
 
 
 def _fields(contract: Contract, answers: Mapping[str, str], again: bool) -> Iterator[Field]:
-    yield Field("name", tr("Name of the campaign"), value=answers.get("name", ""), required=True)
     hint = tr("Choose the file again: a browser does not keep it.") if again else ""
     yield Field(
         "file", tr("List of customers (CSV)"), "file", "", hint, required=True, drop=tr("or drop the file here")
     )
+    yield Field("name", tr("Name of the campaign"), value=answers.get("name", ""), required=True)
     yield from money_fields(answers)
     for column in contract.at_call:
         name = f"{PLAN}{column}"

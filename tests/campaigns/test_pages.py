@@ -14,10 +14,14 @@ from starlette.testclient import TestClient
 from campaigns import app
 from campaigns.settings import Settings
 from campaigns.views import campaign_table
+from data.model_folder import CONTRACT as CONTRACT_FILE
+from data.model_folder import ModelFolder
 from data.model_spec import PURCHASE_MODEL
+from data.paths import serving_folder
 from tests.campaigns.browsing import ADDRESS, TERMS, Browser
 from tests.campaigns.conftest import list_text
 from tests.support import stand_in
+from tests.support.customers import CONTRACT
 
 ATTACK = "<script>alert(1)</script>"
 AGES = [20 + row % 60 for row in range(200)]
@@ -325,7 +329,10 @@ def test_a_slider_reaches_the_whole_list_in_whole_steps(browser):
         assert part in slider
 
 
-def test_groups_that_are_called_more_often_than_others_are_named(browser):
+def test_groups_that_are_called_more_often_than_others_are_named(browser, tmp_path):
+    contract = ModelFolder(serving_folder(tmp_path / "artifacts", PURCHASE_MODEL.name) / "1").extra(CONTRACT_FILE)
+    contract.parent.mkdir(parents=True)
+    contract.write_text(CONTRACT.model_dump_json())
     rows = [{"age": str(age), "marital": "single" if age >= 70 else "married"} for age in AGES]
     browser.start(list_text(rows), calls="30", control_share="0")
     browser.ended()
@@ -338,7 +345,7 @@ def test_groups_that_are_called_more_often_than_others_are_named(browser):
     assert ["age: 30 to below 40", "20.0 %", "0.0 %", "0.0 ×"] in cells
     everybody = browser.open("/campaigns/1/budget?calls=200")
     assert "groups" not in everybody.notices
-    assert "favours no group" in everybody.text
+    assert "No group of customers is called much more" in everybody.text
 
 
 def test_a_sample_list_needs_no_file(browser, model_server):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from analysis.campaigns import plan
 from campaigns import ranked_lists
-from campaigns.ranked_lists import RankedLists
+from campaigns.ranked_lists import RankedList, RankedLists
 from campaigns.store import customers, groups
 from campaigns.store.database import open_database
 from tests.support.campaigns import customer, ranked
@@ -51,3 +52,12 @@ def test_a_list_that_has_lost_a_customer_is_read_again(engine, read):
     customers.add(engine, id, [customer(1)])
     customers.rank(engine, id)
     assert len(lists.get(id).probabilities) == 1
+
+
+def test_the_curve_of_a_list_is_drawn_anew_for_other_terms():
+    found = RankedList(np.array([0.9, 0.5, 0.1]), {})
+    first = found.curve(5.0, 100.0, 0.0, 0.0)
+    assert found.curve(5.0, 100.0, 0.0, 0.0) is first
+    dearer = found.curve(50.0, 100.0, 0.0, 0.0)
+    assert (first.profit[1], dearer.profit[1]) == (85.0, 40.0)
+    assert plan(found.probabilities, 50.0, 100.0, 1, known=dearer).curve is dearer

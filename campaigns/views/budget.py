@@ -208,7 +208,7 @@ def _slider(plan: CallPlan) -> Slider:
 def _freeze(campaign: Campaign, expected: Expected, token: str) -> Iterator[Block]:
     if expected.terms != campaign.terms:
         text = tr(
-            "These figures are tried and not kept. Press Calculate to keep these terms; then the call list can be frozen."
+            "These figures are tried and not kept. Calculate keeps these terms; then the call list can be frozen."
         )
         yield Paragraph("tried", text)
         return

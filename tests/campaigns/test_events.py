@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import httpx
 import pytest
+import uvicorn
 from sqlalchemy import delete
 from starlette.testclient import TestClient
 
-from campaigns import app, events, scoring
+from campaigns import app, events, running, scoring
 from campaigns.settings import Settings
 from campaigns.store import campaigns
 from campaigns.store.tables import campaigns as table
@@ -116,3 +119,27 @@ def test_a_quiet_stream_says_that_it_is_there(desk, monkeypatch):
     thread.join(5)
     assert news[1:3] == [": still here\n\n"] * 2
     assert campaigns.get(desk.engine, 1).state == "waiting"
+
+
+def test_a_desk_with_open_streams_stops(tmp_path, model_server):
+    model_server.failures = [503] * 1_000  # the scoring waits, and its stream goes on
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        app.create(Settings(model_server.url, artifacts=tmp_path)), log_config=None, timeout_graceful_shutdown=60
+    )
+    server = running._Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    with httpx.Client(base_url=address, timeout=30) as client:
+        answers = {"name": "spring", "cost": "5", "margin": "100"}
+        client.post("/api/campaigns", data=answers, files={"file": ("list.csv", LIST)}).raise_for_status()
+        while not client.get("/api/campaigns/1").json()["problem"]:
+            time.sleep(0.02)
+        with client.stream("GET", "/campaigns/1/events?face=running.problem") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "event: progress"
+            server.should_exit = True
+            assert "event: turn" not in [*lines]
+    thread.join(30)
+    assert not thread.is_alive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import ROOT
 from tests.support.server import free_port
@@ -183,6 +184,19 @@ def test_indonesian_fits_the_narrowest_phone(campaign, browser, name):
     context.close()
 
 
+@pytest.mark.parametrize("name", PATHS)
+def test_axe_finds_nothing_without_scripts_and_on_the_smallest_phone(campaign, browser, name):
+    context = browser.new_context(viewport=NARROW)
+    page = context.new_page()
+    page.route("**/static/*", lambda route: route.abort())  # axe itself needs scripts
+    page.goto(f"{campaign}{PATHS[name]}")
+    assert page.locator("[type=range]:visible, .drops").count() == 0
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    context.close()
+
+
 def test_a_campaign_is_started_with_the_keyboard_alone(campaign, browser):
     context = browser.new_context(viewport=DESKTOP, java_script_enabled=False)
     page = context.new_page()
@@ -196,3 +210,141 @@ def test_a_campaign_is_started_with_the_keyboard_alone(campaign, browser):
             break
     assert {"name", "file", "cost", "margin", "calls", "control_share", "quarantine", "Upload and score"} <= {*reached}
     context.close()
+
+
+@pytest.fixture
+def page(desk, browser) -> Iterator[Page]:
+    """A page with scripts, whose console says nothing but which requests were refused."""
+    context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
+    page, heard = context.new_page(), []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    yield page
+    context.close()
+    assert [text for text in heard if not text.startswith("Failed to load resource")] == []
+
+
+def test_a_refused_upload_keeps_the_form_and_its_file(page, desk, lists, tmp_path):
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("age,job\n30,x\n")
+    page.goto(f"{desk}/campaigns/new")
+    page.get_by_label("Name of the campaign").fill("Autumn")
+    page.get_by_label("List of customers (CSV)").set_input_files(wrong)
+    page.get_by_role("button", name="Upload and score").click()
+    problem = page.locator("[data-notice=problem]")
+    expect(problem).to_be_focused()
+    assert "wrong.csv:1" in problem.inner_text()
+    assert page.get_by_label("Name of the campaign").input_value() == "Autumn"
+    assert page.evaluate("document.querySelector('[type=file]').files[0].name") == "wrong.csv"
+    assert page.get_by_role("button", name="Upload and score").is_enabled()
+    assert not page.locator("form progress").is_visible()
+    page.route("**/campaigns", lambda route: route.abort())
+    page.get_by_role("button", name="Upload and score").click()
+    expect(problem).to_contain_text("The upload broke off")
+    assert problem.count() == 1
+
+
+def test_a_dropped_list_is_scored_and_its_page_follows(page, desk, lists):
+    page.goto(f"{desk}/campaigns/new")
+    page.get_by_label("Name of the campaign").fill("Dropped")
+    zone, text = page.locator(".drops"), lists.good.read_text()
+    carry = "text => { const all = new DataTransfer(); all.items.add(new File([text], 'dropped.csv')); return all; }"
+    files = page.evaluate_handle(carry, text)
+    zone.dispatch_event("dragover", {"dataTransfer": files})
+    assert "over" in zone.get_attribute("class").split()
+    zone.dispatch_event("drop", {"dataTransfer": files})
+    assert page.evaluate("document.querySelector('[type=file]').files[0].name") == "dropped.csv"
+    told: list[str] = []
+    page.expose_function("tell", lambda text: told.append(text))
+    page.add_init_script(
+        "addEventListener('load', () => { const label = document.querySelector('[data-progress] label'); if (label) "
+        "new MutationObserver(() => tell(label.textContent)).observe(label, {childList: true}); })"
+    )
+    page.get_by_role("button", name="Upload and score").click()
+    page.wait_for_selector("[data-form=filter]", timeout=60_000)
+    assert any(re.fullmatch(r"[\d,]+ of 9,000 customers are scored\.", text) for text in told)
+    assert "dropped.csv" in page.locator("[data-paragraph=source]").inner_text()
+
+
+def test_the_page_of_a_running_job_has_nothing_for_axe(page, desk, lists):
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        """Gives no answer, so that the page stays."""
+        held.append(route)
+
+    page.route("**/events*", hold)
+    page.goto(f"{desk}/campaigns/new")
+    page.get_by_label("Name of the campaign").fill("Running")
+    page.get_by_label("List of customers (CSV)").set_input_files(lists.good)
+    page.get_by_role("button", name="Upload and score").click()
+    page.wait_for_selector("[data-progress=progress]")
+    assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+    assert len(held) == 1
+
+
+def test_a_slider_moves_the_figures_and_the_marker_at_once_and_keeps_nothing(page, campaign):
+    page.goto(f"{campaign}{PATHS['open budget']}")
+    slider, summary = page.get_by_role("slider"), page.locator("#summary")
+    assert slider.get_attribute("aria-valuetext") == "2,000 calls"
+    page.locator("[data-figure=profit] summary").click()
+    marker = page.locator("[data-figure=profit] circle.dot").first
+    place = marker.get_attribute("cx")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(summary).to_contain_text("2,003 calls")
+    assert summary.get_attribute("aria-live") == "polite"
+    page.keyboard.press("End")
+    expect(page.locator("[data-tile=buyers]")).to_contain_text("9,000 calls")
+    assert slider.get_attribute("aria-valuetext") == "9,000 calls"
+    assert page.get_by_label("Calls that can be made", exact=True).input_value() == "9000"
+    expect(summary).to_contain_text("9,000 calls")
+    assert float(marker.get_attribute("cx")) > float(place)
+    assert page.locator("[data-figure=profit] details").get_attribute("open") is not None
+    expect(slider).to_be_focused()
+    expect(page.locator("[data-paragraph=tried]")).to_be_visible()
+    assert page.get_by_role("button", name="Freeze the call list").count() == 0
+    page.get_by_label("Calls that can be made", exact=True).fill("2000")
+    expect(page.get_by_role("button", name="Freeze the call list")).to_be_visible()
+    assert slider.input_value() == "2000"
+    page.get_by_label("Calls that can be made", exact=True).fill("")
+    page.get_by_label("Margin of a buyer, €").fill("-1")
+    page.reload()
+    assert "2,000 calls" in page.locator("[data-tile=buyers]").inner_text()
+    assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+
+
+def test_a_late_answer_does_not_replace_a_newer_one(page, campaign):
+    page.goto(f"{campaign}{PATHS['open budget']}")
+    asked: list[str] = []
+
+    def slow(route: Route) -> None:
+        asked.append(route.request.url)
+        page.wait_for_timeout(300)
+        route.continue_()
+
+    page.route("**/budget?*", slow)
+    calls = page.get_by_label("Calls that can be made", exact=True)
+    for number in ("100", "200", "300", "400"):
+        calls.fill(number)
+    expect(page.locator("#summary")).to_contain_text("400 calls")
+    page.wait_for_timeout(500)
+    assert "400 calls" in page.locator("#summary").inner_text()
+    assert len(asked) < 4
+    assert "token" not in "".join(asked)
+
+
+def test_the_sample_list_needs_no_file(page, desk):
+    page.goto(f"{desk}/campaigns/new")
+    page.get_by_role("button", name="Use a sample list of 1,000 made-up customers").click()
+    page.wait_for_selector("[data-form=filter]", timeout=60_000)
+    assert "of 1,000" in page.locator("[data-table=customers] caption").inner_text()
+
+
+def test_a_printed_budget_has_its_figures_and_no_controls(page, campaign):
+    page.goto(f"{campaign}{PATHS['open budget']}")
+    page.emulate_media(media="print")
+    assert page.locator("form:visible, [type=range]:visible").count() == 0
+    for part in ("[data-tile=profit]", "[data-figure=profit] svg", "#summary", "[data-table=groups]"):
+        assert page.locator(part).first.is_visible()

@@ -22,7 +22,8 @@ from campaigns.request_log.queue import LogState
 from campaigns.settings import Settings
 from campaigns.store.overview import Overview
 from tests.campaigns.browsing import ADDRESS
-from tests.campaigns.conftest import list_text
+from tests.campaigns.conftest import TYPICAL, list_text
+from tests.support.customers import CONTRACT
 
 MOMENT = datetime(2026, 5, 1, tzinfo=timezone.utc)
 LOG = LogState(queued=3, dropped=4, written=5, spooled_bytes=6, database_up=True, of_requests=7, of_lists=800)
@@ -85,6 +86,17 @@ def test_requests_are_counted_by_route_and_never_by_their_path(client):
     assert read(client)["campaigns_request_seconds_count /campaigns/{campaign_id}"] == 2
 
 
+def test_the_fast_path_of_scores_is_counted_with_its_rows(client):
+    row = {name: float(cell) if name in CONTRACT.numeric else cell for name, cell in TYPICAL.items()}
+    assert client.post("/api/score", json={"instances": [row, row]}).status_code == 200
+    assert client.post("/api/score", json={"instances": [{}]}).status_code == 400
+    found = read(client)
+    assert found["campaigns_requests_total POST /api/score 200"] == 1
+    assert found["campaigns_requests_total POST /api/score 400"] == 1
+    assert found["campaigns_request_seconds_count /api/score"] == 2
+    assert found["campaigns_rows_scored_total api"] == 2
+
+
 def test_names_that_clients_invent_add_no_series(client):
     for name in ("BREW", "SPILL", "DRINK"):
         client.request(name, f"/{name}")
@@ -110,6 +122,7 @@ def test_lists_and_the_process(client):
     while read(client)["campaigns_lists ranked"] != 1:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    assert read(client)["campaigns_rows_scored_total list"] == 1
 
 
 def test_figures_of_log_and_store():

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from sqlalchemy import insert
 
-from campaigns.store import tables
+from analysis.economics import wilson
+from analysis.live_performance import CallList, live
+from campaigns.store import performance, tables
 from campaigns.store.database import open_database
+from campaigns.store.performance import Stored
 from monitoring.dashboards import DASHBOARDS
 from tests.support import postgresql
 
@@ -69,30 +74,25 @@ def grafana(request, postgres, tmp_path_factory):
 def fill(engine) -> None:
     """Customers scored by two versions in the last two hours and long ago, and the figures of a month."""
     rows = [
-        {"time": when, "request": "r", "caller": "x", "model": "purchase-model", "version": version,
-         "probability": probability, "purchase": 0, "seconds": 0.1, "customer": "hash"}
-        for when, version, probability in (
-            *((NOW, "1", 0.2), (NOW, "1", 0.4), (NOW, "2", 0.5), (NOW - timedelta(hours=1), "1", 0.1)),
-            (NOW - timedelta(days=9), "1", 0.9),
+        {"batch": 1, "place": place, "time": when, "request": "r", "caller": "x", "model": "purchase-model",
+         "version": version, "probability": probability, "purchase": 0, "seconds": 0.1, "customer": "hash"}
+        for place, (when, version, probability) in enumerate(
+            [
+                *((NOW, "1", 0.2), (NOW, "1", 0.4), (NOW, "2", 0.5), (NOW - timedelta(hours=1), "1", 0.1)),
+                (NOW - timedelta(days=9), "1", 0.9),
+            ]
         )
     ]  # fmt: skip
-    estimate = {"value": 0.25, "low": 0.2, "high": 0.3}
-    figures = {
-        "together": {
-            "realised": {
-                "calls": 200, "buyers": 50, "expected": estimate, "probability": 0.24, "rate": estimate,
-                "profit": 900.0, "expected_profit": {"value": 800.0, "low": 1.0, "high": 2.0},
-            },
-            "auc": None, "brier": estimate, "ece": {"value": 0.02, "low": 0.01, "high": 0.03},
-        },
-    }  # fmt: skip
+    outcomes = np.where(np.arange(200) < 50, 1.0, 0.0)
+    called = CallList(np.full(200, 0.24), np.zeros(200, bool), outcomes, 1_000, 5.0, 80.0)
     months = [
-        {"model": "purchase-model", "version": "1", "month": "2026-05", "figures": figures, "computed": NOW},
-        {"model": "purchase-model", "version": "2", "month": "2026-06", "figures": {"together": None}, "computed": NOW},
+        Stored("purchase-model", "1", "2026-05", asdict(live([called])), NOW, NOW),
+        Stored("purchase-model", "2", "2026-06", asdict(live([replace(called, bought=outcomes * np.nan)])), None, NOW),
     ]
+    for month in months:
+        performance.write(engine, month)
     with engine.begin() as connection:
         connection.execute(insert(tables.request_log), rows)
-        connection.execute(insert(tables.performance), months)
 
 
 def shown(connection, title: str, version: str = ".+") -> list[tuple]:
@@ -123,7 +123,12 @@ def test_the_mean_probability(grafana):
 def test_performance_newest_month_first(grafana):
     unknown, known = shown(grafana, "Performance")
     assert unknown[:4] == ("2026-06", "purchase-model", "2", None)
-    assert known == ("2026-05", "purchase-model", "1", 200, 0.24, 0.25, 0.2, 0.3, None, 0.02, 800, 900, NOW)
+    low, high = wilson(50, 200)
+    rates, auc, error, profits = known[4:8], known[8], known[9], known[10:12]
+    assert (known[:4], known[12]) == (("2026-05", "purchase-model", "1", 200), NOW)
+    assert rates == pytest.approx((0.24, 0.25, low, high))
+    assert (auc, error) == pytest.approx((0.5, 0.01))
+    assert profits == pytest.approx((200 * (0.24 * 80 - 5), 50 * 80 - 200 * 5))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The dashboard Campaigns: whether the campaign desk works, and what the calls brought."""
 
+from typing import Any
+
 from monitoring.dashboards.builder import (
     GOOD_IS_ONE,
     STACKED,
@@ -38,6 +40,11 @@ def _in_log(value: str) -> str:
 def _figure(path: str) -> str:
     """SQL of a figure of the calls with known outcomes in the table `performance`."""
     return f"(figures #>> '{{together,{path}}}')::float8"
+
+
+def _unit(columns: str, unit: str) -> dict[str, Any]:
+    """An override of the unit of some columns of a table, by a regular expression."""
+    return {"matcher": {"id": "byRegexp", "options": f"/^({columns})$/"}, "properties": [{"id": "unit", "value": unit}]}
 
 
 _PERFORMANCE = (
@@ -329,6 +336,11 @@ _ROWS = [
                 {"": _PERFORMANCE},
                 kind="table",
                 width=24,
+                overrides=[
+                    _unit(".*rate|from|to|ECE", "percentunit"),
+                    _unit(".*profit", "currencyEUR"),
+                    _unit("computed", "dateTimeAsIso"),
+                ],
                 format="table",
                 language="sql",
             ),

@@ -135,8 +135,9 @@ def _lines(axes: Axes, panel: Panel, series: Named) -> None:
         dashed = "line" in name or name in ("training", "limit")
         if name == "limit" and panel.unit == "bytes":
             continue  # the limit of a large host would flatten the curve
-        at, values = zip(*curve.samples, strict=True)
-        axes.plot(np.array(at) / 60, np.array(values) * _scale(panel)[0], "--" if dashed else "-", label=name, lw=1.3)
+        at, values = (np.array(numbers) for numbers in zip(*curve.samples, strict=True))
+        style = "o" if panel.language == "sql" else "--" if dashed else "-"
+        axes.plot(at / 60, values * _scale(panel)[0], style, label=name, lw=1.3)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.15)
     axes.set_ylabel(_scale(panel)[1], fontsize=8)
     axes.set_xlabel("minutes", fontsize=8)
@@ -179,7 +180,12 @@ def _bars(axes: Axes, panel: Panel, series: Named) -> None:
 
 
 def _table(axes: Axes, panel: Panel, names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    cells = [[f"{value:,.3g}" if isinstance(value, float) else str(value)[:19] for value in row] for row in rows]
+    def text(value: Any) -> str:
+        if isinstance(value, float):
+            return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.0f}"
+        return str(value)[:19]
+
+    cells = [[text(value) for value in row] for row in rows]
     axes.set_axis_off()
     drawn = axes.table(cells or [[""] * len(names)], colLabels=names, loc="upper center", cellLoc="right")
     drawn.auto_set_font_size(False)
@@ -227,7 +233,7 @@ _SCALES: dict[str, tuple[float, str]] = {
 
 
 def _scale(panel: Panel) -> tuple[float, str]:
-    if panel.title.startswith("Age"):
+    if panel.title.startswith(("Age", "Since", "Oldest")):
         return 1 / 60, "min"
     return _SCALES.get(panel.unit, (1, ""))
 

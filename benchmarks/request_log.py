@@ -136,17 +136,18 @@ def throughput(work: Path, postgres: postgresql.PostgresProcess, seconds: float,
                 if number >= 0:  # the first round warms up
                     found[name].append(one)
     table = Table(title=f"/api/score, one row, {CONNECTIONS} connections, {rounds} rounds, {about}")
-    for heading in ("log", "requests/s", "ratio to off", "lowest", "highest", "desk µs", "writer µs", "p99 ms"):
+    for heading in ("log", "per second", "ratio", "quartiles", "desk µs", "ratio", "writer µs", "p99 ms"):
         table.add_column(heading, justify="right")
     for name, series in found.items():
         ratios = [one.per_second / off.per_second for one, off in zip(series, found[OFF], strict=True)]
+        burdens = [one.cpu / off.cpu for one, off in zip(series, found[OFF], strict=True)]
         table.add_row(
             name,
             f"{statistics.median(one.per_second for one in series):,.0f}",
             f"{statistics.median(ratios):.3f}",
-            f"{min(ratios):.3f}",
-            f"{max(ratios):.3f}",
+            "{:.2f} {:.2f}".format(*statistics.quantiles(ratios, n=4)[::2]),
             f"{statistics.median(one.cpu for one in series):.0f}",
+            f"{statistics.median(burdens):.3f}",
             f"{statistics.median(one.writer_cpu for one in series):.1f}",
             f"{statistics.median(one.p99_ms for one in series):.1f}",
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -118,7 +119,8 @@ def throughput(work: Path, postgres: postgresql.PostgresProcess, seconds: float,
     model, rows, about = model_and_rows(work)
     bodies = work / "bodies.json"
     bodies.write_text(json.dumps([json.dumps({"instances": [row]}) for row in rows]))
-    flags = ["--model_name=purchase-model", f"--model_base_path={model.parent}"]
+    shutil.copytree(model, work / "models" / "1")
+    flags = ["--model_name=purchase-model", f"--model_base_path={work / 'models'}"]
     with ServerProcess(flags, work / "server.log") as server, ExitStack() as stack:
         desks: dict[str, Desk] = {}
         for name, database, logs in (

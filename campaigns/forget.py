@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from campaigns import forgetting
+from campaigns import forgetting, standing
 from campaigns.forgetting import InCampaign, InLog
 from campaigns.settings import Settings
 from campaigns.store import audit, database
@@ -56,7 +56,7 @@ def _main(options: argparse.Namespace) -> int:
         raise NotReadyError(f"{file}: there is no such database; see --artifacts and --database")
     engine = database.open_database(settings.database, settings.folder)
     try:
-        waiting = _forget(engine, settings.folder, options.identifier, options.dry_run)
+        waiting = _forget(engine, settings, options.identifier, options.dry_run)
     finally:
         engine.dispose()
     if waiting:
@@ -68,8 +68,9 @@ def _main(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _forget(engine: Engine, folder: Path, identifier: str, dry: bool) -> list[InCampaign]:
+def _forget(engine: Engine, settings: Settings, identifier: str, dry: bool) -> list[InCampaign]:
     """Removes what can be removed, says what it was, and returns the campaigns whose list must be scored first."""
+    folder = settings.folder
     found = forgetting.find(engine, folder, identifier)
     logged = (forgetting.find_in_log if dry else forgetting.remove_from_log)(engine, folder, identifier)
     waiting = [one for one in found if one.waits]
@@ -78,6 +79,8 @@ def _forget(engine: Engine, folder: Path, identifier: str, dry: bool) -> list[In
         for one in ended:
             if one.has_any:
                 forgetting.remove(engine, folder, one, identifier)
+                if one.ranked:
+                    standing.note(engine, settings.artifacts, one.campaign)
         if logged.any or any(one.has_any for one in ended):
             # By the hash, which says to nobody who it was.
             audit.add(engine, "forget", f"customer {forgetting.hashed(folder, identifier)}")

@@ -40,6 +40,7 @@ class InCampaign:
       bad: rows that were set aside, by their lines in the file.
       numbered: whether a row without an identifier of its own goes by this number; it is another customer's.
       waits: whether the list is still to be scored, so that the customer is in the uploaded file.
+      ranked: whether the list is ranked.
     """
 
     campaign: int
@@ -50,6 +51,7 @@ class InCampaign:
     bad: tuple[int, ...]
     numbered: bool
     waits: bool
+    ranked: bool
 
     @property
     def has_any(self) -> bool:
@@ -198,6 +200,7 @@ def _find(connection: Connection, campaign: Campaign, folder: Path, identifier: 
         ),
         numbered=numbered,
         waits=campaign.state in ("waiting", "scoring") and _in_file(lists.place(folder, of), identifier),
+        ranked=campaign.state in ("ranked", "frozen"),
     )
 
 

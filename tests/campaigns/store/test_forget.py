@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -13,16 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from campaigns import export, forget, forgetting, lists
-from campaigns.desk import Desk
+from campaigns import forget, forgetting, lists, standing
 from campaigns.records import Bad, Customer, Outcome, Terms
 from campaigns.request_log import key
 from campaigns.request_log.destination import connect
 from campaigns.request_log.rows import batch
 from campaigns.request_log.spool import FOLDER, Spool
 from campaigns.served import contract_to_json
-from campaigns.settings import Settings
-from campaigns.store import audit, campaigns, customers, outcomes, tables
+from campaigns.store import audit, campaigns, customers, outcomes, standings, tables
 from campaigns.store.database import FILE
 from tests.support.customers import CONTRACT
 from tests.support.request_log import entry
@@ -105,12 +101,13 @@ def test_a_customer_of_a_frozen_list(engine, run, home):
     assert [one.identifier for one in called if one.called == "control"] == ["C20", "C30", "C40", "C50"]
     assert (len(called), customers.listed(engine, id)) == (19, 19)
     campaign = campaigns.get(engine, id)
+    assert campaign
     assert (campaign.state, campaign.rows, campaign.scored) == ("frozen", 49, 49)
-    rows = list(csv.DictReader(io.StringIO("".join(export.csv_rows(campaign, called)).lstrip(export.MARK))))
-    assert "C3" not in [row["identifier"] for row in rows]
+    assert "C3" not in [one.identifier for one in called]
     assert outcomes.joined(engine, id).probability.size == 2
-    desk = Desk(Settings(artifacts=home), engine, None, None)
-    assert desk.results(campaign).listed == 19
+    assert standing.brought(engine, campaign, None).listed == 19
+    noted = standings.of(engine, [id])[id]
+    assert (noted.calls, noted.so_far.calls) == (20, 2)
     assert run("C3") == (0, "Removed of 'C3':\n  nothing\n")
 
 

@@ -231,7 +231,7 @@ def _lift(found: Sequence[LivePerformance]) -> Section | None:
             best=number(tenths[0].lift.value, 1),
             last=number(tenths[-1].lift.value, 1),
         ),
-        around(tr("share of buyers over that of all calls"), [one.lift.high for one in tenths], _plain, zero=True),
+        around(tr("lift"), [one.lift.high for one in tenths], _plain, zero=True),
         [Row(name, one.lift.value, (one.lift.low, one.lift.high)) for name, one in zip(names, tenths, strict=True)],
     )
     head = (
@@ -242,7 +242,10 @@ def _lift(found: Sequence[LivePerformance]) -> Section | None:
         tr("Lift and 95 % interval"),
     )
     table = Table("lift", tr("Tenths of the calls by probability, best first"), head, list(map(_tenth, names, tenths)))
-    says = tr("Calls with a known outcome by probability, in ten equal parts. If the ranking is good, the lift falls.")
+    says = tr(
+        "Calls with a known outcome by probability, in ten equal parts. The lift is the share of buyers over that of "
+        "all calls; if the ranking is good, it falls."
+    )
     return Section("lift", tr("Lift"), [Figure(chart, says, table)])
 
 

@@ -19,14 +19,12 @@ READ = {
     "GET /api/openapi.json", "HEAD /api/openapi.json", "GET /api/model", "GET /api/campaigns",
     "GET /api/campaigns/{campaign_id}", "GET /api/campaigns/{campaign_id}/customers",
     "GET /api/campaigns/{campaign_id}/customers/{row}", "GET /api/campaigns/{campaign_id}/plan",
-    "GET /api/campaigns/{campaign_id}/results", "GET /api/performance", "GET /performance",
+    "GET /api/campaigns/{campaign_id}/results", "GET /api/performance",
     "GET /api/campaigns/{campaign_id}/customers/{row}/explanation",
     "GET /api/campaigns/{campaign_id}/customers/{row}/what-if",
-    "GET /api/campaigns/{campaign_id}/training.csv", "GET /campaigns/{campaign_id}/training.csv",
-    "GET /campaigns/{campaign_id}/delete",
+    "GET /api/campaigns/{campaign_id}/training.csv", "GET /campaigns/{campaign_id}/delete",
     "GET /api/campaigns/{campaign_id}/calls.csv", "GET /api/campaigns/{campaign_id}/calls.xlsx",
-    "GET /api/campaigns/{campaign_id}/bad.csv", "GET /api/campaigns/{campaign_id}/training.csv",
-    "GET /api/performance",
+    "GET /api/campaigns/{campaign_id}/bad.csv",
 }  # fmt: skip
 SCORE = {"POST /api/score"}
 ADMIN = {

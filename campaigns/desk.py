@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
@@ -43,7 +44,6 @@ from serving.client import Explanation
 
 EXPLAINED_ROWS = 1_000
 """Customers of one request for reasons."""
-BEING_REMOVED = "It is being removed. Delete it again if it is still here in a while."
 REMOVAL_SECONDS = 2.0
 """How long a request waits for the removal of a campaign."""
 
@@ -294,18 +294,18 @@ class Desk:
         campaign = self.campaign(campaign_id)
         if campaign.state in ("waiting", "scoring"):
             raise StateError(f"campaign {campaign_id} is {campaign.state}: cancel its scoring first")
-        campaigns.give_up(self.engine, campaign_id, BEING_REMOVED)
         lists.place(self.settings.folder, campaign_id).unlink(missing_ok=True)
         training.remove(self.settings.folder, campaign_id)
-        thread = Thread(target=self._remove_rows, args=(campaign_id,), name="removal", daemon=True)
+        run = copy_context().run  # the audit log says who asked for it
+        thread = Thread(target=run, args=(self._remove_rows, campaign), name="removal", daemon=True)
         thread.start()
         thread.join(REMOVAL_SECONDS)
 
-    def _remove_rows(self, campaign_id: int) -> None:
+    def _remove_rows(self, campaign: Campaign) -> None:
         try:
-            removal.remove_campaign(self.engine, campaign_id, BEING_REMOVED)
+            removal.remove_campaign(self.engine, campaign.id, f"{campaign.terms.name} was deleted")
         except Exception:
-            _log.exception("campaign %d could not be removed; delete it again", campaign_id)
+            _log.exception("campaign %d could not be removed; delete it again", campaign.id)
 
     def cancel(self, campaign_id: int) -> None:
         """Cancels the scoring of a campaign; nothing happens to one that has come to its end."""

@@ -158,21 +158,6 @@ def bad(engine: Engine, id: int) -> list[Bad]:
         return [Bad(*row) for row in connection.execute(query)]
 
 
-def give_up(engine: Engine, id: int, why: str) -> None:
-    """Ends a campaign that is to be removed, see `removal.remove_campaign`: it is shown as cancelled until it is gone.
-
-    Args:
-      why: is shown meanwhile.
-
-    Raises:
-      StateError: there is no such campaign, or it waits or is being scored.
-    """
-    with engine.begin() as connection:
-        name = connection.scalar(select(_TABLE.c.name).where(_TABLE.c.id == id))
-        change(connection, id, {"state": "cancelled", "problem": why}, only=("ranked", "frozen", "cancelled", "failed"))
-        audit.note(connection, "delete", f"campaign {id}: {name}")
-
-
 def _columns(terms: Terms) -> dict[str, Any]:
     return {**vars(terms), "plan": dict(terms.plan)}
 

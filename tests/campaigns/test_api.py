@@ -144,6 +144,10 @@ def test_other_calls_are_compared(tmp_path, model_server, client):
 
 
 def test_a_campaign_is_deleted(ranked):
-    assert ranked.delete("/api/campaigns/1").status_code == 204
+    answer = ranked.delete("/api/campaigns/1")
+    assert answer.status_code == 204
     assert ranked.get("/api/campaigns/1").status_code == 404
+    noted = ranked.get("/api/audit").json()[0]
+    assert (noted["action"], noted["subject"]) == ("delete", "campaign 1: spring was deleted")
+    assert noted["request"] == answer.headers["X-Request-ID"]
     assert ranked.delete("/api/campaigns/1").status_code == 404

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from campaigns.store import keys
+from campaigns.store.errors import StoreDownError
 from campaigns.store.keys import Key
 from data.errors import ServiceError
 
@@ -99,7 +100,7 @@ class Callers:
             try:
                 self._keys = await run_in_threadpool(keys.valid, self._engine)
                 self._read = now
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, StoreDownError) as error:
                 _log.warning("the store does not say which keys are valid: %s", error)
             finally:
                 self._reading, self._tried = False, time.monotonic()

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from campaigns import performance
 from campaigns.performance import LivePerformance
 from campaigns.request_log.queue import LogState
+from campaigns.store.errors import StoreDownError
 from campaigns.store.overview import Overview, overview
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -46,7 +47,7 @@ def stored(engine: Engine) -> Stored:
     """Reads the store.
 
     Raises:
-      SQLAlchemyError: the database does not answer.
+      SQLAlchemyError, StoreDownError: the database does not answer.
     """
     return Stored(overview(engine), performance.all_months(engine))
 
@@ -164,7 +165,7 @@ class _StoreCollector(Collector):
             return reading.result(READ_SECONDS)
         except LateError:
             _log.warning("the database did not answer within %g seconds", READ_SECONDS)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StoreDownError) as error:
             _log.warning("the database cannot be read: %s", error)
         return None
 

@@ -31,7 +31,7 @@ def overview(engine: Engine) -> Overview:
     """Reads the figures.
 
     Raises:
-      SQLAlchemyError: the database does not answer.
+      SQLAlchemyError, StoreDownError: the database does not answer.
     """
     counts = select(campaigns.c.state, func.count()).group_by(campaigns.c.state)
     known = select(outcomes.c.identifier).where(

@@ -9,8 +9,9 @@ from threading import Event
 import pytest
 from starlette.testclient import TestClient
 
-from campaigns import app, scoring
+from campaigns import app, callers, scoring
 from campaigns.settings import Settings
+from campaigns.store import keys
 from tests.campaigns.browsing import ADDRESS, Browser
 from tests.campaigns.conftest import list_text
 
@@ -64,6 +65,9 @@ def test_the_database_is_restarted_while_a_list_is_scored(browser, model_server,
     model_server.before = hold
     browser.start(LIST)
     assert reached.wait(30)
+    key = {"Authorization": f"Bearer {keys.add(browser.client.app.state.desk.engine, 'ana', 'read')}"}
+    assert browser.client.get("/campaigns/new", headers=key).status_code == 200
+    time.sleep(callers.FRESH_SECONDS)
     postgres.stop()
     try:
         for path in ("/", "/campaigns/1", "/campaigns/1/budget"):
@@ -73,6 +77,8 @@ def test_the_database_is_restarted_while_a_list_is_scored(browser, model_server,
         assert (answer.status_code, "database does not answer" in answer.json()["error"]) == (503, True)
         assert browser.client.get("/readyz").status_code == 503
         assert browser.client.get("/livez").status_code == 200
+        assert browser.client.get("/campaigns/new", headers=key).status_code == 200
+        assert "campaigns_database_up 0.0" in browser.client.get("/metrics").text
         go_on.set()
         time.sleep(0.5)
     finally:

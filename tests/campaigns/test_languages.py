@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -115,6 +116,15 @@ def test_an_answer_to_a_form_offers_no_other_language(browser):
     page = browser.start("", cost="much")
     assert page.status == 400
     assert "Bahasa Indonesia" not in page.links
+
+
+def test_the_progress_is_told_in_the_language_of_the_page(browser, model_server):
+    model_server.before = lambda: time.sleep(0.3)
+    browser.client.headers.update(INDONESIAN)
+    page = browser.start(list_text([{"age": "30"}, {"age": "60"}]))
+    (address,) = page.events
+    told = browser.client.get(address).text
+    assert "sedang diperiksa" in told or "telah diberi skor" in told
 
 
 def test_programs_get_english(browser):

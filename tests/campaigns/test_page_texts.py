@@ -36,9 +36,9 @@ PATTERNS = [
     r"\d{4}-\d\d",
     r"age: \d+",  # a reason
 ]
-NO_PAGE = r"^/api\b|\.\w+$|^/(livez|readyz|metrics)$"
+NO_PAGE = r"^/api\b|\.\w+$|^/(livez|readyz|metrics)$|/events$"
 """Addresses of no pages, and of the page of the API, whose descriptions are English as in its document."""
-SPOKEN = ("aria-label", "alt", "placeholder", "title")
+SPOKEN = ("data-says", "data-drop", "aria-label", "alt", "placeholder", "title")
 
 
 class Words(HTMLParser):

@@ -66,7 +66,7 @@ def screen(document: Mapping[str, Any], server: str, contract: Contract | None) 
 def _route(
     method: str, path: str, operation: Mapping[str, Any], server: str, contract: Contract | None
 ) -> Iterator[Block]:
-    name = _name(method, path)
+    name, route = _name(method, path), f"{method} {path}"
     yield Paragraph(f"{name}-what", _text(operation))
     takes = [
         (one["name"], {"path": tr("address"), "query": tr("query")}.get(one["in"], one["in"]), one["schema"], one)
@@ -85,7 +85,7 @@ def _route(
             (one, where, _value(schema), tr("yes") if more.get("required") else tr("no"))
             for one, where, schema, more in takes
         ]
-        yield Table(f"{name}-takes", tr("What it takes"), head, cells, frozenset({0, 1, 2, 3}))
+        yield Table(f"{name}-takes", tr("What {route} takes", route=route), head, cells, frozenset({0, 1, 2, 3}))
     yield Command(f"{name}-example", _curl(method, server + path, operation, content, contract))
     answer: Mapping[str, Any] = next(
         (one for status, one in operation["responses"].items() if status.startswith("2")), {}
@@ -94,7 +94,9 @@ def _route(
     if members:
         found = [(one, _value(schema)) for one, schema in _flat(members)]
         names = (tr("Name"), tr("Value"))
-        yield Table(f"{name}-answers", tr("What it answers"), names, found, frozenset({0, 1}), narrow=True)
+        yield Table(
+            f"{name}-answers", tr("What {route} answers", route=route), names, found, frozenset({0, 1}), narrow=True
+        )
 
 
 def _flat(members: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from threading import Thread
 from typing import BinaryIO
 
+import numpy as np
 from sqlalchemy import Engine
 
 from analysis.campaign_results import Results
-from analysis.campaigns import CallPlan, plan
+from analysis.campaigns import CallPlan
 from campaigns import groups, lists, performance, sample_list, standing, terms, training, what_if
 from campaigns.call_list import choose
 from campaigns.explaining import explain
@@ -155,11 +156,8 @@ class Desk:
 
     def plan(self, campaign: Campaign, tried: Terms | None = None) -> CallPlan:
         """What the calls of a ranked campaign will bring by its terms, or by others that are only tried."""
-        decided, found = tried or campaign.terms, self.lists.get(campaign.id)
-        cost, margin, share = decided.cost, decided.margin, decided.control_share
-        error = self.calibration_error(campaign) or 0.0
-        known = found.curve(cost, margin, error, share)
-        return plan(found.probabilities, cost, margin, decided.calls, error, share, known)
+        found = self.lists.get(campaign.id)
+        return standing.planned(found, tried or campaign.terms, self.calibration_error(campaign))
 
     def tried_terms(self, campaign: Campaign, answers: Mapping[str, str]) -> Terms:
         """The campaign's terms with some answers about money and calls, which are not kept.
@@ -172,8 +170,12 @@ class Desk:
     def groups(self, campaign: Campaign, tried: Terms | None = None) -> list[GroupShares]:
         """Shares of the groups of sensitive columns in a ranked list and in its call list."""
         found = self.lists.get(campaign.id)
-        best, control = choose(found.probabilities, tried or campaign.terms, campaign.id)
-        return groups.compare(contract_from_json(campaign.contract), found.groups, best, control)
+        if campaign.state == "frozen":
+            called = customers.called_ranks(self.engine, campaign.id)
+        else:
+            best, control = choose(found.probabilities, tried or campaign.terms, campaign.id)
+            called = np.concatenate([np.arange(1, best + 1), np.array(control, np.int64)])
+        return groups.compare(contract_from_json(campaign.contract), found.groups, called)
 
     def change_terms(self, campaign_id: int, answers: Mapping[str, str]) -> None:
         """Changes cost, margin, calls and control group.

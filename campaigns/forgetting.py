@@ -19,7 +19,7 @@ from campaigns.request_log import key
 from campaigns.request_log.rows import CUSTOMER
 from campaigns.request_log.spool import FOLDER, Spool
 from campaigns.served import contract_from_json
-from campaigns.store import tables
+from campaigns.store import groups, tables
 from campaigns.store.campaigns import all_campaigns
 from campaigns.store.tables import bad_rows, customers, outcomes, ranking, request_log
 from data.errors import NotReadyError
@@ -113,6 +113,7 @@ def remove(engine: Engine, folder: Path, found: InCampaign, identifier: str) -> 
             its = outcomes.c.campaign_id == of, outcomes.c.identifier == identifier
             connection.execute(delete(outcomes).where(*its))
         _close_up(connection, of, sorted(ranks))
+        groups.remove(connection, of, ranks)
         fewer = {
             "rows": table.c.rows - len(now.rows) - len(now.bad),
             "scored": table.c.scored - len(now.rows),

@@ -69,23 +69,20 @@ def divide(engine: Engine, campaign_id: int, contract: Contract) -> None:
     store.keep(engine, campaign_id, {n: c[by_rank] for n, c in zip(contract.sensitive, columns, strict=True)})
 
 
-def compare(
-    contract: Contract, numbers: Mapping[str, np.ndarray], best: int, control_ranks: Sequence[int]
-) -> list[GroupShares]:
+def compare(contract: Contract, numbers: Mapping[str, np.ndarray], called: np.ndarray) -> list[GroupShares]:
     """The shares of groups in a list and in its call list.
 
     Args:
       contract: of the campaign.
       numbers: as `divide` stored them: by column the number of each customer's group, by rank.
-      best, control_ranks: the call list, see `campaigns.call_list.choose`.
+      called: ranks of the call list.
     """
-    called = np.concatenate([np.arange(best), np.array(control_ranks, np.int64) - 1])
     found = []
     for column in contract.sensitive:
         if column not in numbers:
             continue
         names = of_column(contract, column)
-        each = shares(numbers[column], len(names), called)
+        each = shares(numbers[column], len(names), called - 1)
         found.append(GroupShares(column, [(n, s) for n, s in zip(names, each, strict=False) if s.listed > 0]))
     return found
 

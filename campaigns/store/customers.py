@@ -198,6 +198,14 @@ def freeze(engine: Engine, id: int, best: int, control_ranks: Sequence[int]) -> 
         audit.note(connection, "freeze", f"campaign {id}: {best + len(control_ranks)} calls")
 
 
+def called_ranks(engine: Engine, id: int) -> np.ndarray:
+    """The ranks of the call list, int64; empty before it is frozen."""
+    query = select(ranking.c.rank).where(ranking.c.campaign_id == id, ranking.c.called.is_not(None))
+    with engine.connect() as connection:
+        rows = connection.execution_options(yield_per=100_000).execute(query.order_by(ranking.c.rank))
+        return np.fromiter((rank for (rank,) in rows), np.int64)
+
+
 def called(engine: Engine, id: int) -> Iterator[Customer]:
     """The call list by rank, streamed; empty before it is frozen."""
     query = _whole(id).where(ranking.c.called.is_not(None)).order_by(ranking.c.rank)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from campaigns.store import campaigns
 from campaigns.store.tables import customers, ranked_groups, ranking
@@ -47,10 +47,7 @@ def keep(engine: Engine, id: int, numbers: Mapping[str, np.ndarray]) -> None:
     Raises:
       StateError: there is no such campaign, or it is frozen.
     """
-    values = [
-        {"campaign_id": id, "column": column, "numbers": zlib.compress(each.astype(_NUMBER).tobytes(), 1)}
-        for column, each in numbers.items()
-    ]
+    values = [{"campaign_id": id, "column": column, "numbers": _packed(each)} for column, each in numbers.items()]
     with engine.begin() as connection:
         campaigns.change(connection, id, {})
         connection.execute(delete(ranked_groups).where(ranked_groups.c.campaign_id == id))
@@ -59,6 +56,22 @@ def keep(engine: Engine, id: int, numbers: Mapping[str, np.ndarray]) -> None:
 
 def get(engine: Engine, id: int) -> dict[str, np.ndarray]:
     """What `keep` stored; empty where nothing is."""
-    query = select(ranked_groups.c.column, ranked_groups.c.numbers).where(ranked_groups.c.campaign_id == id)
     with engine.connect() as connection:
-        return {row.column: np.frombuffer(zlib.decompress(row.numbers), _NUMBER) for row in connection.execute(query)}
+        return _stored(connection, id)
+
+
+def remove(connection: Connection, id: int, ranks: Sequence[int]) -> None:
+    """Removes some ranks; those behind them close up."""
+    gone = np.array(ranks, np.int64) - 1
+    for column, numbers in _stored(connection, id).items():
+        which = ranked_groups.c.campaign_id == id, ranked_groups.c.column == column
+        connection.execute(update(ranked_groups).where(*which).values(numbers=_packed(np.delete(numbers, gone))))
+
+
+def _stored(connection: Connection, id: int) -> dict[str, np.ndarray]:
+    query = select(ranked_groups.c.column, ranked_groups.c.numbers).where(ranked_groups.c.campaign_id == id)
+    return {row.column: np.frombuffer(zlib.decompress(row.numbers), _NUMBER) for row in connection.execute(query)}
+
+
+def _packed(numbers: np.ndarray) -> bytes:
+    return zlib.compress(numbers.astype(_NUMBER).tobytes(), 1)

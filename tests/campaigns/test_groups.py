@@ -30,7 +30,7 @@ def test_each_customer_of_a_ranked_list_is_in_a_group(desk):
         "age": [4, 3, 1, 0],
         "marital": [1, 0, 3, 2],
     }
-    age, marital = groups.compare(CONTRACT, stored, 1, (4,))
+    age, marital = groups.compare(CONTRACT, stored, np.array([1, 4]))
     assert [(group, of.listed, of.called) for group, of in age.groups] == [
         (AGES[0], 0.25, 0.5),
         (AGES[1], 0.25, 0.0),
@@ -53,9 +53,11 @@ def test_a_contract_without_sensitive_columns_has_no_groups(desk):
     campaign = desk.campaign(list_text([{"age": "30"}]), contract)
     desk.run(campaign)
     assert store.get(desk.engine, campaign.id) == {}
-    assert groups.compare(contract, {}, 1, ()) == []
+    assert groups.compare(contract, {}, np.array([1])) == []
 
 
 def test_nobody_called_gives_columns_without_groups():
-    (age, _) = groups.compare(CONTRACT, {name: np.zeros(3, np.uint16) for name in CONTRACT.sensitive}, 0, ())
+    (age, _) = groups.compare(
+        CONTRACT, {name: np.zeros(3, np.uint16) for name in CONTRACT.sensitive}, np.array([], int)
+    )
     assert age.groups == []

@@ -88,6 +88,7 @@ def ranks(engine, id):
 
 def test_a_customer_of_a_frozen_list(engine, run, home):
     id = listed(engine, names(50))
+    groups.keep(engine, id, {"age": np.arange(50)})
     customers.freeze(engine, id, 16, [20, 30, 40, 50])
     outcomes.record(engine, id, [Outcome(name, True, True, RECORDED) for name in ("C3", "C4", "C30")])
     code, said = run("C3")
@@ -97,6 +98,8 @@ def test_a_customer_of_a_frozen_list(engine, run, home):
     )
     others = [name for name in names(50) if name != "C3"]
     assert [(rank, name) for rank, name, _ in ranks(engine, id)] == list(enumerate(others, 1))
+    assert groups.get(engine, id)["age"].tolist() == [0, 1, *range(3, 50)]
+    assert customers.called_ranks(engine, id).tolist() == [*range(1, 16), 19, 29, 39, 49]
     called = list(customers.called(engine, id))
     assert [one.identifier for one in called if one.called == "control"] == ["C20", "C30", "C40", "C50"]
     assert (len(called), customers.listed(engine, id)) == (19, 19)

@@ -33,3 +33,14 @@ def test_the_groups_of_a_frozen_list_stay(engine):
     with pytest.raises(StateError):
         groups.keep(engine, id, {"age": np.array([1])})
     assert campaigns.get(engine, id).state == "frozen"
+
+
+def test_the_ranks_behind_removed_ones_close_up(engine):
+    id = ranked(engine, [customer(1)])
+    groups.keep(engine, id, {"age": np.array([5, 1, 4, 2]), "job": np.array([0, 1, 2, 3])})
+    with engine.begin() as connection:
+        groups.remove(connection, id, [3, 1])
+    assert {name: numbers.tolist() for name, numbers in groups.get(engine, id).items()} == {
+        "age": [1, 2],
+        "job": [1, 3],
+    }

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 from analysis.campaign_results import Results
 from analysis.campaigns import CallPlan, plan
 from campaigns.call_list import choose
-from campaigns.records import Campaign, SoFar, Standing
+from campaigns.ranked_lists import RankedList
+from campaigns.records import Campaign, SoFar, Standing, Terms
 from campaigns.results import beats, results
 from campaigns.store import campaigns, customers, outcomes, standings
 from data.model_spec import PURCHASE_MODEL
@@ -29,17 +30,10 @@ def calibration_error(artifacts: Path, campaign: Campaign) -> float | None:
     return run.metrics["test"].ece if run else None
 
 
-def planned(engine: Engine, campaign: Campaign, error: float | None) -> CallPlan:
-    """What the calls of a ranked campaign will bring by its terms; `error` is the model's calibration error."""
-    terms = campaign.terms
-    return plan(
-        customers.probabilities(engine, campaign.id),
-        terms.cost,
-        terms.margin,
-        terms.calls,
-        error or 0.0,
-        terms.control_share,
-    )
+def planned(found: RankedList, terms: Terms, error: float | None) -> CallPlan:
+    """What the calls of a ranked list will bring by some terms; `error` is the model's calibration error."""
+    error, known = error or 0.0, found.curve(terms.cost, terms.margin, error or 0.0, terms.control_share)
+    return plan(found.probabilities, terms.cost, terms.margin, terms.calls, error, terms.control_share, known)
 
 
 def call_list(engine: Engine, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
@@ -61,7 +55,8 @@ def note(engine: Engine, artifacts: Path, campaign_id: int) -> None:
     if campaign is None:
         return
     error = calibration_error(artifacts, campaign)
-    will, found = planned(engine, campaign, error), brought(engine, campaign, error)
+    ranked = RankedList(customers.probabilities(engine, campaign_id), {})
+    will, found = planned(ranked, campaign.terms, error), brought(engine, campaign, error)
     figures = Standing(
         calls=int(will.calls),
         buyers=float(will.buyers.value),

@@ -2,6 +2,7 @@
 // Each part works on elements that say so themselves, and takes its texts from them. Without it the pages work too.
 "use strict";
 
+const PAUSE = 100; // milliseconds between two questions while a slider moves
 const LOOK_AGAIN = 5000; // milliseconds
 
 function make(tag, attributes, text = "") {
@@ -41,6 +42,7 @@ function preview(form) {
     asking = true;
     try {
       for (let seen = -1; seen !== changes; ) {
+        await new Promise((done) => setTimeout(done, PAUSE));
         seen = changes;
         const answers = [...form.elements].filter((one) => one.name && one.type !== "hidden");
         const query = new URLSearchParams(answers.map((one) => [one.name, one.value]));

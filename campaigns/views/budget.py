@@ -181,10 +181,10 @@ def _decide(campaign: Campaign, plan: CallPlan, answers: Mapping[str, str], toke
     yield Status(
         "summary",
         ntr(
-            "{calls} call to the most likely buyers: {buyers} expected buyers ({buyers_interval}), {profit} expected "
-            "profit ({profit_interval}); {random} at random.",
-            "{calls} calls to the most likely buyers: {buyers} expected buyers ({buyers_interval}), {profit} expected "
-            "profit ({profit_interval}); {random} at random.",
+            "{calls} call: {buyers} expected buyers ({buyers_interval}), {profit} expected "
+            "profit ({profit_interval}); {random} with as many calls at random.",
+            "{calls} calls: {buyers} expected buyers ({buyers_interval}), {profit} expected "
+            "profit ({profit_interval}); {random} with as many calls at random.",
             plan.calls,
             calls=number(plan.calls),
             buyers=number(plan.buyers.value),

@@ -27,7 +27,8 @@ def blocks(found: Sequence[GroupShares]) -> Iterator[Block]:
         smallest=percent(SMALLEST),
     )
     if not apart:
-        rule = f"{tr('No group of customers is called much more or less often than others.')} {rule}"
+        none = tr("No group of customers is called much more or less often than others.")
+        rule = f"{none} {rule}"
     yield Paragraph("groups", rule)
     cells = [(_name(group), percent(of.listed, 1), percent(of.called, 1), times(of.times)) for group, of in each]
     columns = ", ".join(column.column for column in found)

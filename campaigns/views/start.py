@@ -54,7 +54,7 @@ def screen(served: ServedModel, answers: Mapping[str, str], problem: str | None,
         others=samples,
         texts={
             "failed": tr("The campaign was not started."),
-            "uploading": tr("The list is uploaded"),
+            "uploading": tr("Uploading the list"),
             "checking": tr("The list is uploaded; the desk checks its columns."),
             "broken": tr(
                 "The upload broke off. Either the desk does not answer, or the file is too large or was changed after "

@@ -21,6 +21,7 @@ READ = {
     "GET /api/campaigns/{campaign_id}/customers/{row}", "GET /api/campaigns/{campaign_id}/plan",
     "GET /api/campaigns/{campaign_id}/results", "GET /api/performance",
     "GET /api/campaigns/{campaign_id}/customers/{row}/explanation",
+    "GET /campaigns/{campaign_id}/events", "GET /sample.csv", "GET /api/sample.csv",
     "GET /api/campaigns/{campaign_id}/customers/{row}/what-if",
     "GET /api/campaigns/{campaign_id}/training.csv", "GET /campaigns/{campaign_id}/delete",
     "GET /api/campaigns/{campaign_id}/calls.csv", "GET /api/campaigns/{campaign_id}/calls.xlsx",

@@ -32,11 +32,16 @@ COMMANDS = (
     "data.download",
     "serving.client",
     "campaigns",
+    "campaigns.keys",
+    "campaigns.forget",
     "monitoring",
     "monitoring.exporter",
     "monitoring.drift",
 )
-FOREIGN = {"--rm", "--build", "--build-arg", "--profile", "--target", "--url", "--ablation", "--seeds", "--growth"}
+FOREIGN = {
+    *("--rm", "--build", "--build-arg", "--profile", "--target"),
+    *("--url", "--ablation", "--seeds", "--growth", "--postgresql", "--times"),
+}
 """Options of docker, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 

@@ -66,6 +66,7 @@ def test_the_database_is_restarted_while_a_list_is_scored(browser, model_server,
     browser.start(LIST)
     assert reached.wait(30)
     key = {"Authorization": f"Bearer {keys.add(browser.client.app.state.desk.engine, 'ana', 'read')}"}
+    time.sleep(callers.FRESH_SECONDS)
     assert browser.client.get("/campaigns/new", headers=key).status_code == 200
     time.sleep(callers.FRESH_SECONDS)
     postgres.stop()

@@ -18,7 +18,7 @@ from campaigns.request_log.destination import connect
 from campaigns.request_log.rows import batch
 from campaigns.request_log.spool import FOLDER, Spool
 from campaigns.served import contract_to_json
-from campaigns.store import audit, campaigns, customers, outcomes, standings, tables
+from campaigns.store import audit, campaigns, customers, groups, outcomes, standings, tables
 from campaigns.store.database import FILE
 from tests.support.customers import CONTRACT
 from tests.support.request_log import entry

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from analysis.groups import OFTEN, SELDOM, SMALLEST, Shares
 from campaigns.groups import Group, GroupShares
 from pages.blocks import Block, Notice, Paragraph, Table
-from pages.formatting import number, percent, times
+from pages.formatting import number, percent
 from pages.language import tr
 
 
@@ -30,7 +30,10 @@ def blocks(found: Sequence[GroupShares]) -> Iterator[Block]:
         none = tr("No group of customers is called much more or less often than others.")
         rule = f"{none} {rule}"
     yield Paragraph("groups", rule)
-    cells = [(_name(group), percent(of.listed, 1), percent(of.called, 1), times(of.times)) for group, of in each]
+    cells = [
+        (_name(group), percent(of.listed, 1), percent(of.called, 1), f"{number(of.times, 2)}\N{NO-BREAK SPACE}×")
+        for group, of in each
+    ]
     columns = ", ".join(column.column for column in found)
     caption = tr("Groups by {columns}, in the list and in the call list", columns=columns)
     head = (tr("Group"), tr("Share of the list"), tr("Share of the call list"), tr("Called"))

@@ -341,8 +341,8 @@ def test_groups_that_are_called_more_often_than_others_are_named(browser, tmp_pa
     assert "marital: single: 15 % of the list and 100 % of the call list." in notice
     assert "marital: married: 85 % of the list and 0 % of the call list." in notice
     cells = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in page.tables["groups"]]
-    assert ["marital: single", "15.0 %", "100.0 %", "6.7 ×"] in cells
-    assert ["age: 30 to below 40", "20.0 %", "0.0 %", "0.0 ×"] in cells
+    assert ["marital: single", "15.0 %", "100.0 %", "6.67 ×"] in cells
+    assert ["age: 30 to below 40", "20.0 %", "0.0 %", "0.00 ×"] in cells
     everybody = browser.open("/campaigns/1/budget?calls=200")
     assert "groups" not in everybody.notices
     assert "No group of customers is called much more" in everybody.text

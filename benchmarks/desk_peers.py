@@ -4,7 +4,8 @@
 
 All answer the same rows with the same SavedModel. The desk asks `python -m serving`, and logs requests to the
 PostgreSQL server to which the second peer writes. Load, servers and database share the cores. Rounds alternate between
-the servers, and each ratio is the median over rounds, because other work on the machine moves every figure.
+the servers, and each ratio is the median over rounds, because other work on the machine moves every figure; it moves
+the processor time of a request least. That is of all processes of a server, those of the database left out.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +43,14 @@ BARS = {"FastAPI": 3, "Flask": 5}
 DIRECT = "model server"
 
 
+class Address(NamedTuple):
+    """Where a server answers, and its first process."""
+
+    port: int
+    path: str
+    pid: int
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.desk_peers", description=__doc__.splitlines()[0])
     parser.add_argument("--artifacts", type=Path, default=ARTIFACTS, help="where a purchase model was pushed")
@@ -57,10 +67,11 @@ def main() -> None:
         database = stack.enter_context(postgresql.running())
         addresses = stack.enter_context(_servers(options.artifacts, model, database, work))
         for address in addresses.values():
-            _load(address, bodies["1"], 1, 1.0)
+            for body in bodies.values():
+                _load(address, body, 1, 1.0)
         rounds = [
             {
-                (who, rows): _load(address, bodies[rows], connections, options.seconds)
+                (who, rows): _measured(address, bodies[rows], connections, options.seconds)
                 for rows, connections in LOADS.items()
                 for who, address in addresses.items()
             }
@@ -87,8 +98,8 @@ def _bodies(model: ModelFolder, data: Path, work: Path) -> dict[str, Path]:
 @contextmanager
 def _servers(
     artifacts: Path, model: ModelFolder, database: postgresql.PostgresProcess, work: Path
-) -> Iterator[dict[str, tuple[int, str]]]:
-    """Starts the servers; gives port and path of each."""
+) -> Iterator[dict[str, Address]]:
+    """Starts the servers."""
     server, desk, first, second = (free_port() for _ in range(4))
     mine = work / "artifacts"
     mine.mkdir()
@@ -110,7 +121,14 @@ def _servers(
             _wait(port)
         path = f"/v1/models/{PURCHASE_MODEL.name}:predict"
         score = "/api/score"
-        yield {"desk": (desk, score), "FastAPI": (first, score), "Flask": (second, score), DIRECT: (server, path)}
+        pids = dict(zip(commands, (process.pid for process in running), strict=True))
+        (model_server,) = [pid for pid in _tree(pids[desk]) if f"--rest_api_port={server}" in _command(pid)]
+        yield {
+            "desk": Address(desk, score, pids[desk]),
+            "FastAPI": Address(first, score, pids[first]),
+            "Flask": Address(second, score, pids[second]),
+            DIRECT: Address(server, path, model_server),
+        }
     finally:
         for process in running:
             process.terminate()
@@ -130,8 +148,36 @@ def _wait(port: int) -> None:
     raise RuntimeError(f"no server at port {port}")
 
 
-def _load(address: tuple[int, str], bodies: Path, connections: int, seconds: float) -> dict:
-    port, path = address
+def _measured(address: Address, bodies: Path, connections: int, seconds: float) -> dict:
+    before = _cpu_seconds(address.pid)
+    found = _load(address, bodies, connections, seconds)
+    return {**found, "cpu_ms": 1e3 * (_cpu_seconds(address.pid) - before) / found["requests"]}
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and those that it has started."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(file.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(file.parent.name))
+    return [pid, *(one for child in children.get(pid, ()) for one in _tree(child))]
+
+
+def _cpu_seconds(pid: int) -> float:
+    ticks = 0
+    for one in _tree(pid):
+        user, system = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:13]
+        ticks += int(user) + int(system)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _command(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
+def _load(address: Address, bodies: Path, connections: int, seconds: float) -> dict:
+    port, path, _ = address
     arguments = [str(port), path, str(bodies), str(connections), str(seconds)]
     done = subprocess.run([sys.executable, HERE / "serving_load.py", *arguments], stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout)
@@ -141,21 +187,27 @@ def _load(address: tuple[int, str], bodies: Path, connections: int, seconds: flo
 
 
 def _print(rounds: Sequence[dict[tuple[str, str], dict]]) -> None:
-    table = Table("load", "server", "bar", "desk's rate over it", "requests/s", "p50 ms", "p99 ms", title="Scoring")
+    compared = ("desk's rate over it", "its CPU over the desk's")
+    table = Table("load", "server", "bar", *compared, "requests/s", "CPU ms", "p50 ms", "p99 ms", title="Scoring")
     for rows, connections in LOADS.items():
         for who in ("desk", *BARS, DIRECT):
-            ratios = [one["desk", rows]["per_second"] / one[who, rows]["per_second"] for one in rounds]
-            shown = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+            both = [(one["desk", rows], one[who, rows]) for one in rounds]
+            rates = [desk["per_second"] / other["per_second"] for desk, other in both]
+            costs = [other["cpu_ms"] / desk["cpu_ms"] for desk, other in both]
             figures = [
-                f"{statistics.median(one[who, rows][name] for one in rounds):,.1f}"
-                for name in ("per_second", "p50_ms", "p99_ms")
+                f"{statistics.median(other[name] for _, other in both):,.{digits}f}"
+                for name, digits in (("per_second", 0), ("cpu_ms", 2), ("p50_ms", 1), ("p99_ms", 1))
             ]
+            beside = ["", ""] if who == "desk" else [_ratio(rates), _ratio(costs)]
             bar = f"{BARS[who]} x" if who in BARS else ""
-            load = f"{rows} rows, {connections} connections"
-            table.add_row(load, who, bar, "" if who == "desk" else shown, *figures)
-    console = Console(width=120)
+            table.add_row(f"{rows} rows, {connections} connections", who, bar, *beside, *figures)
+    console = Console(width=140)
     console.print(table)
     console.print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+def _ratio(ratios: Sequence[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 if __name__ == "__main__":

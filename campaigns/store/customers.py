@@ -94,6 +94,7 @@ def rank(engine: Engine, id: int) -> None:
         campaigns.change(connection, id, {})
         connection.execute(delete(ranking).where(ranking.c.campaign_id == id))
         connection.execute(insert(ranking).from_select(["rank", *copied], ranked))
+        database.analyze(connection, customers, ranking)
 
 
 def count(engine: Engine, id: int, segment: str | None = None, decile: int | None = None) -> int:
@@ -196,6 +197,7 @@ def freeze(engine: Engine, id: int, best: int, control_ranks: Sequence[int]) -> 
         for ranks in database.in_chunks(control_ranks):
             connection.execute(marked.where(ranking.c.rank.in_(ranks)).values(called="control"))
         audit.note(connection, "freeze", f"campaign {id}: {best + len(control_ranks)} calls")
+        database.analyze(connection, ranking)
 
 
 def called_ranks(engine: Engine, id: int) -> np.ndarray:

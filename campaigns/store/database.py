@@ -74,6 +74,16 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
+def analyze(connection: Connection, *changed: Table) -> None:
+    """Has PostgreSQL look at tables again after many rows of a campaign have come.
+
+    It takes a campaign that its statistics do not know for one row, and then compares each row of a list with each
+    row of the call list. SQLite always takes the index.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in changed)}")
+
+
 def settle(engine: Engine) -> None:
     """Leaves no copy of removed rows in the files of SQLite; PostgreSQL overwrites them when it vacuums a table."""
     if engine.dialect.name == "sqlite":

@@ -98,6 +98,7 @@ def record(engine: Engine, id: int, uploaded: Sequence[Outcome]) -> Recorded:
                     corrected += 1
                 changed.append(outcome)
             _write(connection, id, changed)
+        database.analyze(connection, outcomes)
         counts = f"{new} new, {corrected} corrected, {unchanged} unchanged, {len(unknown)} unknown"
         audit.note(connection, "outcomes", f"campaign {id}: {counts}")
     return Recorded(new, corrected, unchanged, tuple(unknown))

@@ -1,9 +1,11 @@
 """Outcomes in the store."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
+import pytest
 
 from campaigns.records import Outcome
 from campaigns.store import customers, outcomes
@@ -91,3 +93,27 @@ def test_an_identifier_that_came_twice_in_the_list(engine):
     id = ranked(engine, [customer(1, 0.2, identifier="same"), replace(customer(2, 0.4), identifier="same")])
     assert outcomes.record(engine, id, [bought("same")]).new == 1
     np.testing.assert_array_equal(outcomes.joined(engine, id).rank, [1, 2])
+
+
+def test_postgresql_expects_the_rows_of_a_new_campaign(engine):
+    """It took a campaign that its statistics did not know for one row, and compared each row with each."""
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite always takes the index")
+
+    def campaign():
+        id = ranked(engine, [customer(row, 1 / row) for row in range(1, 2_001)])
+        customers.freeze(engine, id, 1_000, ())
+        outcomes.record(engine, id, [bought(f"c{row}", row % 3 == 0) for row in range(1, 1_001)])
+        return id
+
+    for _ in range(2):
+        campaign()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")  # as PostgreSQL does by itself at some time
+    id = campaign()
+    with engine.connect() as connection:
+        for table in ("customers", "ranking", "outcomes"):
+            plan = (
+                connection.exec_driver_sql(f"EXPLAIN SELECT * FROM {table} WHERE campaign_id = {id}").scalars().first()
+            )
+            assert int(re.findall(r"rows=(\d+)", plan)[0]) > 500, table

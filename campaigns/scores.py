@@ -13,7 +13,8 @@ from urllib.parse import quote
 import orjson
 
 from campaigns import context
-from campaigns.models import Models, Named, UnloadedError, document, error_text
+from campaigns.gathering import Gathering
+from campaigns.models import MOST_NAMED, Models, Named, UnloadedError, document, error_text
 from campaigns.reasons import reasons
 from campaigns.records import Scored
 from campaigns.request_rows import Rows, as_rows
@@ -25,8 +26,7 @@ from serving.client.connections import Connections
 
 MOST_ROWS = 10_000
 FEW_ROWS = 50
-"""Up to so many rows travel as rows, so that the model server may score them together with those of other requests;
-more rows travel by columns, which takes both sides less time."""
+"""Requests with up to so many rows share requests to the model server, see `campaigns.gathering`."""
 
 _MEMBERS = ("instances", "version", "label", "reasons", "segments")
 
@@ -59,6 +59,7 @@ class Scores:
     def __init__(self, settings: Settings, log: Callable[[Scored], None]):
         self._connections = Connections(settings.server)
         self._models = Models(self._connections, settings.artifacts)
+        self._gatherings: dict[str, Gathering] = {}
         self._log, self._log_inputs = log, settings.log_inputs
 
     async def score(self, body: bytes) -> bytes:
@@ -104,8 +105,23 @@ class Scores:
         return orjson.dumps({"model": model.name, "version": model.version, "predictions": answers})
 
     async def _predicted(self, model: ServedModel, rows: Rows) -> tuple[Sequence[float], Sequence[int]]:
-        outputs = await self._ask(model, rows.columns, RAW_SIGNATURE, rows.has_nan)
+        if len(rows) <= FEW_ROWS:
+            outputs = await self._gathering(model)(rows)
+        else:
+            outputs = await self._ask(model, rows.columns, RAW_SIGNATURE, rows.has_nan)
         return outputs[PURCHASE_MODEL.score], outputs[PURCHASE_MODEL.decision]
+
+    def _gathering(self, model: ServedModel) -> Gathering:
+        """That of a version; those of the versions asked for last are kept."""
+        if model.version not in self._gatherings:
+            if len(self._gatherings) >= MOST_NAMED:
+                self._gatherings.pop(next(iter(self._gatherings)))
+
+            async def ask(columns: Mapping[str, Sequence[Any]], has_nan: bool) -> Mapping[str, Sequence[Any]]:
+                return await self._ask(model, columns, RAW_SIGNATURE, has_nan)
+
+            self._gatherings[model.version] = Gathering(ask)
+        return self._gatherings[model.version]
 
     async def _reasons(self, model: ServedModel, rows: Rows) -> list[dict[str, Sequence[str]]]:
         try:

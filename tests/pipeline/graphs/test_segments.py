@@ -83,7 +83,7 @@ def test_a_setting_reaches_the_components_it_concerns_and_no_other(setting, valu
         ("modules/segments/transform.py", {"Transform", "SegmentSearch", "Trainer", "SegmentJudge"}),
         ("modules/segments/rule.py", {"SegmentSearch", "Trainer", "SegmentJudge"}),
         ("modules/segments/naming.py", {"Trainer", "SegmentJudge"}),
-        ("modules/segments/cards.py", {"SegmentJudge"}),
+        ("modules/segments/cards.py", {"Trainer", "SegmentJudge"}),
         ("modules/purchase/network.py", set()),
         ("report/segments/page.py", set()),
         ("pipeline/segment.py", set()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
@@ -159,8 +160,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     splits = []
     for files in (fn_args.train_files, fn_args.eval_files):
         parts = [tf.io.parse_example(batch, spec) for batch in serialized(files)]
-        columns = (tf.concat([part[key] for part in parts], 0).numpy() for key in (transform.FEATURES, transform.LABEL))
-        splits.append(Rows(*columns))
+        columns = [tf.concat([part[key] for part in parts], 0).numpy() for key in (transform.FEATURES, transform.LABEL)]
+        splits.append(Rows(*columns, np.ones_like(columns[1])))
     hyperparameters = Hyperparameters.from_mapping(config.contract.modelling.hyperparameters)
     network = fit(*splits, hyperparameters, config.seed, log_dir=fn_args.model_run_dir).network
     _Module(network, graph, config.contract.required_label.name).save(fn_args.serving_model_dir)

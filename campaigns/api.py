@@ -49,7 +49,7 @@ def model(desk: TheDesk) -> dict[str, Any]:
         "name": served.name,
         "version": served.version,
         "columns": list(contract.features()),
-        "at_call": list(contract.at_call),
+        "at_call": list(contract.planned),
         "synthetic": run.dataset.synthetic if run else None,
         "test": asdict(run.metrics["test"]) if run else None,
     }

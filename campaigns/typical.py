@@ -97,14 +97,14 @@ def _card(folder: ModelFolder) -> SegmentCard | None:
 
 
 def _comparable(typical: Mapping[str, str], contract: Contract, customer: Customer) -> dict[str, str]:
-    return {name: cell for name, cell in typical.items() if name in customer.cells and name not in contract.at_call}
+    return {name: cell for name, cell in typical.items() if name in customer.cells and name not in contract.planned}
 
 
 def _probabilities(
     server: str, campaign: Campaign, contract: Contract, customer: Customer, typical: list[dict[str, str]]
 ) -> list[float | None]:
     """Of typical customers with the call of a customer, where all columns are known."""
-    call = {name: customer.cells[name] for name in contract.at_call}
+    call = {name: customer.cells[name] for name in contract.planned}
     full = [{**cells, **call} for cells in typical]
     if any(name not in cells for cells in full for name in contract.features()):
         return [None] * len(typical)

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from data import reader
-from data.contract import Contract, Role
+from data.call_dates import START, Calendar
+from data.contract import CALL_DAY, Contract, Role
 from data.errors import BadFileError
+from data.list_size import Volume
 
 
 def read(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> dict[str, np.ndarray]:
@@ -22,22 +24,34 @@ def read(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> di
 
     Returns:
       Columns by name, [rows] each: numbers float32 (a blank is NaN, a missing marker stays), texts as UTF-8 bytes
-      objects (a blank is b""), the label int64 0 or 1.
+      objects (a blank is b""), the label int64 0 or 1. TRAINING rows of a contract with `call_date` also have
+      `call_day`, int64 days since 1970-01-01, and the derived columns.
 
     Raises:
       BadFileError: as `data.reader.read`; or a row cannot be read, and the message names the first.
     """
-    batches = []
+    batches, dates, place = [], [], START
+    dated = contract.call_date is not None and role is Role.TRAINING
     for file in reader.files(path):
+        calendar = Calendar(file, contract, place)
         for block in reader.read(file, contract, role):
             if block.bad:
                 raise BadFileError(str(block.bad[0]))
             batches.append(block.batch)
+            if dated:
+                dates.append(calendar.dates(block))
+        place = calendar.place
     table = pa.Table.from_batches(batches)
-    return {
+    columns = {
         name: _bytes(column) if pa.types.is_string(column.type) else column.to_numpy()
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
+    if dated:
+        days = np.concatenate(dates)
+        columns[CALL_DAY] = days
+        if contract.derived:
+            columns |= Volume.of(days).columns(days)
+    return columns
 
 
 def _bytes(column: pa.ChunkedArray) -> np.ndarray:

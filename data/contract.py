@@ -11,7 +11,11 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- categorical   text columns: allowed values
     |- label         the outcome and its positive value; may be absent
     |- after_call    columns known only after the call, such as its duration; they may be blank
-    |- at_call       columns that describe the planned call, such as its month; a plan may give them for a whole list
+    |- at_call       columns that describe the planned call, such as its channel; a plan may give them for a whole list
+    |- calendar      columns that say on which day the call was, such as its month: kept, and no features
+    |- clock         columns that say when in time the call was, such as an interest rate: likewise
+    |- call_date     how the date of a call follows from its row
+    |- derived       features that follow from the dates of all calls: `list_size`
     |- sensitive     columns that divide customers into groups whose share of a call list is watched, such as age
     |- views         by which columns customers are segmented, and which others describe the segments
     `- modelling     how models use the columns: crosses, slices, hyperparameters
@@ -35,10 +39,13 @@ from pydantic_core import ErrorDetails
 from data import contract_yaml
 from data.contract_columns import (
     BLANKS,
+    CALL_DAY,
     LARGEST_NUMBER,
+    LIST_SIZE,
     MISSING_NUMBER,
     MISSING_TEXT,
     ONE_COLUMN,
+    CallDate,
     Categorical,
     Frozen,
     Label,
@@ -53,12 +60,15 @@ from data.errors import BadContractError, BadOptionError, did_you_mean
 
 __all__ = [
     "BLANKS",
+    "CALL_DAY",
     "CONTRACTS",
     "LARGEST_NUMBER",
+    "LIST_SIZE",
     "MISSING_NUMBER",
     "MISSING_TEXT",
     "TRIM_HINT",
     "UNSERVABLE",
+    "CallDate",
     "Categorical",
     "Contract",
     "Label",
@@ -108,6 +118,8 @@ class Modelling(Frozen):
     """Pairs of categorical columns, or numbers with one_hot or bins, whose combinations are features of their own."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the evaluation is broken down."""
+    half_life_days: Annotated[float, Field(gt=0)] | None = None
+    """After so many days a call counts half in training; None where all count alike."""
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     """For runs without tuning: the values that differ from the defaults in `modules.purchase.hyperparameters`."""
 
@@ -127,6 +139,10 @@ class Contract(Frozen):
     after_call: tuple[str, ...] = ()
     at_call: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
+    calendar: tuple[str, ...] = ()
+    clock: tuple[str, ...] = ()
+    call_date: CallDate | None = None
+    derived: Literal["list_size"] | None = None
     views: dict[Name, View] = Field(default_factory=dict)
     modelling: Modelling = Modelling()
 
@@ -156,6 +172,36 @@ class Contract(Frozen):
                 changed[kind] = {name: _or_blank(rule) if name in names else rule for name, rule in columns.items()}
         return changed
 
+    @model_validator(mode="before")
+    @classmethod
+    def _add_derived(cls, document: Any) -> Any:
+        """Declares the derived columns like any other; a contract that was written as JSON has them already."""
+        if not isinstance(document, dict) or document.get("derived") != "list_size":
+            return document
+        numeric = document.get("numeric", {})
+        if not isinstance(numeric, dict):
+            return document
+        return {**document, "numeric": {**numeric, **LIST_SIZE}}
+
+    @model_validator(mode="after")
+    def _check_dates(self) -> Contract:
+        if self.derived and self.call_date is None:
+            raise ValueError("derived: list_size needs call_date")
+        if self.modelling.half_life_days and self.call_date is None:
+            raise ValueError("modelling.half_life_days needs call_date")
+        if self.call_date is None:
+            return self
+        if CALL_DAY in {*self.numeric, *self.categorical, *self.identifiers}:
+            raise ValueError(f"a column cannot be named {CALL_DAY!r} in a contract with call_date")
+        column = self.call_date.column
+        if column is None:
+            self._check_features("call_date", self.call_date.columns)
+        elif column in {*self.numeric, *self.categorical, *self.identifiers}:
+            raise ValueError(f"call_date.column: {column!r} is declared elsewhere; a column of dates is no feature")
+        if self.row_order != "date":
+            raise ValueError("call_date needs row_order: date")
+        return self
+
     @model_validator(mode="after")
     def _check_columns(self) -> Contract:
         label = (self.label.name,) if self.label else ()
@@ -165,6 +211,8 @@ class Contract(Frozen):
             )
         self._check_features("after_call", self.after_call)
         self._check_features("at_call", self.at_call)
+        self._check_features("calendar", self.calendar)
+        self._check_features("clock", self.clock)
         for name in self.at_call:
             if name in self.after_call:
                 raise ValueError(f"at_call: {name!r} is known only after the call")
@@ -174,6 +222,9 @@ class Contract(Frozen):
                 raise ValueError(f"sensitive: {name!r} does not describe the customer")
             if name in self.numeric and not self.numeric[name].bands:
                 raise ValueError(f"sensitive: numeric column {name!r} needs bands")
+        roles = [*self.after_call, *self.at_call, *self.calendar, *self.clock]
+        if twice := doubles(roles):
+            raise ValueError(f"after_call, at_call, calendar, clock: in more than one: {', '.join(twice)}")
         if not self.features():
             raise ValueError("numeric, categorical: at least one column must be known before the call")
         if not self._of_customer():
@@ -280,15 +331,32 @@ class Contract(Frozen):
         return name, views[name]
 
     def columns(self, role: Role) -> tuple[str, ...]:
-        """The features that a file of this role must have, numbers first."""
-        return self.features(with_after_call=role is Role.TRAINING)
+        """The columns with values that a file of this role must have, numbers first."""
+        names = (*self.numeric, *self.categorical) if role is Role.TRAINING else self.features()
+        return tuple(name for name in names if name not in self.derived_columns)
+
+    @property
+    def derived_columns(self) -> tuple[str, ...]:
+        """The features that no file has; ingestion derives them."""
+        return tuple(LIST_SIZE) if self.derived else ()
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        """The features that a plan may give for a whole list."""
+        return (*self.at_call, *self.derived_columns)
+
+    def with_calendar(self) -> Contract:
+        """A copy in which `calendar` and `clock` are features that describe the call. It is not validated."""
+        at_call = (*self.at_call, *self.calendar, *self.clock)
+        return self.model_copy(update={"at_call": at_call, "calendar": (), "clock": ()})
 
     def header(self, role: Role) -> frozenset[str]:
         """The columns that a file of this role must have, in any order: TRAINING with identifiers and label."""
         if role is Role.CUSTOMERS:
             return frozenset(self.columns(role))
         label = (self.label.name,) if self.label else ()
-        return frozenset((*self.identifiers, *self.columns(role), *label))
+        date = (self.call_date.column,) if self.call_date and self.call_date.column else ()
+        return frozenset((*self.identifiers, *date, *self.columns(role), *label))
 
     def accepts(self, names: Iterable[str], role: Role) -> bool:
         """Whether these are the column names of a file of this role; CUSTOMERS may have more than it needs."""
@@ -316,12 +384,12 @@ class Contract(Frozen):
         Args:
           with_after_call: whether to include columns known only after the call, which is for benchmarks.
         """
-        hidden = () if with_after_call else self.after_call
+        hidden = {*self.calendar, *self.clock, *(() if with_after_call else self.after_call)}
         return tuple(name for name in (*self.numeric, *self.categorical) if name not in hidden)
 
     def _of_customer(self) -> tuple[str, ...]:
         """The features that describe the customer and not the call."""
-        return tuple(name for name in self.features() if name not in self.at_call)
+        return tuple(name for name in self.features() if name not in self.planned)
 
 
 def servable(name: str) -> bool:
@@ -410,8 +478,8 @@ def from_inputs(name: str, inputs: Mapping[str, bool]) -> Contract:
     """A contract that says no more than the inputs of a served model do, for reading a file of CUSTOMERS.
 
     Any finite number and any text will do, and every cell may be blank. A text column has empty `values`, which stand
-    for any text; a contract read from YAML cannot have that. The contract is for the reader: it has no label, and no
-    model can be trained from it.
+    for any text; a contract read from YAML cannot have that. A file need not have the size of the list, see `derived`.
+    The contract is for the reader: it has no label, and no model can be trained from it.
 
     Args:
       name: how messages speak of the contract, such as the model's name.
@@ -425,9 +493,12 @@ def from_inputs(name: str, inputs: Mapping[str, bool]) -> Contract:
     categorical = {
         column: Categorical.model_construct(values=(), blank=True) for column, is_text in inputs.items() if is_text
     }
-    return Contract.model_construct(
-        name=name, title=f"inputs of the model {name}", numeric=numeric, categorical=categorical
-    )
+    title = f"inputs of the model {name}"
+    if LIST_SIZE.keys() <= numeric.keys():
+        numeric, derived = {**numeric, **LIST_SIZE}, "list_size"
+    else:
+        derived = None
+    return Contract.model_construct(name=name, title=title, numeric=numeric, categorical=categorical, derived=derived)
 
 
 def header_difference(contract: Contract, names: Iterable[str], role: Role = Role.TRAINING) -> str:
@@ -467,6 +538,7 @@ def _explain(problem: ErrorDetails) -> str:
             "label": Label,
             "modelling": Modelling,
             "views": View if len(place) == 3 else Published,
+            "call_date": CallDate,
         }
         model = Contract if len(place) == 1 else models[place[0]]
         return f"{key}: unknown key{did_you_mean(str(place[-1]), model.model_fields)}"

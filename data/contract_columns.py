@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -148,6 +148,49 @@ class Published(Frozen):
     clusters: Annotated[int, Field(ge=2, le=50)]
     silhouette: Annotated[float, Field(ge=-1, le=1)] | None = None
     """As published; None where none was."""
+
+
+class CallDate(Frozen):
+    """How the date of a call follows from its row: from one column, or from parts of a date in rows in date order."""
+
+    column: str | None = None
+    """A column of dates such as 2008-05-05; it is not a feature."""
+    month: str | None = None
+    """A column of months: jan to dec, or 1 to 12."""
+    day: str | None = None
+    """A column of days of the month."""
+    day_of_week: str | None = None
+    """A column of mon to sun, where there is no day of the month. A new day begins where it changes, so the date is
+    approximate: a day without calls cannot be seen."""
+    year: Literal["inferred"] | None = None
+    """The year rises where the month falls back."""
+    begins: Annotated[int, Field(ge=1900, le=2200)] = 2000
+    """With an inferred year: the year of the first row."""
+
+    @model_validator(mode="after")
+    def _check(self) -> CallDate:
+        if self.column is not None:
+            if self.month or self.day or self.day_of_week or self.year:
+                raise ValueError("column stands alone: it has the whole date")
+        elif self.month is None or self.year is None or (self.day is None) == (self.day_of_week is None):
+            raise ValueError("expected column, or month, year: inferred, and day or day_of_week")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the date follows from."""
+        return tuple(name for name in (self.column, self.month, self.day, self.day_of_week) if name)
+
+
+CALL_DAY = "call_day"
+"""Name of the date of a call in tf.Examples and columns: days since 1970-01-01."""
+LIST_SIZE: Mapping[str, Numeric] = {
+    "calls_today": Numeric(unit="calls planned for the day", min=0, max=1e7, integer=True, blank=True),
+    "calls_7d": Numeric(unit="calls in the 7 days before", min=0, max=1e8, integer=True, blank=True),
+    "calls_30d": Numeric(unit="calls in the 30 days before", min=0, max=1e9, integer=True, blank=True),
+}
+"""The derived columns of `derived: list_size`: how many calls the bank makes. Banks choose whom to call, and a short
+list holds other customers than a long one. `calls_today` is the number of calls planned for the day of the call."""
 
 
 class View(Frozen):

@@ -61,7 +61,7 @@ class Block:
     bad: tuple[BadRow, ...]
     cells: pa.RecordBatch | None
     """The good rows as text. Of CUSTOMERS it has all columns of the file in its order; of TRAINING rows it has the
-    identifiers in the order of the contract, and is None where the contract has none."""
+    identifiers in the order of the contract and the column of dates, and is None where the contract has neither."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,10 @@ class Layout:
     @property
     def kept(self) -> tuple[str, ...]:
         """The columns whose cells stay available as text."""
-        return self.header.names if self.role is Role.CUSTOMERS else self.contract.identifiers
+        if self.role is Role.CUSTOMERS:
+            return self.header.names
+        date = self.contract.call_date
+        return (*self.contract.identifiers, *([date.column] if date and date.column else []))
 
 
 class RowParser:

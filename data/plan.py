@@ -42,7 +42,7 @@ def values(contract: Contract, plan: Mapping[str, str]) -> dict[str, float | str
       BadOptionError: a column may not be planned, a value does not fit its column, or no column is left that comes from
         the list.
     """
-    allowed = contract.at_call or contract.features()
+    allowed = contract.planned if contract.at_call else contract.features()
     for column in plan:
         if column not in allowed:
             raise BadOptionError(

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from data import plan as plans
-from data.contract import Contract, Role, Source
+from data.contract import MISSING_TEXT, Contract, Role, Source
 from data.csv_arrow import ArrowParser
 from data.csv_header import DELIMITERS, missing_file, read_header
 from data.csv_records import Dialect
@@ -35,11 +35,14 @@ _LONGEST_LINE = 64 << 20
 def schema(contract: Contract, role: Role = Role.TRAINING) -> pa.Schema:
     """The columns of a batch: the contract's for this role, numbers first, and the label of TRAINING rows.
 
+    TRAINING rows lack the derived columns, which follow from the dates of all rows; see `data.list_size`.
+
     Numbers are float32 (blank is NaN), texts string (blank is ""), the label int64 (1 is its positive value, 0 its
     negative one).
     """
     label = [(contract.label.name, pa.int64())] if contract.label and role is Role.TRAINING else []
-    types = [(name, pa.float32() if name in contract.numeric else pa.string()) for name in contract.columns(role)]
+    names = contract.columns(role) if role is Role.TRAINING else contract.features()
+    types = [(name, pa.float32() if name in contract.numeric else pa.string()) for name in names]
     return pa.schema(types + label)
 
 
@@ -107,13 +110,16 @@ def read(
       role: what the rows of the file are.
       block_bytes: read at once.
       plan: for CUSTOMERS: values of columns that describe the call, as text, the same for all rows. The file may lack
-        these columns; if it has them, its cells are not looked at. :attr:`Block.cells` has the plan's texts.
+        these columns; if it has them, its cells are not looked at. :attr:`Block.cells` has the plan's texts. Derived
+        columns that are not planned are blank.
 
     Raises:
       BadFileError: as :func:`header`; columns that do not fit the contract; no rows; or a line without an end.
       BadOptionError: see `data.plan.values`.
     """
     path, plan = Path(path), plan or {}
+    if role is Role.CUSTOMERS:
+        plan = {**dict.fromkeys(contract.derived_columns, MISSING_TEXT), **plan}
     planned, unplanned = plans.values(contract, plan), plans.unplanned(contract, plan)
     head = read_header(path, unplanned.source, unplanned, role)
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)

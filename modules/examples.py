@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from data.contract import MISSING_NUMBER, MISSING_TEXT, Contract
+from data.contract import CALL_DAY, MISSING_NUMBER, MISSING_TEXT, Contract
 
 SPLITS = ("train", "eval", "test")
 """The splits that ingestion divides the rows into."""
@@ -33,7 +33,7 @@ def serialized(patterns: Iterable[str]) -> tf.data.Dataset:
 
 
 def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str]) -> dict[str, np.ndarray]:
-    """Reads features, and the label if the contract has one.
+    """Reads features, and the label and the date of the call if the contract has them.
 
     Args:
       patterns: of TFRecord files.
@@ -41,10 +41,12 @@ def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str
       features: names of the columns to read.
 
     Returns:
-      Columns by name, each [rows]: float32 numbers, texts as bytes objects, the label as int64.
+      Columns by name, each [rows]: float32 numbers, texts as bytes objects, the label and `call_day` as int64.
     """
     spec = parsing_spec(contract, features)
     if contract.label:
         spec[contract.label.name] = tf.io.FixedLenFeature([], tf.int64)
+    if contract.call_date:
+        spec[CALL_DAY] = tf.io.FixedLenFeature([], tf.int64)
     parts = [tf.io.parse_example(batch, spec) for batch in serialized(patterns)]
     return {name: np.concatenate([part[name].numpy() for part in parts]) for name in spec}

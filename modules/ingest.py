@@ -23,8 +23,10 @@ from tfx.dsl.io import fileio
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from data import reader
-from data.contract import MISSING_TEXT, Categorical, Contract, Numeric
+from data.call_dates import Calendar, Place
+from data.contract import CALL_DAY, MISSING_TEXT, Categorical, Contract, Numeric
 from data.errors import UserError
+from data.list_size import Volume
 from modules.artifacts import join, read_arrays, write_json
 from modules.examples import SPLITS
 
@@ -74,6 +76,8 @@ class Shard:
     quarantine: bool
     last_row: bool
     """Whether the good rows that `repeated` marks are left out."""
+    place: Place | None
+    """Of the calendar before the first row; None where rows have no dates."""
 
     @property
     def outcome(self) -> str:
@@ -89,6 +93,11 @@ class Shard:
     def repeated(self) -> str:
         """The file of one array, which marks the good rows whose identifiers occur again; only with `last_row`."""
         return join(self.folder, f"repeated-{self.index:05d}.npz")
+
+    @property
+    def volume(self) -> str:
+        """The file of the calls by day in all files, see `data.list_size.Volume`; only where rows have dates."""
+        return join(self.folder, "volume.npz")
 
     def examples(self, split: str) -> str:
         """The TFRecord file of this shard, named as TFX's own components name theirs."""
@@ -153,6 +162,7 @@ def ingest(shard: Shard) -> None:
             stream = stack.enter_context(fileio.open(shard.set_aside, "w"))
             stream.write("")  # creates the file
             set_aside = csv.writer(stream)
+            dates = _Dates(shard, contract) if shard.place is not None else None
             for block in read_ahead(shard.file, contract):
                 outcome.read += block.batch.num_rows + len(block.bad)
                 outcome.quarantined += len(block.bad)
@@ -162,15 +172,33 @@ def ingest(shard: Shard) -> None:
                 elif outcome.quarantined:
                     continue  # the input will be refused; only the count is still wanted
                 batch = block.batch
+                derived = dates.columns(block) if dates else []
                 if repeated is not None:
                     end = outcome.read - outcome.quarantined
-                    batch = batch.filter(pa.array(~repeated[end - batch.num_rows : end]))
+                    kept = pa.array(~repeated[end - batch.num_rows : end])
+                    batch = batch.filter(kept)
+                    derived = [(name, column.filter(kept)) for name, column in derived]
                     outcome.superseded += block.batch.num_rows - batch.num_rows
-                files.write(batch)
+                files.write(batch, derived)
             outcome.rows, outcome.positives, outcome.blank = files.rows, files.positives, files.blank
     except UserError as error:
         outcome.error = str(error)
     write_json(asdict(outcome), shard.outcome)
+
+
+class _Dates:
+    """Dates the rows of a shard, and derives what follows from the dates."""
+
+    def __init__(self, shard: Shard, contract: Contract):
+        assert shard.place is not None
+        self._calendar = Calendar(Path(shard.file), contract, shard.place)
+        self._volume = Volume(**read_arrays(shard.volume)) if contract.derived else None
+
+    def columns(self, block: reader.Block) -> list[tuple[str, pa.Array]]:
+        """The date and the derived columns of a block's good rows, by name."""
+        days = self._calendar.dates(block)
+        derived = self._volume.columns(days) if self._volume else {}
+        return [(CALL_DAY, pa.array(days)), *((name, pa.array(column)) for name, column in derived.items())]
 
 
 class _SplitFiles:
@@ -185,14 +213,18 @@ class _SplitFiles:
         self.rows = [0] * len(SPLITS)
         self.positives = [0] * len(SPLITS)
         rules: dict[str, Numeric | Categorical] = {**contract.numeric, **contract.categorical}
-        self.blank = [name for name in contract.features() if rules[name].blank]
+        known = [name for name in contract.features() if name not in contract.derived_columns]
+        self.blank = [name for name in known if rules[name].blank]
 
-    def write(self, batch: pa.RecordBatch) -> None:
+    def write(self, batch: pa.RecordBatch, derived: Sequence[tuple[str, pa.Array]]) -> None:
+        """Writes rows into their splits, which the derived columns have no part in."""
         self.blank = [name for name in self.blank if _is_blank(batch.column(batch.schema.get_field_index(name)))]
         splits = self._splits(batch)
         labels = (
             batch.column(batch.schema.get_field_index(self.label)).to_numpy() if self.label else np.zeros(len(batch))
         )
+        names = [*batch.schema.names, *(name for name, _ in derived)]
+        batch = pa.RecordBatch.from_arrays([*batch.columns, *(column for _, column in derived)], names)
         examples = self.encoder.encode(_as_lists(batch))
         for index, writer in enumerate(self.writers):
             chosen = splits == index

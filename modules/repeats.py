@@ -51,14 +51,15 @@ def _hashes(file: Path, contract: Contract) -> np.ndarray:
     parts = [np.empty(0, np.uint64)]
     for block in read_ahead(file, contract):
         if block.cells is not None:
-            parts.append(_hash(block.cells))
+            parts.append(_hash(block.cells, contract.identifiers))
     return np.concatenate(parts)
 
 
-def _hash(identifiers: pa.RecordBatch) -> np.ndarray:
-    hashes = pd.util.hash_pandas_object(identifiers.to_pandas(), index=False, categorize=False).to_numpy(copy=True)
+def _hash(cells: pa.RecordBatch, identifiers: Sequence[str]) -> np.ndarray:
+    frame = cells.to_pandas()[[*identifiers]]
+    hashes = pd.util.hash_pandas_object(frame, index=False, categorize=False).to_numpy(copy=True)
     blank = np.ones(len(hashes), bool)
-    for column in identifiers.columns:
+    for column in map(cells.column, identifiers):
         blank &= pc.equal(pc.utf8_trim(column, characters=BLANKS), MISSING_TEXT).to_numpy(zero_copy_only=False)
     hashes[blank] = _BLANK
     return hashes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from data.contract import Contract, Numeric
+from data.contract import CALL_DAY, Contract, Numeric
 
 
 def from_contract(contract: Contract) -> schema_pb2.Schema:
-    """Every column is one scalar per row: numbers are float32, texts are bytes, the label, if any, is int64 0 or 1.
+    """Every column is one scalar per row: numbers are float32, texts are bytes, the label, if any, is int64 0 or 1,
+    the date of the call, if any, int64 days since 1970-01-01.
 
     Ranges and allowed values become the domains that ExampleValidator checks. A number's missing marker is inside its
     domain, so it is not an anomaly.
@@ -26,6 +27,8 @@ def from_contract(contract: Contract) -> schema_pb2.Schema:
     if contract.label:
         label = _scalar(schema, contract.label.name, schema_pb2.INT)
         label.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=1))
+    if contract.call_date:
+        _scalar(schema, CALL_DAY, schema_pb2.INT)
     return schema
 
 

@@ -38,7 +38,7 @@ def screen(served: ServedModel, answers: Mapping[str, str], problem: str | None,
     if can_be_drawn(served):
         text = tr("Use a sample list of {customers} made-up customers", customers=number(ROWS))
         samples.append(Button(SAMPLE, "yes", text))
-    columns = [name for name in contract.features() if name not in contract.at_call]
+    columns = [name for name in contract.features() if name not in contract.planned]
     says = tr(
         "A CSV file with a header. It must have these columns: {columns}. Other columns are kept. A column for the "
         "identifier is used if there is one; otherwise customers are identified by the numbers of their rows.",
@@ -87,7 +87,7 @@ def _fields(contract: Contract, answers: Mapping[str, str], again: bool) -> Iter
     )
     yield Field("name", tr("Name of the campaign"), value=answers.get("name", ""), required=True)
     yield from money_fields(answers)
-    for column in contract.at_call:
+    for column in contract.planned:
         name = f"{PLAN}{column}"
         label, value = tr("Planned {column}", column=column), answers.get(name, "")
         if column in contract.categorical and contract.categorical[column].values:

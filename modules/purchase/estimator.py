@@ -16,7 +16,7 @@ from modules.encoding import exact_quantiles
 from modules.examples import BATCH
 from modules.purchase import transform
 from modules.purchase.hyperparameters import Hyperparameters
-from modules.purchase.rows import Rows
+from modules.purchase.rows import Rows, partly_without_list_size, weights
 from modules.purchase.training import FittedModel, fit_calibrated
 
 
@@ -65,8 +65,12 @@ def fit(
         hyperparameters = Hyperparameters.from_mapping(contract.modelling.hyperparameters)
     grid = exact_quantiles(train, transform.numbers(contract, with_after_call))
     train_rows, evaluation_rows = (
-        Rows(encode(columns, grid, contract, with_after_call), columns[contract.required_label.name].astype(np.float32))
-        for columns in (train, evaluation)
+        Rows(
+            encode(columns, grid, contract, with_after_call),
+            columns[contract.required_label.name].astype(np.float32),
+            weights(columns, contract),
+        )
+        for columns in (partly_without_list_size(train, contract, seed), evaluation)
     )
     return Estimator(
         contract, with_after_call, grid, fit_calibrated(train_rows, evaluation_rows, hyperparameters, seed)

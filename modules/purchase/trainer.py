@@ -39,7 +39,7 @@ def run_fn(fn_args: FnArgs) -> None:
     config = TrainingConfig.from_config(fn_args.custom_config)
     hyperparameters = choose_hyperparameters(fn_args.hyperparameters, config.contract, config.members)
     graph = tft.TFTransformOutput(fn_args.transform_output)
-    train, evaluation = (load(files, config, graph) for files in (fn_args.train_files, fn_args.eval_files))
+    train, evaluation = load(fn_args.train_files, config, graph, training=True), load(fn_args.eval_files, config, graph)
     fitted = fit_calibrated(train.rows, evaluation.rows, hyperparameters, config.seed, fn_args.model_run_dir)
     seconds = time.monotonic() - started
 

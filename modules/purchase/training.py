@@ -79,14 +79,14 @@ def fit(
       log_dir: folder for TensorBoard's logs of loss and accuracy; None writes none.
     """
     keras.utils.set_random_seed(seed)
-    rate = np.clip(train.label.mean(), 1e-3, 1.0 - 1e-3)
+    rate = np.clip(np.average(train.label, weights=train.weight), 1e-3, 1.0 - 1e-3)
     model = network.build(train.features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
     batch_size = min(hyperparameters.batch_size, len(train.label))
     steps = hyperparameters.epochs * (len(train.label) // batch_size)
     model.compile(
         optimizer=optimizer(hyperparameters, steps),
         loss=log_loss,
-        metrics=[accuracy, average_log_loss],
+        weighted_metrics=[accuracy, average_log_loss],
         jit_compile=False,  # XLA costs seconds to compile for each fit and then steps no faster on CPUs.
     )
     best = keras.callbacks.EarlyStopping(
@@ -152,11 +152,11 @@ def _batches(rows: Rows, batch_size: int, shuffle_seed: int | None = None) -> It
     shape = [None, rows.features.shape[1]]
     columns = [*rows]
 
-    def take(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = tf.numpy_function(
-            lambda i: (columns[0][i], columns[1][i, np.newaxis]), [i], (tf.float32, tf.float32), stateful=False
+    def take(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        features, label, weight = tf.numpy_function(
+            lambda i: (columns[0][i], columns[1][i, np.newaxis], columns[2][i]), [i], (tf.float32,) * 3, stateful=False
         )
-        return tf.ensure_shape(batch[0], shape), tf.ensure_shape(batch[1], [None, 1])
+        return tf.ensure_shape(features, shape), tf.ensure_shape(label, [None, 1]), tf.ensure_shape(weight, [None])
 
     try:
         yield indices.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)

@@ -61,7 +61,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """TFX Tuner's entry point; `fn_args.custom_config` is a TrainingConfig."""
     config = TrainingConfig.from_config(fn_args.custom_config)
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train, evaluation = (load(files, config, graph).rows for files in (fn_args.train_files, fn_args.eval_files))
+    train = load(fn_args.train_files, config, graph, training=True).rows
+    evaluation = load(fn_args.eval_files, config, graph).rows
     search = Search(
         Hyperparameters.from_mapping(config.contract.modelling.hyperparameters),
         max_trials=config.trials,

@@ -36,7 +36,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from data import reader
+from data import list_size, reader
+from data.call_dates import Place
 from data.contract import Contract, Role
 from data.errors import BadFileError, BadOptionError
 from modules.artifacts import join, read_bytes, read_json, write_arrays, write_json
@@ -226,10 +227,17 @@ def _shards(
         else:
             rows = [len(marked) for marked in repeated] or [good_rows(file, contract) for file in files]
         held_out = time_bounds(rows)
+    places: Sequence[Place | None] = [None] * len(files)
+    if contract.call_date:
+        found = list_size.scan(files, contract)
+        places = found.places
+    json_text, quarantine = settings["contract"], settings["quarantine"]
     shards = [
-        Shard(str(file), index, len(files), folder, settings["contract"], bounds, settings["quarantine"], last_row)
-        for index, (file, bounds) in enumerate(zip(files, held_out, strict=True))
+        Shard(str(file), index, len(files), folder, json_text, bounds, quarantine, last_row, place)
+        for index, (file, bounds, place) in enumerate(zip(files, held_out, places, strict=True))
     ]
+    if contract.call_date:
+        write_arrays({"days": found.volume.days, "calls": found.volume.calls}, shards[0].volume)
     if last_row:
         for shard, marked in zip(shards, repeated, strict=True):
             write_arrays({REPEATED: marked}, shard.repeated)
@@ -283,6 +291,8 @@ def _conclude(folder: str, shards: list[Shard], contract: Contract, repeated: in
     for shard in shards:
         for file in (shard.outcome, shard.set_aside, *([shard.repeated] if shard.last_row else [])):
             fileio.remove(file)
+    if shards[0].place is not None:
+        fileio.remove(shards[0].volume)
 
 
 def _refuse_empty_splits(empty: list[str], kept: int, shards: list[Shard], contract: Contract) -> None:

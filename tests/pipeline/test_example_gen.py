@@ -15,12 +15,13 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from data import columns, reader
 from data import contract as contracts
-from data import reader
 from data.contract import Contract
 from data.errors import UserError
 from modules.examples import SPLITS
 from pipeline.components.example_gen import ContentDriver, ContractExampleGen, Executor, repeated_identifiers
+from tests.support import dated
 
 HEADER = "visit;spent;items;colour;bought"
 
@@ -404,3 +405,28 @@ def test_a_run_passes_the_message_on_cleans_up_and_caches_by_data_contract_and_s
     assert run(last_row=True) == 4
     write([row(number) for number in range(101)])
     assert run() == 5
+
+
+@pytest.mark.parametrize("split", ["random", "time"])
+def test_examples_have_the_date_of_the_call_and_the_size_of_the_list(tmp_path, ingest, split):
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    dates = [(1 + number // 8 % 28, ("jan", "feb", "mar", "dec")[number // 224]) for number in range(600)]
+    dated.write(folder / "1.csv", dates[:301])
+    dated.write(folder / "2.csv", dates[301:])
+    contract = dated.contract()
+    artifact = ingest(folder, contract, split=split)
+    found = {}
+    for name in SPLITS:
+        for serialized in tf.data.TFRecordDataset(tf.io.gfile.glob(f"{artifact.uri}/Split-{name}/*"), "GZIP"):
+            features = tf.train.Example.FromString(serialized.numpy()).features.feature
+            day = features["call_day"].int64_list.value[0]
+            sizes = tuple(features[name].float_list.value[0] for name in contract.derived_columns)
+            found.setdefault(day, []).append(sizes)
+    whole = columns.read(folder, contract)
+    for day, sizes in found.items():
+        rows = whole["call_day"] == day
+        assert len(sizes) == rows.sum()
+        assert set(sizes) == {tuple(float(whole[name][rows][0]) for name in contract.derived_columns)}
+    assert sum(map(len, found.values())) == 600
+    assert not list(Path(artifact.uri).glob("*.npz"))

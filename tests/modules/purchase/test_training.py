@@ -18,7 +18,7 @@ def _toy(seed, rows=800, noise=0.5):
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(rows, 4)).astype(np.float32)
     labels = features[:, 0] * features[:, 1] + noise * generator.normal(size=rows) > 0.4
-    return Rows(features, labels.astype(np.float32))
+    return Rows(features, labels.astype(np.float32), np.ones(rows, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def learned(tmp_path_factory):
 
 
 def test_a_learnable_outcome_is_learned(learned):
-    features, labels = _toy(2)
+    features, labels, _ = _toy(2)
     assert roc_auc_score(labels, learned[0].network.predict(features, verbose=0)[:, 0]) > 0.85
 
 
@@ -44,7 +44,7 @@ def test_tensorboard_logs_are_written_for_both_splits(learned):
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(learned):
-    features, _ = _toy(2, rows=50)
+    features = _toy(2, rows=50).features
     logits = [
         fitted.network.predict(features, verbose=0)
         for fitted in (learned[0], *(training.fit(_toy(0), _toy(1), SMALL, seed) for seed in (1, 2)))
@@ -64,6 +64,20 @@ def test_a_network_that_overfits_is_stopped_and_keeps_its_best_weights():
     assert np.mean(np.logaddexp(0.0, logits) - labels * logits) == pytest.approx(min(losses), rel=1e-4)
 
 
+def test_a_row_of_no_weight_teaches_nothing():
+    rows, wrong = _toy(0), _toy(1)
+    wrong = wrong._replace(label=1 - wrong.label)
+    both = Rows(
+        np.concatenate([rows.features, wrong.features]),
+        np.concatenate([rows.label, wrong.label]),
+        np.repeat([2.0, 0.0], [len(rows.label), len(wrong.label)]).astype(np.float32),
+    )
+    features, labels, _ = _toy(2)
+    scores = training.fit(both, _toy(3), SMALL, seed=1).network.predict(features, verbose=0)[:, 0]
+    alike = training.fit(both._replace(weight=np.ones_like(both.label)), _toy(3), SMALL, seed=1).network
+    assert roc_auc_score(labels, scores) > 0.85 > roc_auc_score(labels, alike.predict(features, verbose=0)[:, 0])
+
+
 def test_a_split_smaller_than_a_batch_still_trains():
     fitted = training.fit(_toy(0, rows=10), _toy(1, rows=3), Hyperparameters(width=4, epochs=2, members=1), seed=0)
     assert len(fitted.history["loss"]) == 2
@@ -71,9 +85,9 @@ def test_a_split_smaller_than_a_batch_still_trains():
 
 def test_a_fit_lets_go_of_its_rows():
     """A search fits many times in one process, and rows are most of its memory."""
-    features, labels = _toy(0)
+    features, labels, weights = _toy(0)
     held = weakref.ref(features)
-    training.fit(Rows(features, labels), _toy(1), SMALL, seed=0)
+    training.fit(Rows(features, labels, weights), _toy(1), SMALL, seed=0)
     del features
     gc.collect()
     assert held() is None

@@ -14,7 +14,7 @@ DEFAULTS = Hyperparameters(width=8, depth=1, epochs=2, members=2, batch_size=64)
 def rows():
     generator = np.random.default_rng(0)
     features = generator.normal(size=(256, 5)).astype(np.float32)
-    return Rows(features, (features[:, 0] > 0).astype(np.float32))
+    return Rows(features, (features[:, 0] > 0).astype(np.float32), np.ones(256, np.float32))
 
 
 def search(folder, rows, trials=3):
@@ -38,6 +38,6 @@ def test_the_same_seed_searches_the_same_values(tmp_path, rows):
 
 
 def test_a_failing_trial_fails_the_search(tmp_path, rows):
-    broken = Rows(rows.features, rows.label[:, np.newaxis])
+    broken = rows._replace(label=rows.label[:, np.newaxis])
     with pytest.raises(RuntimeError, match="failures"):
         search(tmp_path, broken)

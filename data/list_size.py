@@ -1,0 +1,84 @@
+"""How many calls the bank makes: the derived columns of `derived: list_size`, from the dates of all calls.
+
+A bank calls long lists with few buyers and short lists with many. No other column says which list a customer was on.
+`calls_today` is the number of calls on the day of the call; in use it is the number planned. `calls_7d` and `calls_30d`
+are the numbers of calls on the 7 and 30 days before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data import reader
+from data.call_dates import START, Calendar, Place
+from data.contract import LIST_SIZE, Contract
+
+WINDOWS = {"calls_7d": 7, "calls_30d": 30}
+"""Days before the day of the call."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """How many calls there were on each day with calls.
+
+    Attributes:
+      days: int64, ascending, since 1970-01-01.
+      calls: int64.
+    """
+
+    days: np.ndarray
+    calls: np.ndarray
+
+    @classmethod
+    def of(cls, dates: np.ndarray) -> Volume:
+        """The volume of calls with these dates."""
+        return cls(*np.unique(dates, return_counts=True))
+
+    def columns(self, dates: np.ndarray) -> dict[str, np.ndarray]:
+        """The derived columns of calls on these days, float32 [rows] each, in the order of the contract."""
+        ends = np.concatenate([[0], np.cumsum(self.calls)])
+
+        def between(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+            """Calls from a day on and before another one."""
+            return ends[np.searchsorted(self.days, stop)] - ends[np.searchsorted(self.days, start)]
+
+        distinct, places = np.unique(dates, return_inverse=True)
+        found = {"calls_today": between(distinct, distinct + 1)}
+        found |= {name: between(distinct - days, distinct) for name, days in WINDOWS.items()}
+        return {name: found[name][places].astype(np.float32) for name in LIST_SIZE}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a first reading of all files found.
+
+    Attributes:
+      volume: of the calls in all files.
+      places: for each file the calendar's place before its first row.
+    """
+
+    volume: Volume
+    places: tuple[Place, ...]
+
+
+def scan(files: Sequence[Path], contract: Contract) -> Scan:
+    """Reads files, as one sequence, to count the calls of each day. Memory grows with the days, not with the rows.
+
+    Raises:
+      BadFileError: as `data.reader.read`; a row has no date, or the rows are not in the order of the calls.
+    """
+    counts: dict[int, int] = {}
+    place, places = START, []
+    for file in files:
+        places.append(place)
+        calendar = Calendar(file, contract, place)
+        for block in reader.read(file, contract):
+            for day, calls in zip(*np.unique(calendar.dates(block), return_counts=True), strict=True):
+                counts[int(day)] = counts.get(int(day), 0) + int(calls)
+        place = calendar.place
+    days = np.array(sorted(counts), np.int64)
+    return Scan(Volume(days, np.array([counts[day] for day in days.tolist()], np.int64)), tuple(places))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -12,6 +13,9 @@ from campaigns.request_log import writer
 
 NICE = 10
 """Answers come before their log."""
+COLLECT_AFTER = 1_000_000
+"""New objects from one garbage collection to the next. Rows make no cycles. With the usual 700, collections take half of
+the time that it takes to read an entry."""
 
 
 def main(descriptor: str) -> None:
@@ -19,6 +23,7 @@ def main(descriptor: str) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     os.nice(NICE)
+    gc.set_threshold(COLLECT_AFTER)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with socket.socket(fileno=int(descriptor)) as connection:
         writer.run(connection)

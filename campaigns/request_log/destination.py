@@ -160,7 +160,7 @@ def _time(seconds: float) -> datetime:
 
 def _text_of_time(seconds: float) -> str:
     """As the store writes it into SQLite: in UTC and without the zone."""
-    return _time(seconds).isoformat(" ", "microseconds")[: -len("+00:00")]
+    return datetime.utcfromtimestamp(seconds).isoformat(" ", "microseconds")
 
 
 def _first_line(error: Exception) -> str:

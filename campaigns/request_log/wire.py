@@ -78,16 +78,20 @@ def unpack(data: bytes) -> Scored:
       ValueError: it is not what `Scored` says.
     """
     try:
-        entry = Scored(*marshal.loads(data))
-        columns = [entry.identifiers, entry.probabilities, entry.purchases]
-        if entry.inputs is not None:
-            columns.append(entry.inputs)
-        if any(type(column) not in (list, tuple) or len(column) != len(columns[0]) for column in columns):
-            raise ValueError("its columns do not fit together")
-        if any(type(text) is not str for text in (entry.request, entry.caller, entry.model, entry.version)):
-            raise ValueError("a name is no text")
-        probabilities, purchases = list(map(float, entry.probabilities)), list(map(int, entry.purchases))
-        return entry._replace(probabilities=probabilities, purchases=purchases, seconds=float(entry.seconds))
+        time, request, caller, campaign_id, identifiers, model, version, probabilities, purchases, seconds, inputs = (
+            marshal.loads(data)
+        )
+        rows = len(probabilities)
+        columns = identifiers, probabilities, purchases, *([] if inputs is None else [inputs])
+        for column in columns:
+            if type(column) not in (list, tuple) or len(column) != rows:
+                raise ValueError("its columns do not fit together")
+        for text in (request, caller, model, version):
+            if type(text) is not str:
+                raise ValueError("a name is no text")
+        chances, decisions = [float(one) for one in probabilities], [int(one) for one in purchases]
+        about = time, request, caller, campaign_id, identifiers, model, version
+        return Scored(*about, chances, decisions, float(seconds), inputs)
     except (TypeError, EOFError) as error:
         raise ValueError(str(error)) from error
 

@@ -14,8 +14,8 @@ from campaigns.request_log import writer
 NICE = 10
 """Answers come before their log."""
 COLLECT_AFTER = 1_000_000
-"""New objects from one garbage collection to the next. Rows make no cycles. With the usual 700, collections take half of
-the time that it takes to read an entry."""
+"""New objects from one garbage collection to the next. Rows make no cycles, and with the usual 700 the collections take
+half of the time that it takes to read an entry."""
 
 
 def main(descriptor: str) -> None:

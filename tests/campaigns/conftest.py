@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -75,12 +74,7 @@ class Desk:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresProcess]:
     """A running PostgreSQL server."""
-    if not postgresql.program("initdb"):
-        message = "PostgreSQL is not installed (Debian: apt install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with postgresql.running() as server:
+    with postgresql.for_tests() as server:
         yield server
 
 

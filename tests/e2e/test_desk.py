@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
-from tests.conftest import ROOT
+from tests.support import desk_process
 from tests.support.server import free_port
 
 pytestmark = pytest.mark.e2e
@@ -85,21 +82,10 @@ def desk(first, tmp_path_factory) -> Iterator[str]:
         shutil.copytree(first[0] / name, artifacts / name, symlinks=True)
     server = f"http://127.0.0.1:{free_port()}"
     options = ["--start-server", "--server", server, "--port", str(free_port()), "--artifacts", str(artifacts)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "campaigns", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    assert process.stdout
-    line = process.stdout.readline()
-    assert "http://127.0.0.1:" in line, process.communicate()[1]
+    process, line = desk_process.start(options)
     yield next(word for word in line.split() if word.startswith("http"))
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, "Traceback" in errors) == (0, False), errors
+    code, errors = desk_process.interrupt(process)
+    assert (code, "Traceback" in errors) == (0, False), errors
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"{server}/readyz", timeout=5)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,8 +16,7 @@ import pytest
 
 from campaigns.request_log.spool import FOLDER
 from tests.campaigns.conftest import TYPICAL
-from tests.conftest import ROOT
-from tests.support import postgresql
+from tests.support import desk_process, postgresql
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
 from tests.support.request_log import wait_until
@@ -34,12 +30,7 @@ ROWS = 10
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[postgresql.PostgresProcess]:
-    if not postgresql.program("initdb"):
-        message = "PostgreSQL is not installed (Debian: apt install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with postgresql.running() as server:
+    with postgresql.for_tests() as server:
         yield server
 
 
@@ -76,23 +67,13 @@ def running(artifacts: Path, server: str, database: str, sent: Counter[float]) -
     """A desk that Ctrl-C ends, unless it was killed."""
     port = free_port()
     options = ["--server", server, "--port", str(port), "--artifacts", str(artifacts), "--database", database]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "campaigns", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process, _ = desk_process.start(options)
     try:
-        assert process.stdout
-        assert "campaign desk is at" in process.stdout.readline(), process.communicate()[1]
         yield Desk(process, port, sent)
     finally:
         killed = process.poll() is not None
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=90)
-    assert killed or (process.returncode, "Traceback" in errors) == (0, False), errors
+        code, errors = desk_process.interrupt(process)
+    assert killed or (code, "Traceback" in errors) == (0, False), errors
 
 
 def _lives(url: str) -> bool:

@@ -39,12 +39,7 @@ QUERIES = {
 
 @pytest.fixture(scope="module")
 def postgres():
-    if not postgresql.program("initdb"):
-        message = "PostgreSQL is not installed (Debian: apt install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with postgresql.running() as server:
+    with postgresql.for_tests() as server:
         yield server
 
 

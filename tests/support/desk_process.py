@@ -75,3 +75,26 @@ class DeskProcess:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def start(options: list[str]) -> tuple[subprocess.Popen[str], str]:
+    """A desk that Ctrl-C ends, and the line that it says first."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "campaigns", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    assert "campaign desk is at http://127.0.0.1:" in line, process.communicate()[1]
+    return process, line
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Sends Ctrl-C to a desk of `start`; its exit code and what it said of errors."""
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=90)
+    return process.returncode, errors

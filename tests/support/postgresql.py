@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.support.server import free_port
 
@@ -76,6 +77,18 @@ class PostgresProcess:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def for_tests() -> Iterator[PostgresProcess]:
+    """`running` for a fixture: without PostgreSQL its tests are skipped, and fail in continuous integration."""
+    if not program("initdb"):
+        message = "PostgreSQL is not installed (Debian: apt install postgresql)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with running() as server:
+        yield server
 
 
 @contextlib.contextmanager

@@ -193,7 +193,8 @@ class Desk:
         Raises:
           UserError: there is no such campaign, or it is not ranked, or frozen already.
         """
-        best, control = standing.call_list(self.engine, self.ranked(campaign_id))
+        campaign = self.ranked(campaign_id)
+        best, control = choose(self.lists.get(campaign_id).probabilities, campaign.terms, campaign_id)
         customers.freeze(self.engine, campaign_id, best, control)
         self._refresh(campaign_id)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from campaigns.records import Campaign, Customer
-from data.contract import BLANKS, MISSING_NUMBER, Contract
-from data.csv_rows import number
+from data.contract import BLANKS, Contract
+from data.csv_rows import number_or_missing
 from data.errors import ServiceError
 from data.model_spec import PURCHASE_MODEL
 from serving.client import Client, Explanation, Row
 
 TIMEOUT = 20.0
 """Seconds; a page is shown without reasons after that."""
+
+_Found = TypeVar("_Found")
 
 
 def explain(server: str, campaign: Campaign, contract: Contract, who: Sequence[Customer]) -> list[Explanation] | None:
@@ -21,14 +24,7 @@ def explain(server: str, campaign: Campaign, contract: Contract, who: Sequence[C
     Returns:
       None where that version explains nothing, does not serve any more, or the server does not answer.
     """
-    if campaign.model is None:
-        return None
-    rows = [model_row(customer.cells, contract) for customer in who]
-    try:
-        with Client(server, campaign.model, TIMEOUT, attempts=1, version=campaign.version) as client:
-            return client.explain(rows)
-    except ServiceError:
-        return None
+    return _ask(server, campaign, lambda client: client.explain([model_row(one.cells, contract) for one in who]))
 
 
 def model_row(cells: Mapping[str, str], contract: Contract) -> Row:
@@ -44,11 +40,15 @@ def model_row(cells: Mapping[str, str], contract: Contract) -> Row:
 
 def predict(server: str, campaign: Campaign, rows: Sequence[Row]) -> list[float] | None:
     """The probability of each row by the version that scored a list; None where that version does not answer now."""
+    return _ask(server, campaign, lambda client: [one[PURCHASE_MODEL.score] for one in client.predict(rows)])
+
+
+def _ask(server: str, campaign: Campaign, question: Callable[[Client], _Found]) -> _Found | None:
     if campaign.model is None:
         return None
     try:
         with Client(server, campaign.model, TIMEOUT, attempts=1, version=campaign.version) as client:
-            return [answer[PURCHASE_MODEL.score] for answer in client.predict(rows)]
+            return question(client)
     except ServiceError:
         return None
 
@@ -57,9 +57,3 @@ def _value(cell: str, numeric: bool, trim: bool) -> float | str:
     if not numeric:
         return cell.strip(BLANKS) if trim else cell
     return number_or_missing(cell)
-
-
-def number_or_missing(cell: str) -> float:
-    """The number of a cell; one that cannot be read counts as missing."""
-    value = number(cell)
-    return MISSING_NUMBER if value is None else value

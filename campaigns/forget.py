@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from campaigns import forgetting, standing
 from campaigns.forgetting import InCampaign, InLog
-from campaigns.settings import Settings
+from campaigns.settings import Settings, add_store_options, of_store
 from campaigns.store import audit, database
 from data.command import DONE, guarded, to_stderr
 from data.errors import NotReadyError
-from data.paths import ARTIFACTS
 
 EPILOG = """\
 examples:
@@ -41,16 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("identifier", metavar="ID", help="as it stands in the lists")
     parser.add_argument("--dry-run", action="store_true", help="remove nothing, only say what is stored")
-    parser.add_argument("--database", metavar="URL", help="as given to python -m campaigns")
-    parser.add_argument(
-        "--artifacts", type=Path, default=ARTIFACTS, metavar="FOLDER", help="as given to python -m campaigns"
-    )
+    add_store_options(parser)
     options = parser.parse_args(arguments)
     return guarded(lambda: _main(options), say=lambda message: to_stderr(f"forget: {message}"))
 
 
 def _main(options: argparse.Namespace) -> int:
-    settings = Settings(database=options.database, artifacts=options.artifacts.resolve())
+    settings = of_store(options)
     file = settings.folder / database.FILE
     if settings.database is None and not file.exists():
         raise NotReadyError(f"{file}: there is no such database; see --artifacts and --database")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from campaigns.roles import ROLES
-from campaigns.settings import Settings
+from campaigns.settings import add_store_options, of_store
 from campaigns.store import keys
 from campaigns.store.database import open_database
 from data.command import DONE, guarded, to_stderr
-from data.paths import ARTIFACTS
 
 EPILOG = """\
 roles: read sees everything; score also has rows scored by POST /api/score; admin also changes everything
@@ -39,10 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     store = argparse.ArgumentParser(add_help=False)
-    store.add_argument("--database", metavar="URL", help="as given to python -m campaigns")
-    store.add_argument(
-        "--artifacts", type=Path, default=ARTIFACTS, metavar="FOLDER", help="as given to python -m campaigns"
-    )
+    add_store_options(store)
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("add", parents=[store], help="make a key and show it")
     add.add_argument("name", help="of the person or program that gets it")
@@ -54,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    settings = Settings(database=options.database, artifacts=options.artifacts.resolve())
+    settings = of_store(options)
     engine = open_database(settings.database, settings.folder)
     try:
         _run(engine, options)

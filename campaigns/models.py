@@ -13,9 +13,10 @@ import orjson
 
 from campaigns.request_rows import RowCheck
 from campaigns.served import ServedModel, of_answer
-from data.errors import BadOptionError, RefusedError, ServiceError
-from serving.client import LATER, Served
+from data.errors import BadOptionError, ServiceError
+from serving.client import Served
 from serving.client.connections import Answer, Connections
+from serving.client.refusal import error_text, refusal
 
 FRESH_SECONDS = 1.0
 """How long an answer of the model server is relied on."""
@@ -119,11 +120,11 @@ class Models:
         self._known[name, path] = ready
         return ready
 
-    async def _unknown(self, address: str, named: Named, refusal: Answer) -> str:
+    async def _unknown(self, address: str, named: Named, answer: Answer) -> str:
         status = document(await self._connections.request("GET", address), address)
         versions = [one["version"] for one in status["model_version_status"] if one["state"] == "AVAILABLE"]
         what = f"version: got {named.version!r}" if named.version is not None else f"label: got {named.label!r}"
-        said = "" if named.version is not None else f"; the model server says: {error_text(refusal)}"
+        said = "" if named.version is not None else f"; the model server says: {error_text(*answer)}"
         return f"{what}, expected one that serves; versions {', '.join(versions) or 'none'} serve{said}"
 
 
@@ -135,8 +136,7 @@ def document(answer: Answer, path: str) -> dict:
       ServiceError: it does not answer now, or not with JSON.
     """
     if answer.status != 200:
-        refused = 400 <= answer.status < 500 and answer.status not in LATER
-        raise (RefusedError if refused else ServiceError)(f"{path}: {error_text(answer)}")
+        raise refusal(path, *answer)
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
@@ -144,11 +144,3 @@ def document(answer: Answer, path: str) -> dict:
     if not isinstance(found, dict):
         raise ServiceError(f"{path}: the answer is not an object; is this a model server?")
     return found
-
-
-def error_text(answer: Answer) -> str:
-    """What a refusal says."""
-    try:
-        return str(orjson.loads(answer.body)["error"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"HTTP status {answer.status}"

@@ -15,13 +15,12 @@ from typing import Any, NoReturn
 from campaigns.lists import identifier_column
 from campaigns.served import ServedModel
 from data.contract import MISSING_NUMBER, MISSING_TEXT, Numeric
+from data.csv_rows import FLOAT32_LIMIT
 from data.errors import BadOptionError, did_you_mean
 
 Identifier = str | int
 Column = Sequence[Any]
 
-_LARGEST = 2.0**128 - 2.0**103
-"""From here on a number rounds to infinity as float32."""
 _NUMBERS = {int, float}
 _LONGEST_SHOWN = 40
 
@@ -143,7 +142,9 @@ def _plain_numbers(column: Column, integer: bool) -> bool:
     if not kinds <= _NUMBERS:
         return False
     # A comparison with NaN is false, but the extremes of a column may hide one; a sum does not.
-    if not (min(column) > -_LARGEST and max(column) < _LARGEST) or (float in kinds and math.isnan(sum(column))):
+    if not (min(column) > -FLOAT32_LIMIT and max(column) < FLOAT32_LIMIT):
+        return False
+    if float in kinds and math.isnan(sum(column)):
         return False
     if not integer or float not in kinds:
         return True
@@ -163,7 +164,7 @@ def _numbers(name: str, column: Column, rule: Numeric) -> tuple[list[float], boo
     numbers: list[float] = []
     for place, value in enumerate(column):
         missing = value is None or value != value
-        good = rule.blank if missing else type(value) in _NUMBERS and abs(value) < _LARGEST
+        good = rule.blank if missing else type(value) in _NUMBERS and abs(value) < FLOAT32_LIMIT
         if not good or (rule.integer and not missing and not _is_whole(value)):
             blank = ", or null where there is none" if rule.blank else ""
             _refuse(place, name, value, f"a {'whole ' * rule.integer}number{blank}")

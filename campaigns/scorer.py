@@ -12,8 +12,8 @@ import pyarrow as pa
 from campaigns.records import Customer
 from campaigns.row_warnings import RowWarnings
 from campaigns.served import ServedModel
-from data.contract import MISSING_NUMBER, Contract
-from data.csv_rows import number
+from data.contract import Contract
+from data.csv_rows import number_or_missing
 from data.errors import BadFileError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from serving.client import Client
@@ -81,9 +81,9 @@ class Scorer:
         if self._segments is None:
             return Answers(probabilities, purchases, None, seconds)
         for name, is_text in self._segments.inputs.items():
-            if name not in columns:
+            if name not in columns:  # a number that cannot be read counts as missing: a segment refuses no row
                 texts = _list(cells.column(name))
-                columns[name] = texts if is_text else list(map(_number, texts))
+                columns[name] = texts if is_text else list(map(number_or_missing, texts))
         return Answers(probabilities, purchases, self._segments.ask(columns)[SEGMENT_MODEL.score], seconds)
 
     def customers(
@@ -158,9 +158,3 @@ class _Asker:
 def _list(column: pa.Array) -> list[Any]:
     """The values of a column; numpy is several times faster here than Arrow's own `to_pylist`."""
     return column.to_numpy(zero_copy_only=False).tolist()
-
-
-def _number(text: str) -> float:
-    """The number of a cell; one that cannot be read counts as missing, since a segment is no reason to refuse a row."""
-    value = number(text)
-    return MISSING_NUMBER if value is None else value

@@ -14,7 +14,7 @@ import orjson
 
 from campaigns import context
 from campaigns.gathering import Gathering
-from campaigns.models import MOST_NAMED, Models, Named, UnloadedError, document, error_text
+from campaigns.models import MOST_NAMED, Models, Named, UnloadedError, document
 from campaigns.reasons import reasons
 from campaigns.records import Scored
 from campaigns.request_rows import Rows, as_rows
@@ -23,6 +23,7 @@ from campaigns.settings import Settings
 from data.errors import BadOptionError, RefusedError, ServiceError, did_you_mean
 from data.model_spec import CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE, SEGMENT_MODEL
 from serving.client.connections import Connections
+from serving.client.refusal import error_text
 
 MOST_ROWS = 10_000
 FEW_ROWS = 50
@@ -174,7 +175,7 @@ class Scores:
         body = json.dumps(question).encode() if has_nan else orjson.dumps(question)
         answer = await self._connections.request("POST", path, body)
         if answer.status == 404:
-            raise UnloadedError(f"{path}: {error_text(answer)}")
+            raise UnloadedError(f"{path}: {error_text(*answer)}")
         found = document(answer, path)
         try:
             if rows > few:

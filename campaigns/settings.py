@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,3 +56,16 @@ class Settings:
         """Of the first page."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options by which a command finds the store of a desk."""
+    parser.add_argument("--database", metavar="URL", help="as given to python -m campaigns")
+    parser.add_argument(
+        "--artifacts", type=Path, default=ARTIFACTS, metavar="FOLDER", help="as given to python -m campaigns"
+    )
+
+
+def of_store(options: argparse.Namespace) -> Settings:
+    """The settings that the options of `add_store_options` say."""
+    return Settings(database=options.database, artifacts=options.artifacts.resolve())

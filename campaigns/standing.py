@@ -8,7 +8,6 @@ from sqlalchemy import Engine
 
 from analysis.campaign_results import Results
 from analysis.campaigns import CallPlan, plan
-from campaigns.call_list import choose
 from campaigns.ranked_lists import RankedList
 from campaigns.records import Campaign, SoFar, Standing, Terms
 from campaigns.results import beats, results
@@ -34,11 +33,6 @@ def planned(found: RankedList, terms: Terms, error: float | None) -> CallPlan:
     """What the calls of a ranked list will bring by some terms; `error` is the model's calibration error."""
     error, known = error or 0.0, found.curve(terms.cost, terms.margin, error or 0.0, terms.control_share)
     return plan(found.probabilities, terms.cost, terms.margin, terms.calls, error, terms.control_share, known)
-
-
-def call_list(engine: Engine, campaign: Campaign) -> tuple[int, tuple[int, ...]]:
-    """The call list, which a campaign's id and terms determine: see `campaigns.call_list.choose`."""
-    return choose(customers.probabilities(engine, campaign.id), campaign.terms, campaign.id)
 
 
 def brought(engine: Engine, campaign: Campaign, error: float | None) -> Results | None:

@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from campaigns.explaining import model_row, number_or_missing, predict
+from campaigns.explaining import model_row, predict
 from campaigns.records import Campaign, Customer
 from campaigns.served import ask
 from data.contract import Contract
+from data.csv_rows import number_or_missing
 from data.errors import ServiceError
 from data.model_folder import CARD, ModelFolder, SegmentCard
 from data.model_spec import SEGMENT_MODEL

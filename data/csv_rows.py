@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data.contract import BLANKS, MISSING_TEXT, TRIM_HINT, Contract, Role
+from data.contract import BLANKS, MISSING_NUMBER, MISSING_TEXT, TRIM_HINT, Contract, Role
 from data.contract_columns import trimmed
 from data.csv_header import ENCODING, Header
 from data.csv_records import (
@@ -24,7 +24,7 @@ from data.csv_records import (
 )
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_FLOAT32_LIMIT = 2.0**128 - 2.0**103
+FLOAT32_LIMIT = 2.0**128 - 2.0**103
 """From here on a number rounds to infinity as float32."""
 _Fault = tuple[str, str, str]
 """Column, value and what was expected."""
@@ -197,4 +197,10 @@ def number(cell: str) -> float | None:
     if not _NUMBER.fullmatch(cell):
         return None
     value = float(cell)
-    return value if abs(value) < _FLOAT32_LIMIT else None
+    return value if abs(value) < FLOAT32_LIMIT else None
+
+
+def number_or_missing(cell: str) -> float:
+    """The number of a cell; one that cannot be read counts as missing."""
+    value = number(cell)
+    return MISSING_NUMBER if value is None else value

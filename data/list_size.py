@@ -59,10 +59,12 @@ class Scan:
     Attributes:
       volume: of the calls in all files.
       places: for each file the calendar's place before its first row.
+      rows: for each file its good rows.
     """
 
     volume: Volume
     places: tuple[Place, ...]
+    rows: tuple[int, ...]
 
 
 def scan(files: Sequence[Path], contract: Contract) -> Scan:
@@ -72,13 +74,15 @@ def scan(files: Sequence[Path], contract: Contract) -> Scan:
       BadFileError: as `data.reader.read`; a row has no date, or the rows are not in the order of the calls.
     """
     counts: dict[int, int] = {}
-    place, places = START, []
+    place, places, rows = START, [], []
     for file in files:
         places.append(place)
+        rows.append(0)
         calendar = Calendar(file, contract, place)
         for block in reader.read(file, contract):
+            rows[-1] += block.batch.num_rows
             for day, calls in zip(*np.unique(calendar.dates(block), return_counts=True), strict=True):
                 counts[int(day)] = counts.get(int(day), 0) + int(calls)
         place = calendar.place
     days = np.array(sorted(counts), np.int64)
-    return Scan(Volume(days, np.array([counts[day] for day in days.tolist()], np.int64)), tuple(places))
+    return Scan(Volume(days, np.array([counts[day] for day in days.tolist()], np.int64)), tuple(places), tuple(rows))

@@ -36,11 +36,11 @@ MIGRATION_LOCK = 0x6361_6D70
 def open_database(url: str | None, folder: Path) -> Engine:
     """Opens the database, creates or migrates its tables.
 
+    Where PostgreSQL stops later, whoever asks the engine gets a StoreDownError until it is back.
+
     Args:
       url: `postgresql://user:password@host:port/database`, or None for the SQLite file `campaigns.sqlite`.
       folder: of the SQLite file; it is created where it is missing.
-
-    Where PostgreSQL stops later, whoever asks the engine gets a StoreDownError until it is back.
 
     Raises:
       BadOptionError: the URL is not one of PostgreSQL.

@@ -14,7 +14,8 @@ from campaigns.store import audit, database
 from campaigns.store.tables import customers, outcomes, ranking
 
 _STREAMED = 2_000
-_OUTCOME = and_(ranking.c.campaign_id == outcomes.c.campaign_id, ranking.c.identifier == outcomes.c.identifier)
+OF_A_RANK = and_(ranking.c.campaign_id == outcomes.c.campaign_id, ranking.c.identifier == outcomes.c.identifier)
+"""How a ranked row finds its outcome."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def record(engine: Engine, id: int, uploaded: Sequence[Outcome]) -> Recorded:
 def joined(engine: Engine, id: int) -> Joined:
     """The ranked rows with an outcome. An identifier that the list has twice gives two rows with the same outcome."""
     columns = (ranking.c.probability, ranking.c.rank, ranking.c.called, outcomes.c.called, outcomes.c.bought)
-    query = select(*columns).join_from(outcomes, ranking, _OUTCOME)
+    query = select(*columns).join_from(outcomes, ranking, OF_A_RANK)
     query = query.where(outcomes.c.campaign_id == id).order_by(ranking.c.rank)
     with engine.connect() as connection:
         rows = connection.scalar(select(func.max(ranking.c.rank)).where(ranking.c.campaign_id == id)) or 0
@@ -128,7 +129,7 @@ def known(engine: Engine, id: int) -> Iterator[Known]:
     with engine.connect() as connection:
         query = (
             select(customers.c.cells, ranking.c.called == "control", outcomes.c.bought)
-            .join_from(ranking, outcomes, _OUTCOME)
+            .join_from(ranking, outcomes, OF_A_RANK)
             .join(customers, and_(customers.c.campaign_id == id, customers.c.row == ranking.c.row))
             .where(ranking.c.campaign_id == id, ranking.c.called.is_not(None))
             .where(outcomes.c.called, outcomes.c.bought.is_not(None))

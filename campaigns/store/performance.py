@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Engine, func, select
 
 from campaigns.store import database
+from campaigns.store.outcomes import OF_A_RANK
 from campaigns.store.tables import campaigns, outcomes, performance, ranking
 
 _STREAMED = 50_000
@@ -87,11 +88,10 @@ def frozen(engine: Engine) -> list[Frozen]:
 
 def calls(engine: Engine, id: int) -> Calls:
     """The call list of a campaign; empty before it is frozen."""
-    of_it = and_(outcomes.c.campaign_id == ranking.c.campaign_id, outcomes.c.identifier == ranking.c.identifier)
     columns = (ranking.c.probability, ranking.c.called == "control", outcomes.c.called, outcomes.c.bought)
     query = (
         select(*columns)
-        .outerjoin_from(ranking, outcomes, of_it)
+        .outerjoin_from(ranking, outcomes, OF_A_RANK)
         .where(ranking.c.campaign_id == id, ranking.c.called.is_not(None))
         .order_by(ranking.c.rank)
     )

@@ -220,24 +220,24 @@ def _shards(
 ) -> list[Shard]:
     """The parts of the work, one for each file. Writes what they leave out into the folder of the Examples."""
     last_row = settings["last_row"]
+    dated = list_size.scan(files, contract) if contract.call_date else None
     held_out: Sequence[tuple[int, int] | None] = [None] * len(files)
     if settings["split"] == "time":
         if last_row:
-            rows = [np.count_nonzero(~marked) for marked in repeated]
+            rows: Sequence[int] = [np.count_nonzero(~marked) for marked in repeated]
+        elif repeated:
+            rows = [len(marked) for marked in repeated]
         else:
-            rows = [len(marked) for marked in repeated] or [good_rows(file, contract) for file in files]
+            rows = dated.rows if dated else [good_rows(file, contract) for file in files]
         held_out = time_bounds(rows)
-    places: Sequence[Place | None] = [None] * len(files)
-    if contract.call_date:
-        found = list_size.scan(files, contract)
-        places = found.places
+    places: Sequence[Place | None] = dated.places if dated else [None] * len(files)
     json_text, quarantine = settings["contract"], settings["quarantine"]
     shards = [
         Shard(str(file), index, len(files), folder, json_text, bounds, quarantine, last_row, place)
         for index, (file, bounds, place) in enumerate(zip(files, held_out, places, strict=True))
     ]
-    if contract.call_date:
-        write_arrays({"days": found.volume.days, "calls": found.volume.calls}, shards[0].volume)
+    if dated:
+        write_arrays({"days": dated.volume.days, "calls": dated.volume.calls}, shards[0].volume)
     if last_row:
         for shard, marked in zip(shards, repeated, strict=True):
             write_arrays({REPEATED: marked}, shard.repeated)

@@ -13,14 +13,12 @@ from typing import Any
 
 import httpx
 
-from data.errors import RefusedError, ServiceError
+from data.errors import ServiceError
 from data.model_spec import BASE, CONTRIBUTIONS, EXPLAIN_SIGNATURE, PURCHASE_MODEL, RAW_SIGNATURE
+from serving.client.refusal import refusal
 
 DEFAULT_URL = "http://localhost:8501"
 _LONGEST_PAUSE = 30.0
-
-LATER = (404, 408, 429)
-"""Statuses below 500 that may be another one later: a model that is not loaded yet, or a server that is too busy."""
 
 Row = Mapping[str, float | str]
 
@@ -165,10 +163,8 @@ class Client:
             if response.status_code != 503 or attempt == self._attempts:
                 break
             time.sleep(_pause(response, attempt))
-        status = response.status_code
-        if status != 200:
-            refused = 400 <= status < 500 and status not in LATER
-            raise (RefusedError if refused else ServiceError)(f"{url}: {_error_text(response)}")
+        if response.status_code != 200:
+            raise refusal(url, response.status_code, response.content)
         try:
             return response.json()
         except ValueError as error:
@@ -188,10 +184,3 @@ def _pause(response: httpx.Response, attempt: int) -> float:
     """Seconds to wait: what the server asks for, or twice as long each time."""
     wanted = response.headers.get("retry-after", "")
     return min(float(wanted), _LONGEST_PAUSE) if wanted.isdigit() else 0.25 * 2**attempt
-
-
-def _error_text(response: httpx.Response) -> str:
-    try:
-        return response.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP status {response.status_code}"

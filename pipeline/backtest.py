@@ -31,7 +31,7 @@ from data.command import DONE, captured, guarded
 from data.contract import Contract
 from data.errors import BadOptionError
 from pipeline.dataset import resolve
-from pipeline.options import add_after_call_option, add_common_options, add_data_options, positive
+from pipeline.options import add_columns_options, add_common_options, add_data_options, positive
 from runs.backtest_result import FILE, MODELS, BacktestResult, SpanResult, backtest_folder
 from runs.summary import LabelWords
 
@@ -299,7 +299,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_data_options(parser)
-    add_after_call_option(parser)
+    add_columns_options(parser)
     parser.add_argument(
         "--spans", type=positive, default=5, metavar="N", help="number of spans to test on (default: %(default)s)"
     )

@@ -26,13 +26,19 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
 
 
-def add_after_call_option(parser: argparse.ArgumentParser) -> None:
-    """`--with-after-call`: which columns."""
+def add_columns_options(parser: argparse.ArgumentParser) -> None:
+    """`--with-after-call` and `--with-calendar`: which columns."""
     parser.add_argument(
         "--with-after-call",
         "--with-duration",
         action="store_true",
         help="also use columns known only after the call, such as its duration; for comparison with published figures",
+    )
+    parser.add_argument(
+        "--with-calendar",
+        action="store_true",
+        help="also use columns that say when the call was, such as its month; for comparison with figures on random "
+        "splits, since a model that knows the month of past calls does not know that of the next",
     )
 
 

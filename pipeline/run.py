@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from data.model_spec import PURCHASE_MODEL
 from pipeline.launch import Kind, launch, settings_of_run, training_data
 from pipeline.options import (
-    add_after_call_option,
+    add_columns_options,
     add_data_options,
     add_push_options,
     add_run_options,
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_data_options(parser)
-    add_after_call_option(parser)
+    add_columns_options(parser)
     _add_training_options(parser)
     add_push_options(parser, PURCHASE_MODEL.name)
     parser.add_argument(
@@ -110,9 +110,12 @@ def _settings(options: argparse.Namespace) -> Settings[PurchaseSettings]:
     search = {} if options.trials is None else {"trials": options.trials}
     money = {name: value for name in ("cost", "margin") if (value := getattr(options, name))}
     data = training_data(options, labelled=True)
+    if options.with_calendar:
+        data = dataclasses.replace(data, contract=data.contract.with_calendar())
     spec = PurchaseSettings(
         model=dataclasses.replace(PURCHASE_MODEL, name=options.model_name),
         with_after_call=options.with_after_call,
+        with_calendar=options.with_calendar,
         seed=options.seed,
         benchmark=options.benchmark,
         push=options.push_anyway or not (options.with_after_call and data.contract.after_call),

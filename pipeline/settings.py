@@ -74,6 +74,8 @@ class PurchaseSettings(ModelSettings):
 
     Attributes:
       with_after_call: whether columns known only after the call are features too.
+      with_calendar: whether columns that say when the call was are features too; the contract of the rows says so as
+        well.
       trials: hyperparameter sets to try; 0 reuses the best of the newest run, or the contract's.
       members: nets in the ensemble; None leaves it to the contract.
       benchmark: whether the baselines are trained and measured beside the network.
@@ -83,6 +85,7 @@ class PurchaseSettings(ModelSettings):
 
     model: ModelSpec = PURCHASE_MODEL
     with_after_call: bool = False
+    with_calendar: bool = False
     trials: int = 8
     members: int | None = None
     benchmark: bool = True
@@ -95,7 +98,7 @@ class PurchaseSettings(ModelSettings):
 
     @property
     def variant(self) -> str:
-        return "with-after-call" if self.with_after_call else ""
+        return "-".join(["with-after-call"] * self.with_after_call + ["with-calendar"] * self.with_calendar)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,7 @@ class PurchaseRunSettings(RunSettings):
 
     Attributes:
       with_duration: whether columns known only after the call were features.
+      with_calendar: whether columns that say when the call was were features.
       trials: hyperparameter sets tried by the Tuner.
       members: nets in the ensemble; None leaves it to the contract.
       benchmark: whether the baselines were measured.
@@ -94,6 +95,7 @@ class PurchaseRunSettings(RunSettings):
     """
 
     with_duration: bool = False
+    with_calendar: bool = False
     trials: int | None = None
     members: int | None = None
     benchmark: bool = True

@@ -54,6 +54,7 @@ def summarize(
         settings=PurchaseRunSettings(
             **shared.common_settings(settings, outputs),
             with_duration=spec.with_after_call,
+            with_calendar=spec.with_calendar,
             trials=spec.trials,
             members=spec.members,
             benchmark=spec.benchmark,

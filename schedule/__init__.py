@@ -1,0 +1,1 @@
+"""Continuous training: when a model is trained again, on which spans, and which version serves."""

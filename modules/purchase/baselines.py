@@ -25,7 +25,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -60,7 +60,7 @@ class Baseline:
     def score(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """Probabilities of label 1, float64 [rows], of raw columns as for :func:`fit`; categories may be unknown."""
         with threadpool_limits(1):
-            probabilities = self.model.predict_proba(_matrix(columns, self.contract, self.features))
+            probabilities = self.model.predict_proba(matrix(columns, self.contract, self.features))
         return probabilities @ self.model.classes_.astype(np.float64)
 
 
@@ -80,7 +80,7 @@ def fit(
       seed: of gradient boosting's early-stopping rows, and of the rows that nearest neighbours keep.
     """
     labels = columns[contract.required_label.name]
-    rows = _matrix(columns, contract, features)
+    rows = matrix(columns, contract, features)
     if key == KNN and len(labels) > REFERENCE_ROWS:
         kept = np.random.default_rng(seed).choice(len(labels), REFERENCE_ROWS, replace=False)
         rows, labels = rows[kept], labels[kept]
@@ -98,9 +98,16 @@ def _model(key: str, contract: Contract, features: Sequence[str], rows: int, see
         return HistGradientBoostingClassifier(categorical_features=categories, random_state=seed)
     if key == KNN:
         classifier = KNeighborsClassifier(min(NEIGHBOURS, rows), algorithm="brute")
-    else:
-        classifier = LogisticRegression(max_iter=1000)
-    return make_pipeline(_encoder(sizes, len(features)), classifier)
+        return make_pipeline(_encoder(sizes, len(features)), classifier)
+    return logistic(contract, features)
+
+
+def logistic(contract: Contract, features: Sequence[str], inverse_penalty: float = 1.0) -> Pipeline:
+    """Logistic regression, not fitted, on the rows that :func:`matrix` makes; `inverse_penalty` is scikit-learn's C."""
+    sizes = {
+        i: len(contract.categorical[name].domain) for i, name in enumerate(features) if name in contract.categorical
+    }
+    return make_pipeline(_encoder(sizes, len(features)), LogisticRegression(C=inverse_penalty, max_iter=1000))
 
 
 def _encoder(sizes: Mapping[int, int], columns: int) -> ColumnTransformer:
@@ -116,7 +123,7 @@ def _encoder(sizes: Mapping[int, int], columns: int) -> ColumnTransformer:
     return make_column_transformer((make_pipeline(impute, StandardScaler()), numbers), (one_hot, [*sizes]))
 
 
-def _matrix(columns: Mapping[str, np.ndarray], contract: Contract, features: Sequence[str]) -> np.ndarray:
+def matrix(columns: Mapping[str, np.ndarray], contract: Contract, features: Sequence[str]) -> np.ndarray:
     """float32 [rows, features]: numbers with NaN where missing, categories as their index in the contract, or -1."""
     return np.column_stack([_column(columns[name], contract, name) for name in features])
 

@@ -16,6 +16,7 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- clock         columns that say when in time the call was, such as an interest rate: likewise
     |- call_date     how the date of a call follows from its row
     |- derived       features that follow from the dates of all calls: `list_size`
+    |- backtest      the months on which choices are made, and those on which they are stated
     |- sensitive     columns that divide customers into groups whose share of a call list is watched, such as age
     |- views         by which columns customers are segmented, and which others describe the segments
     `- modelling     how models use the columns: crosses, slices, hyperparameters
@@ -45,6 +46,7 @@ from data.contract_columns import (
     MISSING_NUMBER,
     MISSING_TEXT,
     ONE_COLUMN,
+    Backtest,
     CallDate,
     Categorical,
     Frozen,
@@ -68,6 +70,7 @@ __all__ = [
     "MISSING_TEXT",
     "TRIM_HINT",
     "UNSERVABLE",
+    "Backtest",
     "CallDate",
     "Categorical",
     "Contract",
@@ -143,6 +146,7 @@ class Contract(Frozen):
     clock: tuple[str, ...] = ()
     call_date: CallDate | None = None
     derived: Literal["list_size"] | None = None
+    backtest: Backtest | None = None
     views: dict[Name, View] = Field(default_factory=dict)
     modelling: Modelling = Modelling()
 
@@ -189,6 +193,8 @@ class Contract(Frozen):
             raise ValueError("derived: list_size needs call_date")
         if self.modelling.half_life_days and self.call_date is None:
             raise ValueError("modelling.half_life_days needs call_date")
+        if self.backtest and self.call_date is None:
+            raise ValueError("backtest needs call_date")
         if self.call_date is None:
             return self
         if CALL_DAY in {*self.numeric, *self.categorical, *self.identifiers}:
@@ -539,6 +545,7 @@ def _explain(problem: ErrorDetails) -> str:
             "modelling": Modelling,
             "views": View if len(place) == 3 else Published,
             "call_date": CallDate,
+            "backtest": Backtest,
         }
         model = Contract if len(place) == 1 else models[place[0]]
         return f"{key}: unknown key{did_you_mean(str(place[-1]), model.model_fields)}"

@@ -182,6 +182,35 @@ class CallDate(Frozen):
         return tuple(name for name in (self.column, self.month, self.day, self.day_of_week) if name)
 
 
+MonthName = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+"""A calendar month such as 2009-03."""
+
+
+class Backtest(Frozen):
+    """The calendar months that a backtest measures, each period with its first and its last month."""
+
+    dev: tuple[MonthName, MonthName]
+    """Choices are made on these months."""
+    confirm: tuple[MonthName, MonthName]
+    """And are stated on these, which come later."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Backtest:
+        for key, (first, last) in self.periods.items():
+            if first > last:
+                raise ValueError(f"{key}: the first month {first} is after the last month {last}")
+        if self.confirm[0] <= self.dev[1]:
+            raise ValueError(
+                f"confirm: begins with {self.confirm[0]}, expected a month after {self.dev[1]}, the end of dev"
+            )
+        return self
+
+    @property
+    def periods(self) -> dict[str, tuple[str, str]]:
+        """First and last month by the name of the period, oldest first."""
+        return {"dev": self.dev, "confirm": self.confirm}
+
+
 CALL_DAY = "call_day"
 """Name of the date of a call in tf.Examples and columns: days since 1970-01-01."""
 LIST_SIZE: Mapping[str, Numeric] = {

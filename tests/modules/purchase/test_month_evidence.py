@@ -36,11 +36,15 @@ def test_labels_that_can_be_learned_are_not_doubted():
     assert doubt("2009-03", found.champion, found.inside) is None
 
 
-def test_labels_of_other_customers_are_doubted():
+def test_labels_of_other_customers_are_mostly_doubted():
+    """Each bound lets a few through by chance."""
     columns = month()
-    shuffled = {**columns, "bought": np.random.default_rng(2).permutation(columns["bought"])}
-    found = evidence(shuffled, columns["age"] / 100, dated.contract())
-    assert doubt("2009-03", found.champion, found.inside) is not None
+    doubted = 0
+    for seed in range(8):
+        shuffled = {**columns, "bought": np.random.default_rng(seed).permutation(columns["bought"])}
+        found = evidence(shuffled, columns["age"] / 100, dated.contract())
+        doubted += doubt("2009-03", found.champion, found.inside) is not None
+    assert doubted >= 6
 
 
 def test_without_a_model_only_the_month_itself_speaks():

@@ -6,15 +6,17 @@ rewards a model that knows only in which months customers buy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.metrics import calibration_error, evaluate
+from analysis.metrics import evaluate
 
 FEWEST = 5
 """Of each label, in a month whose ranking is measured."""
+FEWEST_DAYS = 5
+"""Below which the bootstrap draws rows instead of days."""
 RESAMPLES = 500
 CONFIDENCE = 0.95
 
@@ -82,11 +84,16 @@ def measure(
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     pooled = evaluate(labels, probabilities, 0.5)
     called = probabilities * margin > cost
-    months = months_of(days)
-    parts = [rows for month in np.unique(months) if measurable(labels[rows := np.flatnonzero(months == month)])]
-    weights = day_weights(days, seed)
-    drawn = np.array([_figures(labels, probabilities, parts, weight) for weight in weights])
-    found = _figures(labels, probabilities, parts, np.ones(len(labels)))
+    months, period = (
+        Ranked.by_month(labels, probabilities, days),
+        Ranked.of(labels, probabilities, np.arange(len(labels))),
+    )
+
+    def figures(weight: np.ndarray) -> tuple[float, float, float]:
+        return *within_months(months, weight), period.measure(weight)[0]
+
+    found = figures(np.ones(len(labels)))
+    drawn = np.array([figures(weight) for weight in day_weights(days, seed)])
 
     def figure(place: int) -> tuple[float | None, Interval | None]:
         if not np.isfinite(found[place]):
@@ -96,12 +103,12 @@ def measure(
     (within, within_interval), (half, half_interval), (_, pooled_interval) = map(figure, range(3))
     return OverTime(
         rows=len(labels),
-        months=len(np.unique(months)),
+        months=len(np.unique(months_of(days))),
         within_month_auc=within,
         better_half_share=half,
         pooled_auc=pooled.auc,
         log_loss=pooled.log_loss,
-        ece=calibration_error(labels, probabilities),
+        ece=pooled.ece,
         profit=float(margin * labels[called].sum() - cost * np.count_nonzero(called)),
         within_month_auc_interval=within_interval,
         better_half_share_interval=half_interval,
@@ -120,34 +127,37 @@ def measurable(labels: np.ndarray) -> bool:
 
 
 def day_weights(days: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """For each resample how often each row is in it: as many days are drawn, with replacement, as there are."""
+    """For each resample how often each row is in it: as many days are drawn, with replacement, as there are.
+
+    Where there are fewer than FEWEST_DAYS, rows are drawn: so few days would hide how much the figures vary.
+    """
     _, places = np.unique(days, return_inverse=True)
     count = int(places.max()) + 1
+    if count < FEWEST_DAYS:
+        places, count = np.arange(len(days)), len(days)
     generator = np.random.default_rng(seed)
     for _ in range(RESAMPLES):
         yield np.bincount(generator.integers(count, size=count), minlength=count)[places].astype(np.float64)
 
 
-def _figures(
-    labels: np.ndarray, probabilities: np.ndarray, parts: list[np.ndarray], weight: np.ndarray
-) -> tuple[float, float, float]:
-    """Within-month AUC, share of the better half and pooled AUC of weighted rows; NaN where there is none."""
-    total = areas = found = positives = 0.0
-    for rows in parts:
-        area, share = ranking(labels[rows], probabilities[rows], weight[rows])
-        if np.isfinite(area):
-            of_month = float(labels[rows] @ weight[rows])
-            total, areas = total + weight[rows].sum(), areas + area * weight[rows].sum()
-            positives, found = positives + of_month, found + share * of_month
-    pooled, _ = ranking(labels, probabilities, weight)
-    return (areas / total, found / positives, pooled) if total else (np.nan, np.nan, pooled)
+def ranks(probabilities: np.ndarray) -> np.ndarray:
+    """The place of each row, from 0 for the best-scored; rows of equal score share one."""
+    return np.unique(-probabilities, return_inverse=True)[1]
 
 
-def ranking(labels: np.ndarray, probabilities: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """AUC of weighted rows, and the share of the positive ones in the better half; rows of equal score share a rank."""
-    _, place = np.unique(-probabilities, return_inverse=True)
-    positive = np.bincount(place, weights=weight * labels)
-    negative = np.bincount(place, weights=weight * (1 - labels))
+def ranking(labels: np.ndarray, places: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """AUC of weighted rows, and the share of the positive ones in the better half.
+
+    Args:
+      labels: 0 or 1, [rows].
+      places: from :func:`ranks`, [rows].
+      weight: how often each row counts, [rows].
+
+    Returns:
+      Both figures; NaN where the weighted rows have one label.
+    """
+    positive = np.bincount(places, weights=weight * labels)
+    negative = np.bincount(places, weights=weight * (1 - labels))
     if not positive.sum() or not negative.sum():
         return np.nan, np.nan
     worse = negative.sum() - np.cumsum(negative) + negative / 2
@@ -155,3 +165,54 @@ def ranking(labels: np.ndarray, probabilities: np.ndarray, weight: np.ndarray) -
     rows = np.cumsum(positive + negative)
     half = np.interp(rows[-1] / 2, np.append(0.0, rows), np.append(0.0, np.cumsum(positive)))
     return area, float(half / positive.sum())
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Scored rows, such as those of a month, whose ranking is measured in each resample.
+
+    Attributes:
+      rows: their places among all rows.
+      labels: 0 or 1.
+      ranks: from :func:`ranks`.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    ranks: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray, probabilities: np.ndarray, rows: np.ndarray) -> Ranked:
+        """Some of all labels and probabilities."""
+        return cls(rows, labels[rows], ranks(probabilities[rows]))
+
+    @classmethod
+    def by_month(cls, labels: np.ndarray, probabilities: np.ndarray, days: np.ndarray) -> list[Ranked]:
+        """The months that are :func:`measurable`, oldest first."""
+        months = months_of(days)
+        parts = (np.flatnonzero(months == month) for month in np.unique(months))
+        return [cls.of(labels, probabilities, rows) for rows in parts if measurable(labels[rows])]
+
+    def measure(self, weight: np.ndarray) -> tuple[float, float]:
+        """As :func:`ranking`; the weight is that of all rows."""
+        return ranking(self.labels, self.ranks, weight[self.rows])
+
+
+def within_months(months: Sequence[Ranked], weight: np.ndarray) -> tuple[float, float]:
+    """AUC inside each month, the mean weighted by rows, and the share of the positive rows in the better halves.
+
+    Args:
+      months: from :meth:`Ranked.by_month`.
+      weight: how often each of all rows counts, [all rows].
+
+    Returns:
+      Both figures; NaN where no month has weighted rows of both labels.
+    """
+    total = areas = found = positives = 0.0
+    for month in months:
+        area, share = month.measure(weight)
+        if np.isfinite(area):
+            rows, of_month = float(weight[month.rows].sum()), float(month.labels @ weight[month.rows])
+            total, areas = total + rows, areas + area * rows
+            positives, found = positives + of_month, found + share * of_month
+    return (areas / total, found / positives) if total else (np.nan, np.nan)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.over_time import Interval, day_weights, measurable, months_of, ranking
+from analysis.over_time import Interval, Ranked, day_weights, months_of, within_months
 
 ENOUGH = 50
 """Rows of each label that a comparison needs."""
@@ -84,36 +84,30 @@ def compare(labels: np.ndarray, champion: np.ndarray, challenger: np.ndarray, da
       seed: of the bootstrap.
     """
     labels = np.asarray(labels, np.float64)
-    months = months_of(days)
-    parts = [rows for month in np.unique(months) if measurable(labels[rows := np.flatnonzero(months == month)])]
-    losses = [_log_loss(labels, np.asarray(scores, np.float64)) for scores in (champion, challenger)]
+    scores = [np.asarray(probabilities, np.float64) for probabilities in (champion, challenger)]
+    losses = [_log_loss(labels, probabilities) for probabilities in scores]
+    months = [Ranked.by_month(labels, probabilities, days) for probabilities in scores]
 
-    def within(scores: np.ndarray, weight: np.ndarray) -> float:
-        """Within-month AUC of weighted rows; NaN where there is none."""
-        areas = rows = 0.0
-        for part in parts:
-            area, _ = ranking(labels[part], scores[part], weight[part])
-            if np.isfinite(area):
-                areas, rows = areas + area * weight[part].sum(), rows + weight[part].sum()
-        return areas / rows if rows else np.nan
+    def areas(weight: np.ndarray) -> list[float]:
+        return [within_months(of_model, weight)[0] for of_model in months]
 
-    gains = []
+    found = areas(np.ones(len(labels)))
+    gains, lower = [], []
     for weight in day_weights(days, seed):
-        lower = float(np.average(losses[0] - losses[1], weights=weight))
-        gains.append((within(challenger, weight) - within(champion, weight), lower))
-    ones = np.ones(len(labels))
-    champion_auc, challenger_auc = within(champion, ones), within(challenger, ones)
-    areas, lower_losses = np.array(gains).T
+        before, after = areas(weight)
+        gains.append(after - before)
+        lower.append(np.average(losses[0] - losses[1], weights=weight))
+    measured = bool(months[0])
     return Trial(
-        months=tuple(str(month) for month in np.unique(months)),
+        months=tuple(str(month) for month in np.unique(months_of(days))),
         rows=len(labels),
         positives=int(labels.sum()),
-        champion_auc=champion_auc if parts else None,
-        challenger_auc=challenger_auc if parts else None,
-        auc_gain=Interval.of(areas) if parts else None,
+        champion_auc=found[0] if measured else None,
+        challenger_auc=found[1] if measured else None,
+        auc_gain=Interval.of(np.array(gains)) if measured else None,
         champion_log_loss=float(losses[0].mean()),
         challenger_log_loss=float(losses[1].mean()),
-        log_loss_gain=Interval.of(lower_losses),
+        log_loss_gain=Interval.of(np.array(lower)),
     )
 
 

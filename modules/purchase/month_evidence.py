@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from analysis.over_time import ranking
+from analysis.over_time import ranking, ranks
 from analysis.trial import ENOUGH
 from data.contract import Contract
 from modules.purchase import baselines
@@ -63,6 +63,6 @@ def evidence(columns: Mapping[str, np.ndarray], champion_scores: np.ndarray | No
 
 def above_chance(labels: np.ndarray, scores: np.ndarray) -> float:
     """AUC minus 0.5, in standard errors of a random ranking; both labels must be there."""
-    area, _ = ranking(labels, scores, np.ones(len(labels)))
+    area, _ = ranking(labels, ranks(scores), np.ones(len(labels)))
     positives, negatives = int(labels.sum()), int((1 - labels).sum())
     return (area - 0.5) / math.sqrt((positives + negatives + 1) / (12 * positives * negatives))

@@ -6,6 +6,7 @@ import csv
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from data.contract import CallDate, Contract
 from data.csv_header import read_header
 from data.csv_rows import Block
 from data.errors import BadFileError
+from data.span_folder import day_number, month_of
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -31,6 +33,11 @@ class Place(NamedTuple):
     month: int = -1
     day: int = _NO_DAY
 
+    @classmethod
+    def in_month(cls, month: str, after: date | None = None) -> Place:
+        """Before the first row of a month, such as `2009-03`, or after its calls up to a day."""
+        return cls(int(month[:4]), int(month[5:]) - 1, _NO_DAY if after is None else day_number(after))
+
 
 START = Place()
 """Before the first row of all."""
@@ -44,24 +51,34 @@ class Calendar:
       file: for messages.
       contract: has a `call_date`.
       place: of the last row of the file before; it moves with each block.
+      month: such as `2009-03`, in which all rows must lie; None where they may lie in any.
       rows: of the file that were seen, good and bad ones.
     """
 
     file: Path
     contract: Contract
     place: Place = START
+    month: str | None = None
     rows: int = 0
+
+    @classmethod
+    def of(cls, file: Path, contract: Contract, place: Place) -> Calendar:
+        """The calendar of a file: the rows of a span lie in its month, those of another file go on after a place."""
+        month = month_of(file)
+        return cls(file, contract, place) if month is None else cls(file, contract, Place.in_month(month), month)
 
     def dates(self, block: Block) -> np.ndarray:
         """The days of a block's good rows since 1970-01-01, int64.
 
         Raises:
-          BadFileError: a row has no date, or an earlier one than the row before; the message has file, line and value.
+          BadFileError: a row has no date, an earlier one than the row before, or one of another month; the message has
+            file, line and value.
         """
         rule, rows = self.contract.call_date, block.batch.num_rows
         assert rule is not None
         if rows:
             days = self._of_column(rule, block) if rule.column else self._of_parts(rule, block)
+            self._check_month(rule, block, days)
             before = np.concatenate([[self.place.day], days[:-1]])
             if len(wrong := np.flatnonzero(days < before)):
                 row = int(wrong[0])
@@ -74,6 +91,14 @@ class Calendar:
             days = np.empty(0, np.int64)
         self.rows += rows + len(block.bad)
         return days
+
+    def _check_month(self, rule: CallDate, block: Block, days: np.ndarray) -> None:
+        if self.month is None:
+            return
+        wrong = np.flatnonzero(days.astype("datetime64[D]").astype("datetime64[M]") != np.datetime64(self.month, "M"))
+        if len(wrong):
+            row = int(wrong[0])
+            raise self._fault(block, row, rule.column or rule.month, str(_day(days[row])), f"a day of {self.month}")
 
     def _of_column(self, rule: CallDate, block: Block) -> np.ndarray:
         assert block.cells is not None
@@ -92,14 +117,17 @@ class Calendar:
         first = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
         if rule.day:
             days = first + self._part(block, rule.day, (), 1, 31)
-            after = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) != month
-            if len(wrong := np.flatnonzero(after)):
-                row = int(wrong[0])
-                expected = f"a day of {np.datetime64(int(month[row]), 'M')}"
-                raise self._fault(block, row, rule.day, str(days[row] - first[row] + 1), expected)
         else:
             weekdays = self._part(block, rule.day_of_week, WEEKDAYS, 1, 7)
             days = self._of_weekdays(first, weekdays)
+        after = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) != month
+        if len(wrong := np.flatnonzero(after)):
+            row = int(wrong[0])
+            name = np.datetime64(int(month[row]), "M")
+            if rule.day:
+                raise self._fault(block, row, rule.day, str(days[row] - first[row] + 1), f"a day of {name}")
+            expected = f"rows in the order of the calls; {name} has no more days"
+            raise self._fault(block, row, rule.day_of_week, WEEKDAYS[int(weekdays[row])], expected)
         self.place = Place(int(years[-1]), int(months[-1]), self.place.day)
         return days
 

@@ -12,13 +12,14 @@ from data.call_dates import START, Calendar
 from data.contract import CALL_DAY, Contract, Role
 from data.errors import BadFileError
 from data.list_size import Volume
+from data.span_folder import calls_elsewhere
 
 
 def read(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> dict[str, np.ndarray]:
     """Reads the columns of a contract that rows of a role have, in file order.
 
     Args:
-      path: a CSV file, or a folder of them in name order.
+      path: a CSV file, a folder of them in name order, or a folder of spans.
       contract: what a row must be.
       role: what the rows are. TRAINING rows have the features known only after the call and the label too.
 
@@ -32,8 +33,9 @@ def read(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> di
     """
     batches, dates, place = [], [], START
     dated = contract.call_date is not None and role is Role.TRAINING
-    for file in reader.files(path):
-        calendar = Calendar(file, contract, place)
+    files = reader.files(path)
+    for file in files:
+        calendar = Calendar.of(file, contract, place)
         for block in reader.read(file, contract, role):
             if block.bad:
                 raise BadFileError(str(block.bad[0]))
@@ -50,7 +52,7 @@ def read(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> di
         days = np.concatenate(dates)
         columns[CALL_DAY] = days
         if contract.derived:
-            columns |= Volume.of(days).columns(days)
+            columns |= Volume.of(days).with_calls(calls_elsewhere(files)).columns(days)
     return columns
 
 

@@ -358,11 +358,14 @@ class Contract(Frozen):
 
     def header(self, role: Role) -> frozenset[str]:
         """The columns that a file of this role must have, in any order: TRAINING with identifiers and label."""
-        if role is Role.CUSTOMERS:
-            return frozenset(self.columns(role))
+        return frozenset(self.columns(role) if role is Role.CUSTOMERS else self.training_header)
+
+    @property
+    def training_header(self) -> tuple[str, ...]:
+        """The columns of a file of TRAINING rows in the order in which this project writes them, the label last."""
         label = (self.label.name,) if self.label else ()
         date = (self.call_date.column,) if self.call_date and self.call_date.column else ()
-        return frozenset((*self.identifiers, *date, *self.columns(role), *label))
+        return (*self.identifiers, *date, *self.columns(Role.TRAINING), *label)
 
     def accepts(self, names: Iterable[str], role: Role) -> bool:
         """Whether these are the column names of a file of this role; CUSTOMERS may have more than it needs."""

@@ -19,7 +19,7 @@ class ArrowParser:
     def __init__(self, layout: Layout):
         self._layout = layout
         contract, names, dialect = layout.contract, layout.header.names, layout.dialect
-        self._as_text = layout.role is Role.CUSTOMERS or dialect.trim
+        self._as_text = layout.role is Role.CUSTOMERS or layout.all_cells or dialect.trim
         self._numeric = [name for name in contract.numeric if name in layout.schema.names]
         label = contract.label
         self._labels = pa.array([label.negative, label.positive]) if label else None

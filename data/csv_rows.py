@@ -60,8 +60,9 @@ class Block:
     """The good rows, in file order, with the columns of :func:`data.reader.schema`."""
     bad: tuple[BadRow, ...]
     cells: pa.RecordBatch | None
-    """The good rows as text. Of CUSTOMERS it has all columns of the file in its order; of TRAINING rows it has the
-    identifiers in the order of the contract and the column of dates, and is None where the contract has neither."""
+    """The good rows as text. Of CUSTOMERS it has all columns of the file in its order. Of TRAINING rows it has those
+    too if they were asked for; else the identifiers in the order of the contract and the column of dates, and it is
+    None where the contract has neither."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ class Layout:
     dialect: Dialect
     schema: pa.Schema
     """Of the batches."""
+    all_cells: bool = False
+    """Whether the cells of all columns stay available as text; those of CUSTOMERS always do."""
 
     @property
     def kept(self) -> tuple[str, ...]:
         """The columns whose cells stay available as text."""
-        if self.role is Role.CUSTOMERS:
+        if self.role is Role.CUSTOMERS or self.all_cells:
             return self.header.names
         date = self.contract.call_date
         return (*self.contract.identifiers, *([date.column] if date and date.column else []))

@@ -7,7 +7,7 @@ are the numbers of calls on the 7 and 30 days before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from data import reader
 from data.call_dates import START, Calendar, Place
 from data.contract import LIST_SIZE, Contract
+from data.span_folder import calls_elsewhere
 
 WINDOWS = {"calls_7d": 7, "calls_30d": 30}
 """Days before the day of the call."""
@@ -37,6 +38,17 @@ class Volume:
     def of(cls, dates: np.ndarray) -> Volume:
         """The volume of calls with these dates."""
         return cls(*np.unique(dates, return_counts=True))
+
+    @classmethod
+    def counted(cls, counts: Mapping[int, int]) -> Volume:
+        """The volume of so many calls by day."""
+        days = sorted(counts)
+        return cls(np.array(days, np.int64), np.array([counts[day] for day in days], np.int64))
+
+    def with_calls(self, counts: Mapping[int, int]) -> Volume:
+        """The volume with so many more calls by day."""
+        total = dict(zip(self.days.tolist(), self.calls.tolist(), strict=True))
+        return Volume.counted({day: total.get(day, 0) + counts.get(day, 0) for day in {*total, *counts}})
 
     def columns(self, dates: np.ndarray) -> dict[str, np.ndarray]:
         """The derived columns of calls on these days, float32 [rows] each, in the order of the contract."""
@@ -70,19 +82,20 @@ class Scan:
 def scan(files: Sequence[Path], contract: Contract) -> Scan:
     """Reads files, as one sequence, to count the calls of each day. Memory grows with the days, not with the rows.
 
+    Where the files are spans, the calls of spans that were set aside count too.
+
     Raises:
       BadFileError: as `data.reader.read`; a row has no date, or the rows are not in the order of the calls.
     """
-    counts: dict[int, int] = {}
+    counts = calls_elsewhere(files)
     place, places, rows = START, [], []
     for file in files:
-        places.append(place)
+        calendar = Calendar.of(file, contract, place)
+        places.append(calendar.place)
         rows.append(0)
-        calendar = Calendar(file, contract, place)
         for block in reader.read(file, contract):
             rows[-1] += block.batch.num_rows
             for day, calls in zip(*np.unique(calendar.dates(block), return_counts=True), strict=True):
                 counts[int(day)] = counts.get(int(day), 0) + int(calls)
         place = calendar.place
-    days = np.array(sorted(counts), np.int64)
-    return Scan(Volume(days, np.array([counts[day] for day in days.tolist()], np.int64)), tuple(places), tuple(rows))
+    return Scan(Volume.counted(counts), tuple(places), tuple(rows))

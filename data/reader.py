@@ -24,6 +24,7 @@ from data.csv_header import DELIMITERS, missing_file, read_header
 from data.csv_records import Dialect
 from data.csv_rows import BadRow, Block, Layout, RowParser
 from data.errors import BadFileError
+from data.span_folder import believed, is_folder_of_spans
 
 __all__ = ["BLOCK_BYTES", "DELIMITERS", "BadRow", "Block", "check", "files", "header", "read", "schema"]
 
@@ -47,12 +48,19 @@ def schema(contract: Contract, role: Role = Role.TRAINING) -> pa.Schema:
 
 
 def files(path: str | Path) -> list[Path]:
-    """The CSV files that a path stands for: itself, or the `*.csv` of a folder in name order.
+    """The CSV files that a path stands for: itself, the `*.csv` of a folder in name order, or the spans of a folder.
+
+    Of spans, these are the rows of the newest version of each that is not set aside, the oldest span first.
 
     Raises:
-      BadFileError: there is no such file, or no CSV file in the folder.
+      BadFileError: there is no such file, no CSV file in the folder, or all of its spans are set aside.
     """
     path = Path(path)
+    if path.is_dir() and is_folder_of_spans(path):
+        spans = believed(path)
+        if not spans:
+            raise BadFileError(f"{path}: no span in this folder has rows that are not set aside")
+        return [span.file for span in spans]
     if path.is_dir():
         inside = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.is_file())
         if not inside:
@@ -99,6 +107,7 @@ def read(
     role: Role = Role.TRAINING,
     block_bytes: int = BLOCK_BYTES,
     plan: Mapping[str, str] | None = None,
+    all_cells: bool = False,
 ) -> Iterator[Block]:
     """Reads one file block by block in constant memory.
 
@@ -112,6 +121,7 @@ def read(
       plan: for CUSTOMERS: values of columns that describe the call, as text, the same for all rows. The file may lack
         these columns; if it has them, its cells are not looked at. :attr:`Block.cells` has the plan's texts. Derived
         columns that are not planned are blank.
+      all_cells: whether :attr:`Block.cells` of TRAINING rows has all columns of the file, as that of CUSTOMERS has.
 
     Raises:
       BadFileError: as :func:`header`; columns that do not fit the contract; no rows; or a line without an end.
@@ -123,7 +133,7 @@ def read(
     planned, unplanned = plans.values(contract, plan), plans.unplanned(contract, plan)
     head = read_header(path, unplanned.source, unplanned, role)
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
-    layout = Layout(path, unplanned, role, head, dialect, schema(unplanned, role))
+    layout = Layout(path, unplanned, role, head, dialect, schema(unplanned, role), all_cells)
     filled = schema(contract, role)
     rows = 0
     for block in _blocks(layout, block_bytes):

@@ -65,9 +65,7 @@ def lines(block: reader.Block, contract: Contract, file: Path) -> pa.Array:
 
 def begin(output: BinaryIO, contract: Contract) -> None:
     """Writes the header."""
-    names = [pa.array([name]) for name in contract.training_header]
-    if contract.source.quoting != "none":
-        names = [_quoted(name) for name in names]
+    names = [_text(pa.array([name]), contract) for name in contract.training_header]
     write(output, pc.binary_join_element_wise(*names, contract.source.delimiter))
 
 
@@ -141,6 +139,13 @@ def _cell(name: str, column: pa.Array, contract: Contract, file: Path) -> pa.Arr
                 f"{file}: column {name!r}: got {value!r}, expected no {source.delimiter!r} inside a cell, since "
                 f"contract {contract.name} has `quoting: none`"
             )
+    return _text(column, contract)
+
+
+def _text(column: pa.Array, contract: Contract) -> pa.Array:
+    """Texts in quotes, where the contract has them there."""
+    source = contract.source
+    if source.quoting == "none":
         return column
     if source.quoting == "nonnumeric":
         return _quoted(column)

@@ -40,6 +40,7 @@ from data import list_size, reader
 from data.call_dates import Place
 from data.contract import Contract, Role
 from data.errors import BadFileError, BadOptionError
+from data.span_folder import Span, believed, is_folder_of_spans, month_of
 from modules.artifacts import join, read_bytes, read_json, write_arrays, write_json
 from modules.examples import SPLITS, read_raw
 from modules.ingest import (
@@ -126,13 +127,24 @@ class _ContentProcessor(input_processor.InputProcessor):
         return pattern
 
     def get_latest_span(self) -> int:
-        return 0
+        """The number of the newest span that is read, such as 200903; 0 where the input is no folder of spans."""
+        newest = self._newest()
+        return newest.number if newest else 0
+
+    def get_latest_version(self, span: int) -> int | None:
+        newest = self._newest()
+        return newest.version if newest else None
+
+    def _newest(self) -> Span | None:
+        data = Path(self._data)
+        return believed(data)[-1] if data.is_dir() and is_folder_of_spans(data) else None
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
-        """SHA-256 of the file, or of the names and digests of several."""
-        digests = {file.name: _sha256(file) for file in reader.files(self._data)}
-        if len(digests) == 1:
-            return next(iter(digests.values()))
+        """SHA-256 of the file, or of the names and digests of several. The name of a span's file says its month."""
+        files = reader.files(self._data)
+        if len(files) == 1 and month_of(files[0]) is None:
+            return _sha256(files[0])
+        digests = {str(file.relative_to(self._data)): _sha256(file) for file in files}
         return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
@@ -151,7 +163,8 @@ class ContractExampleGen(component.FileBasedExampleGen):
     not stored. The result is cached by the content of the files, the contract, the settings and this code.
 
     Args:
-      data: a CSV file, or a folder whose `*.csv` are read in name order.
+      data: a CSV file, a folder whose `*.csv` are read in name order, or a folder of spans (see `data.spans`). With
+        spans the artifact has TFX's custom properties `span` and `version` of the newest one.
       contract: the contract as JSON, from `Contract.model_dump_json()`.
       split: `random` by a stable hash of the row, equal rows staying together; or `time` by file order, the last
         15 % of the rows being test and the 15 % before them eval.

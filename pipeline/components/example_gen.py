@@ -40,7 +40,7 @@ from data import list_size, reader
 from data.call_dates import Place
 from data.contract import Contract, Role
 from data.errors import BadFileError, BadOptionError
-from data.span_folder import Span, believed, is_folder_of_spans, month_of
+from data.span_folder import believed, is_folder_of_spans, month_of
 from modules.artifacts import join, read_bytes, read_json, write_arrays, write_json
 from modules.examples import SPLITS, read_raw
 from modules.ingest import (
@@ -127,17 +127,13 @@ class _ContentProcessor(input_processor.InputProcessor):
         return pattern
 
     def get_latest_span(self) -> int:
-        """The number of the newest span that is read, such as 200903; 0 where the input is no folder of spans."""
-        newest = self._newest()
-        return newest.number if newest else 0
+        return self.resolve_span_and_version()[0]
 
-    def get_latest_version(self, span: int) -> int | None:
-        newest = self._newest()
-        return newest.version if newest else None
-
-    def _newest(self) -> Span | None:
+    def resolve_span_and_version(self) -> tuple[int, int | None]:
+        """The newest span that is read, such as 200903, and its version; (0, None) where the input is no spans."""
         data = Path(self._data)
-        return believed(data)[-1] if data.is_dir() and is_folder_of_spans(data) else None
+        found = believed(data) if data.is_dir() and is_folder_of_spans(data) else ()
+        return (found[-1].number, found[-1].version) if found else (0, None)
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         """SHA-256 of the file, or of the names and digests of several. The name of a span's file says its month."""

@@ -100,9 +100,7 @@ def test_a_file_goes_on_after_the_newest_span(tmp_path, two_months):
         *(("2008-03", 2, 2), ("2008-12", 1, 1), ("2009-01", 1, 1))
     ]
     days = columns.read(two_months, dated.contract())[CALL_DAY].astype("datetime64[D]").astype(str)
-    assert days.tolist() == [
-        *("2008-02-05", "2008-02-05", "2008-03-02", "2008-03-03", "2008-12-01", "2009-01-07")
-    ]
+    assert days.tolist() == [*("2008-02-05", "2008-02-05", "2008-03-02", "2008-03-03", "2008-12-01", "2009-01-07")]
 
 
 def test_spans_may_start_and_pause_anywhere(tmp_path, folder):

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
+from tfx.components.example_gen.driver import update_output_artifact
+from tfx.components.example_gen.utils import calculate_splits_fingerprint_span_and_version
 from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils
 
-from data import columns, reader
+from data import columns, reader, spans
 from data import contract as contracts
 from data.contract import Contract
 from data.errors import UserError
@@ -430,3 +433,76 @@ def test_examples_have_the_date_of_the_call_and_the_size_of_the_list(tmp_path, i
         assert set(sizes) == {tuple(float(whole[name][rows][0]) for name in contract.derived_columns)}
     assert sum(map(len, found.values())) == 600
     assert not list(Path(artifact.uri).glob("*.npz"))
+
+
+@pytest.fixture
+def folder_of_spans(tmp_path):
+    """February 2009, March 2009 with a correction, and January 2011, which is set aside."""
+    folder, contract = tmp_path / "spans", dated.contract()
+    for name, month in (("feb", "2009-02"), ("mar", "2009-03"), ("jan", "2011-01")):
+        dated.write(tmp_path / f"{name}.csv", [(1 + number // 8, name) for number in range(200)])
+        spans.add(folder, tmp_path / f"{name}.csv", contract, month=month)
+    dated.write(tmp_path / "late.csv", [(3, "mar")])
+    spans.add(folder, tmp_path / "late.csv", contract, month="2009-03")
+    spans.set_aside(spans.spans(folder)[-1], "outcomes of another list")
+    return folder
+
+
+def test_examples_of_spans_have_the_dates_of_their_months(folder_of_spans, ingest):
+    contract = dated.contract()
+    artifact = ingest(folder_of_spans, contract)
+    days = []
+    for name in SPLITS:
+        for serialized in tf.data.TFRecordDataset(tf.io.gfile.glob(f"{artifact.uri}/Split-{name}/*"), "GZIP"):
+            days.append(
+                tf.train.Example.FromString(serialized.numpy()).features.feature["call_day"].int64_list.value[0]
+            )
+    expected = columns.read(folder_of_spans, contract)["call_day"]
+    assert sorted(days) == expected.tolist()
+    months = set(expected.astype("datetime64[D]").astype("datetime64[M]").astype(str))
+    assert (len(days), months) == (401, {"2009-02", "2009-03"})
+    summary = json.loads((Path(artifact.uri) / "ingest.json").read_text())
+    assert [counts["read"] for counts in summary["files"].values()] == [200, 201]
+
+
+@pytest.mark.parametrize("pattern", [spans.PATTERN, "span-{SPAN}/version-{VERSION}/*"])
+def test_tfx_itself_finds_the_newest_span_and_version(folder_of_spans, pattern):
+    spans.accept(spans.spans(folder_of_spans)[-1])
+    found = []
+    for static in (None, 200903):
+        splits = [example_gen_pb2.Input.Split(name="all", pattern=pattern)]
+        fixed = range_config_pb2.StaticRange(start_span_number=static, end_span_number=static) if static else None
+        _, span, version = calculate_splits_fingerprint_span_and_version(
+            str(folder_of_spans), splits, range_config_pb2.RangeConfig(static_range=fixed) if static else None
+        )
+        found.append((span, version))
+        assert splits[0].pattern == pattern.replace("{SPAN}", str(span)).replace("{VERSION}", str(version))
+    assert found == [(201101, 1), (200903, 2)]
+
+
+def test_the_driver_notes_the_newest_span_and_knows_corrections_and_months(tmp_path, folder_of_spans):
+    def noted(data):
+        processor = ContentDriver(None).get_input_processor([], input_base_uri=str(data))
+        span, version = processor.resolve_span_and_version()
+        artifact = metadata_store_pb2.Artifact()
+        fingerprint = processor.get_input_fingerprint(span, version)
+        update_output_artifact({"span": span, "version": version, "input_fingerprint": fingerprint}, artifact)
+        properties = artifact.custom_properties
+        known = properties["version"].int_value if "version" in properties else None
+        return properties["span"].int_value, known, fingerprint
+
+    span, version, before = noted(folder_of_spans)
+    assert (span, version) == (200903, 2)
+    assert noted(tmp_path / "feb.csv")[:2] == (0, None)
+    dated.write(tmp_path / "later.csv", [(4, "mar")])
+    spans.add(folder_of_spans, tmp_path / "later.csv", dated.contract(), month="2009-03")
+    assert noted(folder_of_spans)[:2] == (200903, 3)
+    assert noted(folder_of_spans)[2] != before
+    contents = []
+    for year in ("2008", "2009"):
+        spans.add(tmp_path / year, tmp_path / "feb.csv", dated.contract(), month=f"{year}-02")
+        contents.append(noted(tmp_path / year)[2])
+    assert contents[0] != contents[1]
+    spans.set_aside(spans.spans(tmp_path / "2008")[0], "made up")
+    with pytest.raises(UserError, match="no span in this folder"):
+        noted(tmp_path / "2008")

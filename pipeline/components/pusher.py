@@ -2,6 +2,8 @@
 
 import hashlib
 import time
+from collections.abc import Collection
+from pathlib import Path
 
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.framework.dtypes import as_dtype
@@ -14,8 +16,8 @@ from tfx.v1.types.standard_artifacts import InfraBlessing, Model, ModelBlessing,
 from data.model_folder import is_version
 from data.model_spec import RAW_SIGNATURE
 from modules.artifacts import join, read_bytes, saved_model
+from runs.versions import INCOMING, pushing
 
-TEMPORARY = ".incoming-"
 REFUSED = "refused"
 """Custom property of the PushedModel: why a blessed model was not pushed, empty where it was."""
 
@@ -42,7 +44,7 @@ def AtomicPusher(  # noqa: N802
       infra_blessing: the ServingProbe's verdict.
       pushed_model: output; the custom properties `pushed`, `pushed_version` and `pushed_destination` are TFX's.
       base_directory: the model's folder that servers watch.
-      keep: versions to leave, the new one included.
+      keep: versions to leave, the new one included; one with a label stays besides.
       replace_inputs: 1 to push a model whose inputs differ from those of the newest version.
       run_id: keeps the Pusher out of the cache, since whether the folder still holds the model is not metadata.
     """
@@ -69,24 +71,33 @@ def push(model: str, base_directory: str, keep: int) -> str:
     Args:
       model: folder of the SavedModel.
       base_directory: the folder that servers watch.
-      keep: versions to leave, the new one included; older ones are removed.
+      keep: versions to leave, the new one included; older ones are removed, but for those with a label: the champion
+        and a challenger on trial.
 
     Returns:
       The version.
     """
+    if "://" in base_directory:  # only in a local folder versions have labels
+        return _push(model, base_directory, keep, frozenset())
+    with pushing(Path(base_directory)) as labelled:
+        return _push(model, base_directory, keep, labelled)
+
+
+def _push(model: str, base_directory: str, keep: int, labelled: Collection[int]) -> str:
     fileio.makedirs(base_directory)
     for name in fileio.listdir(base_directory):
-        if name.startswith(TEMPORARY):
+        if name.startswith(INCOMING):
             fileio.rmtree(join(base_directory, name))
     newest = next(reversed(versions(base_directory)), None)
     if newest is None or _digest(join(base_directory, newest)) != _digest(model):
         number = max(int(time.time()), int(newest) + 1 if newest else 0)
-        incoming = join(base_directory, f"{TEMPORARY}{number}")
+        incoming = join(base_directory, f"{INCOMING}{number}")
         io_utils.copy_dir(model, incoming)
         newest = str(number)
         fileio.rename(incoming, join(base_directory, newest))
     for old in versions(base_directory)[:-keep]:
-        fileio.rmtree(join(base_directory, old))
+        if int(old) not in labelled:
+            fileio.rmtree(join(base_directory, old))
     return newest
 
 

@@ -6,8 +6,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from data import models_config
+from data.paths import models_folder, serving_folder
 from pipeline.components import pusher
 from pipeline.components.pusher import differing_inputs, versions
+from runs import versions as champions
 
 
 def push(model: Path, served: Path, keep: int) -> str:
@@ -100,3 +103,32 @@ def test_inputs_that_would_break_callers_are_named(tmp_path):
     assert differing_inputs(str(new), str(tmp_path / "served")) == (
         "the inputs differ from those of version 7: missing month; new income; of another type age"
     )
+
+
+def test_champion_and_challenger_stay_however_old_they_are(model, tmp_path):
+    served = serving_folder(tmp_path, "m")
+    pushed = []
+    for number in range(5):
+        (model / "saved_model.pb").write_bytes(b"graph %d" % number)
+        pushed.append(int(push(model, served, keep=2)))
+        if number == 1:
+            champions.canary(tmp_path, "m", pushed[1])
+    assert versions(str(served)) == [str(number) for number in (pushed[0], pushed[1], pushed[3], pushed[4])]
+    assert champions.champion(tmp_path, "m") == pushed[0]
+
+
+def test_a_model_that_is_pushed_for_the_first_time_is_listed_for_servers(model, tmp_path):
+    push(model, serving_folder(tmp_path, "m"), keep=2)
+    file = models_folder(tmp_path) / models_config.FILE
+    assert not file.exists(), "without labels servers look into the folder"
+    champions.promote(tmp_path, "m", champions.champion(tmp_path, "m"))
+    push(model, serving_folder(tmp_path, "other"), keep=2)
+    assert models_config.read(file).keys() == {"m", "other"}
+
+
+def test_withdrawn_versions_are_neither_counted_nor_pruned(model, tmp_path):
+    withdrawn = tmp_path / "served" / champions.WITHDRAWN / "17"
+    withdrawn.mkdir(parents=True)
+    pushed = push(model, tmp_path / "served", keep=1)
+    assert versions(str(tmp_path / "served")) == [pushed]
+    assert withdrawn.is_dir()

@@ -13,29 +13,25 @@ from data.errors import BadOptionError, NotReadyError
 from data.model_folder import models
 from data.paths import models_folder
 
-_CONFIG, _LOG = "models.config", "model-server.log"
+_LOG = "model-server.log"
 
 
 @contextmanager
 def started(settings: Settings) -> Iterator[None]:
-    """Runs `python -m serving` with every pushed model at the address of the settings.
+    """Runs `python -m serving` with the models of the artifacts folder at the address of the settings.
 
     Raises:
       BadOptionError: the address is not one on this machine.
       NotReadyError: no model has been pushed, or the server does not start; the message names the file with its output.
     """
     port = _port(settings.server)
-    names = models(models_folder(settings.artifacts))
-    if not names:
-        raise NotReadyError(f"{models_folder(settings.artifacts)}: no model has been pushed yet; run `make run` first")
+    folder = models_folder(settings.artifacts)
+    if not models(folder):
+        raise NotReadyError(f"{folder}: no model has been pushed yet; run `make run` first")
     settings.folder.mkdir(parents=True, exist_ok=True)
-    config, log = settings.folder / _CONFIG, settings.folder / _LOG
-    config.write_text(programs.model_config(settings.artifacts, names))
+    log = settings.folder / _LOG
     log.unlink(missing_ok=True)
-    command = [
-        *(sys.executable, "-m", "serving", f"--rest_api_port={port}"),
-        *(f"--model_config_file={config}", f"--monitoring_config_file={programs.MONITORING_CONFIG}"),
-    ]
+    command = [sys.executable, "-m", "serving", f"--rest_api_port={port}", f"--models_folder={folder.absolute()}"]
     server = programs.start("model server", command, log, f"{settings.server.rstrip('/')}/readyz")
     try:
         yield

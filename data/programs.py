@@ -1,20 +1,17 @@
-"""Other programs that a command runs beside itself: their start, their end, and the models that a server is told of."""
+"""Other programs that a command runs beside itself: their start and their end."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import NotReadyError
-from data.paths import ROOT, serving_folder
+from data.paths import ROOT
 
-MONITORING_CONFIG = ROOT / "serving" / "container" / "monitoring.config"
-"""With it, for `--monitoring_config_file`, a model server has a page of metrics."""
 START_SECONDS = 90
 STOP_SECONDS = 20
 
@@ -60,13 +57,6 @@ def stop(process: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def model_config(artifacts: Path, names: Iterable[str]) -> str:
-    """A ModelServerConfig in text format, for `--model_config_file`, of models in `artifacts/serving`."""
-    folders = {name: json.dumps(str(serving_folder(artifacts, name))) for name in names}
-    lines = [f"  config {{ name: {json.dumps(name)} base_path: {folder} }}" for name, folder in folders.items()]
-    return "\n".join(["model_config_list {", *lines, "}", ""])
 
 
 def _answers(url: str) -> bool:

@@ -19,8 +19,6 @@ from data.model_folder import ModelFolder, newest
 from data.paths import models_folder, serving_folder
 
 CONFIG = Path(__file__).parent / "prometheus"
-MODELS = "models.config"
-"""The server's configuration, in the folder of the stack."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Stack:
     Attributes:
       artifacts: the folder that pipeline runs write to; a version of a model must be there.
       folder: for the configuration, Prometheus's data and the output of each process; emptied at the start.
-      model: name of the only model that is served; None for every one that has a version at the start.
+      model: name of the only model that is served; None for every one that has a version.
       ports: of the processes.
       interval: seconds between scrapes and between evaluations of rules.
       watched: what runs already.
@@ -120,8 +118,7 @@ class Stack:
         """
         if shutil.which("prometheus") is None:
             raise NotReadyError("prometheus is not installed; on Debian and Ubuntu: apt-get install prometheus")
-        names = self.names()
-        if not names and self.watched.server is None:
+        if not self.names() and self.watched.server is None:
             folder = serving_folder(self.artifacts, self.model) if self.model else models_folder(self.artifacts)
             raise NotReadyError(f"{folder}: no model has been pushed yet; run `make run` first")
         for name in self._started():
@@ -134,7 +131,6 @@ class Stack:
                     raise NotReadyError(f"port {port} for the {name} cannot be opened: {error.strerror}") from error
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(CONFIG, self.folder, ignore=shutil.ignore_patterns("keys"))
-        (self.folder / MODELS).write_text(programs.model_config(self.artifacts, names))
         server, exporter = target("--server", self.server_url), f"127.0.0.1:{self.ports.exporter}"
         config = yaml.safe_load((self.folder / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": f"{self.interval}s", "evaluation_interval": f"{self.interval}s"}
@@ -174,8 +170,8 @@ class Stack:
         if name == "server":
             return [
                 *(sys.executable, "-m", "serving", f"--rest_api_port={self.ports.server}"),
-                f"--model_config_file={self.folder / MODELS}",
-                f"--monitoring_config_file={programs.MONITORING_CONFIG}",
+                f"--models_folder={models_folder(self.artifacts).absolute()}",
+                *((f"--model_name={self.model}",) if self.model else ()),
             ]
         if name == "exporter":
             return [

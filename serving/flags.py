@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from data import models_config
 from data.errors import BadOptionError, did_you_mean
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ARTIFACTS, models_folder
@@ -71,11 +72,18 @@ def _flag(default: Any, group: str, help: str, value: str = "N", minimum: int | 
 class Flags:
     """The values of the command line. Each field is the flag of the same name."""
 
+    models_folder: str = _flag(
+        str(MODELS_FOLDER),
+        MODELS,
+        f"folder with a folder of numbered versions for each model, and labels of versions in {models_config.FILE}",
+        "DIR",
+        own=True,
+    )
     model_base_path: str = _flag("", MODELS, "folder with the numbered versions of one model", "DIR")
     model_name: str = _flag(
         "",
         MODELS,
-        f'name of that model; "default" if only the folder is given; without a folder, the one in {MODELS_FOLDER}',
+        'name of that model; "default" if only its folder is given; without its folder, the one in --models_folder',
         "NAME",
     )
     model_config_file: str = _flag(
@@ -134,7 +142,8 @@ def usage() -> str:
         "  python -m serving [--flag=value ...]",
         "",
         f"Without flags it serves every model in {MODELS_FOLDER}, with a metrics page. A model that is pushed later is",
-        f"served from then on. While there is none, the server waits for {PURCHASE_MODEL.name}.",
+        f"served from then on. While there is none, the server waits for {PURCHASE_MODEL.name}. The newest version of",
+        f"a model serves, or every version if {models_config.FILE} in that folder gives labels to some of them.",
         "A flag without a value is true. Flags marked * are not TensorFlow Serving's.",
     ]
     group = ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data import model_folder
+from data import model_folder, models_config
 from data.errors import BadFileError
 from serving.metrics import PAGE_PATH
 
@@ -83,28 +83,37 @@ def _model(path: Path, entry) -> ModelConfig:
 class FolderOfModels:
     """Finds the models in a folder, each a subfolder with versions. A model that was found once is never dropped.
 
+    Policies and labels are those of `models.config` in the folder, where there is one. It names folders for TensorFlow
+    Serving, which may see them elsewhere; here each model is looked for beside the file.
+
     Args:
       folder: of the models; it may be missing.
       first: name of the model to wait for while there is none.
+      only: name of the only model to serve; None for all.
     """
 
-    def __init__(self, folder: Path, first: str):
+    def __init__(self, folder: Path, first: str, only: str = ""):
         self._folder = folder
         self._first = first
+        self._only = only
         self._found: set[str] = set()
 
     def read(self) -> tuple[ModelConfig, ...]:
         """The models by name.
 
         Raises:
-          BadFileError: a folder cannot be read.
+          BadFileError: a folder or the file cannot be read.
         """
         try:
             self._found.update(model_folder.models(self._folder))
         except OSError as error:
             raise BadFileError(f"{error.filename}: cannot be read: {error.strerror}") from error
-        names = sorted(self._found) or [self._first]
-        return tuple(ModelConfig(name, self._folder / name) for name in names)
+        file = self._folder / models_config.FILE
+        configured = {model.name: model for model in read_models(file)} if file.is_file() else {}
+        names = [self._only] if self._only else sorted(self._found) or [self._first]
+        return tuple(
+            replace(configured.get(name, ModelConfig(name, Path())), base_path=self._folder / name) for name in names
+        )
 
 
 def read_metrics_path(path: Path) -> str | None:

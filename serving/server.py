@@ -21,7 +21,7 @@ from data import model_folder
 from data.errors import BadOptionError
 from data.model_spec import PURCHASE_MODEL
 from serving import logs, model_config
-from serving.flags import MODELS_FOLDER, Flags
+from serving.flags import Flags
 from serving.manager import LoadOptions, Manager
 from serving.metrics import PAGE_PATH, Metrics
 from serving.model_config import ModelConfig
@@ -53,15 +53,16 @@ def run(flags: Flags) -> None:
     listener = _listen(flags.rest_api_host, flags.rest_api_port)
     metrics = Metrics()
     models = _models(flags)
-    follows_folder = flags.serves_default and not flags.model_name
-    config_poll = flags.file_system_poll_wait_seconds if follows_folder else flags.model_config_file_poll_wait_seconds
+    config_poll = (
+        flags.file_system_poll_wait_seconds if flags.serves_default else flags.model_config_file_poll_wait_seconds
+    )
     manager = Manager(
         models(),
         LoadOptions(
             poll_seconds=flags.file_system_poll_wait_seconds,
             max_retries=flags.max_num_load_retries,
             retry_seconds=max(flags.load_retry_interval_micros, 0) / 1e6,
-            labels_for_unavailable=flags.allow_version_labels_for_unavailable_models,
+            labels_for_unavailable=flags.allow_version_labels_for_unavailable_models or flags.serves_default,
             config_poll_seconds=config_poll,
         ),
         RuntimeOptions(
@@ -85,11 +86,8 @@ def _models(flags: Flags) -> Callable[[], tuple[ModelConfig, ...]]:
     if flags.model_base_path:
         one = ModelConfig(flags.model_name or "default", Path(flags.model_base_path).absolute())
         return lambda: (one,)
-    folder = MODELS_FOLDER.absolute()
-    if flags.model_name:
-        one = ModelConfig(flags.model_name, folder / flags.model_name)
-        return lambda: (one,)
-    return model_config.FolderOfModels(folder, PURCHASE_MODEL.name).read
+    folder = Path(flags.models_folder).absolute()
+    return model_config.FolderOfModels(folder, PURCHASE_MODEL.name, flags.model_name).read
 
 
 def _metrics_path(flags: Flags) -> str | None:
@@ -191,9 +189,9 @@ class _Announcement:
     def __init__(self, flags: Flags):
         self._flags = flags
         self._announced: set[str] = set()
-        if flags.serves_default and not model_folder.models(MODELS_FOLDER):
+        if flags.serves_default and not model_folder.models(Path(flags.models_folder)):
             _say(
-                f"No model has been pushed to {MODELS_FOLDER} yet: run `python -m pipeline.run`. "
+                f"No model has been pushed to {flags.models_folder} yet: run `python -m pipeline.run`. "
                 "The server waits for the model and serves it as soon as it is there.\n"
             )
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 
 from data.model_folder import is_version
+from data.models_config import STABLE
 from serving.batching import MAX_ROWS, Batcher, Result, Rows, Waiting
 from serving.errors import HTTP_STATUS, Code, ServingError, from_tensorflow, invalid_argument
 from serving.manager import Manager
@@ -151,17 +152,25 @@ class Application:
         respond(200 if ready else 503, json.dumps(body).encode())
 
     def _profiles(self) -> dict[str, Any]:
-        """For each model the recent rows of its newest version, and the training split that it learned from."""
+        """For each model the recent rows of its champion, and the training split that it learned from."""
         profiles = {}
         for name in self._manager.names:
-            try:
-                servable = self._manager.acquire(name)
-            except ServingError:
+            servable = self._champion(name)
+            if servable is None:
                 continue
             if servable.recent:
                 profiles[name] = {"version": str(servable.version), **servable.recent.page()}
             servable.release()
         return profiles
+
+    def _champion(self, model: str) -> Servable | None:
+        """The version with the label `stable`, else the newest; None where none serves."""
+        for label in (STABLE, None):
+            try:
+                return self._manager.acquire(model, label=label)
+            except ServingError:
+                continue
+        return None
 
     # --- /v1 --------------------------------------------------------------------------------------------------------
 

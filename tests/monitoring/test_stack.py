@@ -18,10 +18,10 @@ from analysis import drift, profile
 from data.contract import Contract
 from data.errors import UserError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
-from data.paths import serving_folder
+from data.paths import models_folder, serving_folder
 from monitoring.load import Load, demonstration_customers
 from monitoring.stack import Ports, Stack, Watched
-from serving.model_config import read_models
+from serving.flags import parse
 from tests.support.server import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -113,8 +113,9 @@ def test_server_and_exporter_get_every_model_or_the_given_one(tmp_path, artifact
     stack = Stack(artifacts, tmp_path / "stack", model, ports)
     stack.configure()
     assert stack.names() == served
-    (config,) = [Path(word.split("=")[1]) for word in stack._command("server") if "model_config_file" in word]
-    assert [entry.name for entry in read_models(config)] == served
+    flags = parse([word for word in stack._command("server") if word.startswith("--")])
+    assert Path(flags.models_folder) == models_folder(artifacts)
+    assert flags.model_name == (model or "")
     assert ("--model" in stack._command("exporter")) == (model is not None)
 
 

@@ -18,6 +18,7 @@ from serving import flags
 def test_without_flags_the_pipelines_model_is_served():
     parsed = flags.parse([])
     assert parsed.serves_default
+    assert parsed.models_folder == "artifacts/serving"
     assert parsed.rest_api_host == "127.0.0.1"
     assert (parsed.rest_api_port, parsed.rest_api_timeout_in_ms, parsed.max_num_load_retries) == (8501, 30000, 5)
 

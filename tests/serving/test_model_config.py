@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from data import models_config
 from data.errors import UserError
 from serving.model_config import FolderOfModels, ModelConfig, VersionPolicy, read_metrics_path, read_models
 
@@ -91,6 +92,30 @@ def test_folders_with_versions_are_models_and_stay_models(tmp_path):
     (folder / "a" / "3").mkdir(parents=True)
     (folder / "b").rename(tmp_path / "elsewhere")
     assert models.read() == (ModelConfig("a", folder / "a"), ModelConfig("b", folder / "b"))
+
+
+def test_labels_in_a_folder_of_models_are_followed_wherever_it_lies(tmp_path):
+    folder = tmp_path / "serving"
+    for path in ("a/1", "a/2", "b/1"):
+        (folder / path).mkdir(parents=True)
+    models = FolderOfModels(folder, "first")
+    file = folder / models_config.FILE
+    file.write_text(models_config.text(Path("/elsewhere"), {"a": {"stable": 1, "canary": 2}}))
+    labelled = ModelConfig("a", folder / "a", VersionPolicy(latest=0), {"stable": 1, "canary": 2})
+    assert models.read() == (labelled, ModelConfig("b", folder / "b"))
+    assert FolderOfModels(folder, "first", "a").read() == (labelled,)
+    file.write_text("model_config_list {")
+    with pytest.raises(UserError, match=r"models\.config: not a ModelServerConfig"):
+        models.read()
+
+
+def test_labels_are_read_without_protobuf_as_with_it(tmp_path):
+    models = {"a": {"stable": 1, "canary": 2}, 'b "quoted"': {}, "c": {"stable": 7}}
+    text = models_config.text(tmp_path, models)
+    assert {model.name: model.labels for model in read_models(write(tmp_path, text))} == models
+    assert models_config.parse(text) == models
+    assert models_config.parse(" ".join(text.split())) == models
+    assert models_config.read(tmp_path / "none") == {}
 
 
 def test_folder_that_cannot_be_read_is_named(tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from data.paths import runs_folder
 
@@ -27,7 +28,7 @@ class Decision:
       action: see :data:`Action`.
       reasons: in words.
       run_id: of the run that trained the model.
-      version: that the decision is about.
+      version: that the decision is about; with `promote` the number under which it serves.
       champion: the version that serves afterwards, under the label `stable`.
       month: the newest month it is about, such as `2009-03`; None where it is about none.
       trained_on: with `train`: name and version of each month's span.
@@ -78,18 +79,17 @@ def read(file: Path) -> list[Decision]:
 
 
 def append(file: Path, decision: Decision) -> None:
-    """Adds a decision; it is on the disk at the end."""
+    """Adds a decision; it is on the disk at the end. Processes that do so at the same time wait for each other."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+b") as stream:
-        cut = _cut_off(stream.tell(), file)
-        if cut is not None:
-            stream.truncate(cut)
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.truncate(_whole(stream))
         stream.write(f"{decision.to_json()}\n".encode())
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def _cut_off(size: int, file: Path) -> int | None:
-    """Where the last line begins if it has no end; None where it has one."""
-    data = file.read_bytes()[:size]
-    return data.rfind(b"\n") + 1 if data and not data.endswith(b"\n") else None
+def _whole(stream: BinaryIO) -> int:
+    """Bytes up to the end of the last whole line."""
+    stream.seek(0)
+    return stream.read().rfind(b"\n") + 1

@@ -17,6 +17,7 @@ from analysis.figures import Metrics
 from analysis.segmentation import CandidateFigures, strict_json
 from data.errors import NotReadyError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
+from runs import decisions
 from runs.folder import LOG, SUMMARY
 
 SCHEMA = 1
@@ -297,15 +298,33 @@ def read(run_folder: Path) -> RunSummary:
 
 
 def of_version(runs: Path, version: str) -> RunSummary | None:
-    """The summary of the newest run that pushed a version, or None; `runs` is the folder of a model's runs."""
-    for file in sorted(runs.glob(f"*/{SUMMARY}"), reverse=True):
+    """The summary of the newest run that trained a version, or None.
+
+    A version that was pushed once and promoted later has another number then, which the ledger of decisions knows.
+
+    Args:
+      runs: the folder of a model's runs.
+      version: its number.
+    """
+    files = sorted(runs.glob(f"*/{SUMMARY}"), reverse=True)
+    run_id = _promoted(runs, version)
+    for file in files:
         try:
             summary = RunSummary.from_json(file.read_bytes())
         except (OSError, ValueError):
             continue
-        if summary.pushed and summary.pushed.version == version:
+        if summary.run_id == run_id or (summary.pushed and summary.pushed.version == version):
             return summary
     return None
+
+
+def _promoted(runs: Path, version: str) -> str | None:
+    """The run of a version that was promoted."""
+    try:
+        ledger = decisions.read(runs / decisions.FILE)
+    except (OSError, ValueError):
+        return None
+    return next((one.run_id for one in ledger if one.action == "promote" and str(one.version) == version), None)
 
 
 def _dataset(document: Mapping[str, Any]) -> Dataset:

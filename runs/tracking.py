@@ -1,4 +1,4 @@
-"""Logs a finished run to MLflow: `--mlflow URI`. No other module imports MLflow.
+"""Logs a finished run to MLflow, and finds runs there: `--mlflow URI`. No other module imports MLflow.
 
 A server is reached over HTTP, a folder (`file:`) is written directly. A database needs a server of the full MLflow
 (`mlflow server --backend-store-uri sqlite:///mlflow.db`). MLflow calls its folder format outdated: its own commands
@@ -11,8 +11,9 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,10 +27,32 @@ from runs.summary import RunSummary, read
 _ALWAYS = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
 _UNLESS_SET = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """By default MLflow tries for four minutes to reach a server."""
+_MODEL = "model"
+"""Folder of the pushed model among the files of a run."""
 
 
 class TrackingError(ServiceError):
-    """A complete run could not be tracked, or not all of it."""
+    """A complete run could not be tracked, or not all of it; or MLflow does not say what is asked."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What MLflow knows of a run; of a summary, what it would be told.
+
+    Attributes:
+      metrics, parameters, tags: see the functions of these names.
+      mlflow_id: MLflow's own id of the run; empty for a run that does not come from there.
+    """
+
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    mlflow_id: str = ""
+
+    @classmethod
+    def of(cls, summary: RunSummary) -> Figures:
+        """The figures of a run whose summary is here."""
+        return cls(metrics(summary), parameters(summary), tags(summary))
 
 
 def check(uri: str) -> str:
@@ -81,9 +104,7 @@ def log(uri: str, run_folder: Path) -> str:
     Raises:
       TrackingError: MLflow does not answer, or refuses.
     """
-    os.environ.update(_ALWAYS)
-    for name, value in _UNLESS_SET.items():
-        os.environ.setdefault(name, value)
+    _prepare()
     summary = read(run_folder)
     with _explained("not tracked"):
         from mlflow import MlflowClient
@@ -112,8 +133,57 @@ def log(uri: str, run_folder: Path) -> str:
         if (run_folder / REPORT).is_file():
             client.log_artifact(run, str(run_folder / REPORT))
         if summary.pushed:
-            client.log_artifacts(run, summary.pushed.path, "model")
+            client.log_artifacts(run, summary.pushed.path, _MODEL)
     return summary.model_name
+
+
+def blessed(uri: str, model: str) -> list[Figures]:
+    """The runs of a model that MLflow knows and whose model was pushed, in no order.
+
+    Args:
+      uri: from :func:`check`.
+      model: the model's name, which is that of the experiment.
+
+    Raises:
+      TrackingError: MLflow does not answer.
+    """
+    _prepare()
+    with _explained(f"{uri} does not tell its runs"):
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=uri)
+        experiment = client.get_experiment_by_name(model)
+        runs = []
+        token = None
+        while experiment:
+            page = client.search_runs([experiment.experiment_id], "tags.blessed = 'true'", page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                break
+        data = [(run.data, run.info.run_id) for run in runs if run.data.tags.get("version")]
+        return [Figures(one.metrics, one.params, one.tags, identifier) for one, identifier in data]
+
+
+def download_model(uri: str, run: Figures, folder: Path) -> Path:
+    """Brings the model of a run from MLflow.
+
+    Args:
+      uri: from :func:`check`.
+      run: one of :func:`blessed`.
+      folder: takes the files.
+
+    Returns:
+      The folder of the SavedModel.
+
+    Raises:
+      TrackingError: MLflow does not answer, or does not have the model.
+    """
+    _prepare()
+    with _explained(f"{uri} does not give the model of run {run.tags['run_id']}"):
+        from mlflow import MlflowClient
+
+        return Path(MlflowClient(tracking_uri=uri).download_artifacts(run.mlflow_id, _MODEL, str(folder)))
 
 
 def parameters(summary: RunSummary) -> dict[str, str]:
@@ -143,6 +213,13 @@ def tags(summary: RunSummary) -> dict[str, str]:
         "blessed": str(summary.gate.blessed).lower(),
         "version": summary.pushed.version if summary.pushed else "",
     }
+
+
+def _prepare() -> None:
+    """Settings that MLflow reads from the environment."""
+    os.environ.update(_ALWAYS)
+    for name, value in _UNLESS_SET.items():
+        os.environ.setdefault(name, value)
 
 
 def _experiment(client: Any, name: str) -> str:

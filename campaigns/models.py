@@ -14,6 +14,7 @@ import orjson
 from campaigns.request_rows import RowCheck
 from campaigns.served import ServedModel, of_answer
 from data.errors import BadOptionError, ServiceError
+from data.models_config import STABLE
 from serving.client import Served
 from serving.client.connections import Answer, Connections
 from serving.client.refusal import error_text, refusal
@@ -23,6 +24,7 @@ FRESH_SECONDS = 1.0
 MOST_NAMED = 32
 """Versions and labels that are remembered."""
 _LONGEST_LABEL = 100
+_CHAMPION = f"/labels/{STABLE}"
 
 
 class NoVersionError(BadOptionError):
@@ -35,7 +37,7 @@ class UnloadedError(ServiceError):
 
 @dataclass(frozen=True)
 class Named:
-    """The version that a request asks for: a number, a label, or neither, for the one that the server chooses."""
+    """The version that a request asks for: a number, a label, or neither, for the champion."""
 
     version: str | None = None
     label: str | None = None
@@ -82,7 +84,7 @@ class Models:
         self._asking: dict[tuple[str, str], asyncio.Task[Ready]] = {}
 
     async def get(self, name: str, named: Named = Named()) -> Ready:
-        """The version of a model that answers now.
+        """The version of a model that answers now: the named one, else that with the label `stable`, else the newest.
 
         Raises:
           BadOptionError: the request names a version or a label that does not serve.
@@ -105,9 +107,11 @@ class Models:
     async def _ask(self, name: str, named: Named, path: str, known: Ready | None) -> Ready:
         asked = time.monotonic()
         address = f"/v1/models/{quote(name)}"
-        answer = await self._connections.request("GET", f"{address}{path}/metadata")
-        if answer.status in (400, 404) and path:
-            raise NoVersionError(await self._unknown(address, named, answer))
+        answer = await self._connections.request("GET", f"{address}{path or _CHAMPION}/metadata")
+        if answer.status in (400, 404):
+            if path:
+                raise NoVersionError(await self._unknown(address, named, answer))
+            answer = await self._connections.request("GET", f"{address}/metadata")
         served = Served.of_metadata(document(answer, f"{address}{path}/metadata"))
         model = known.model if known else None
         if known and model and model.version == served.version and [*model.inputs] == [*served.inputs]:

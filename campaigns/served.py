@@ -9,9 +9,10 @@ from pathlib import Path
 
 from analysis.profile import Profile
 from data.contract import Contract, from_inputs
-from data.errors import NotReadyError
+from data.errors import NotReadyError, RefusedError
 from data.model_folder import CONTRACT, ModelFolder
 from data.model_spec import PURCHASE_MODEL
+from data.models_config import STABLE
 from data.paths import serving_folder
 from serving.client import Client, Served
 
@@ -37,7 +38,7 @@ class ServedModel:
 
 
 def ask(server: str, artifacts: Path, name: str = PURCHASE_MODEL.name) -> ServedModel:
-    """The version of a model that a server answers with.
+    """The version of a model that scores: the champion, which has the label `stable`, else the newest one.
 
     Args:
       server: its address, such as `http://localhost:8501`.
@@ -47,8 +48,13 @@ def ask(server: str, artifacts: Path, name: str = PURCHASE_MODEL.name) -> Served
     Raises:
       ServiceError: the server has no such model or cannot be reached.
     """
-    with Client(server, name, attempts=1) as client:
-        return of_answer(client.served(), artifacts, name)
+    try:
+        with Client(server, name, attempts=1, label=STABLE) as client:
+            served = client.served()
+    except RefusedError:  # no version has that label
+        with Client(server, name, attempts=1) as client:
+            served = client.served()
+    return of_answer(served, artifacts, name)
 
 
 def of_answer(answer: Served, artifacts: Path, name: str) -> ServedModel:

@@ -68,6 +68,7 @@ class Client:
       attempts: how often a request is tried while the server answers 503 (starting, stopping or full).
       transport: how httpx reaches the server; for tests.
       version: of the model; None for the one that the server chooses, which may change between requests.
+      label: of the version, instead of its number.
     """
 
     def __init__(
@@ -78,9 +79,11 @@ class Client:
         attempts: int = 4,
         transport: httpx.BaseTransport | None = None,
         version: str | None = None,
+        label: str | None = None,
     ):
         self.model = model
-        self._url = f"{url.rstrip('/')}/v1/models/{model}" + (f"/versions/{version}" if version else "")
+        which = f"/versions/{version}" if version else f"/labels/{label}" if label else ""
+        self._url = f"{url.rstrip('/')}/v1/models/{model}{which}"
         self._attempts = attempts
         # The certificates, which plain HTTP does not need, take 20 ms to load.
         self._http = httpx.Client(timeout=timeout, transport=transport, verify=url.startswith("https:"))

@@ -38,6 +38,14 @@ def test_without_the_folder_the_inputs_are_the_contract(tmp_path, version, model
     assert {*served.contract.categorical} == {*CONTRACT.categorical}
 
 
+def test_the_champion_scores_where_the_server_has_labels(tmp_path, model_server):
+    model_server.labels = {"stable": "1"}
+    assert ask(model_server.url, tmp_path).version == "1"
+    model_server.labels = {"stable": "7"}
+    with pytest.raises(ServiceError, match=r"Specific\(purchase-model, 7\)"):
+        ask(model_server.url, tmp_path)
+
+
 def test_a_contract_that_cannot_be_read_counts_as_none(tmp_path, version, model_server):
     (version / "assets.extra" / CONTRACT_FILE).write_text("{")
     assert ask(model_server.url, tmp_path).contract.name == "purchase-model"

@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from campaigns import settings
+from data import models_config
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ROOT
 from serving.model_config import read_metrics_path, read_models
@@ -434,6 +435,35 @@ def test_the_entrypoint_serves_every_model_that_has_a_version(stand_in):
 def test_the_entrypoint_waits_for_the_purchase_model_where_there_is_none(stand_in):
     environment = {"MODEL_BASE_PATH": "/nowhere", "TMPDIR": str(stand_in)}
     assert served(stand_in, **environment) == [(PURCHASE_MODEL.name, f"/nowhere/{PURCHASE_MODEL.name}")]
+
+
+def test_the_entrypoint_follows_labels_and_new_models(stand_in):
+    models, host = stand_in / "models", Path("/home/bank/artifacts/serving")
+    (models / "purchase-model" / "1").mkdir(parents=True)
+    process, arguments = start(stand_in, MODEL_BASE_PATH=str(models), TMPDIR=str(stand_in))
+    assert "--allow_version_labels_for_unavailable_models=true" in arguments
+    assert "--model_config_file_poll_wait_seconds=1" in arguments
+    (config,) = [Path(word.split("=")[1]) for word in arguments if word.startswith("--model_config_file=")]
+
+    def wait_for(**labels: dict[str, int]) -> None:
+        deadline = time.monotonic() + 20
+        while {model.name: model.labels for model in read_models(config)} != labels:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    (models / "segments" / "1").mkdir(parents=True)
+    wait_for(**{"purchase-model": {}, "segments": {}})
+    for stable in (1, 2):
+        labels = {"purchase-model": {"stable": stable, "canary": 2}, "segments": {}}
+        (models / "beside").write_text(models_config.text(host, labels))
+        (models / "beside").rename(models / models_config.FILE)
+        wait_for(**labels)
+    assert {str(model.base_path) for model in read_models(config)} == {
+        f"{models}/purchase-model",
+        f"{models}/segments",
+    }
+    process.terminate()
+    assert process.wait(10) == 0
 
 
 def test_the_server_takes_the_entrypoints_place_and_gets_its_signals(stand_in):

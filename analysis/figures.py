@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import numpy as np
+
+CONFIDENCE = 0.95
 COST, MARGIN = 10.0, 100.0
 """Defaults, in euros: the cost of a call, and what a positive row brings before the cost of its call."""
 
@@ -41,3 +46,19 @@ class Metrics:
     false_negatives: int
     lift_top_decile: float | None
     gain_top_half: float | None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, drawn: np.ndarray) -> Interval:
+        """The interval of a figure from its values in the resamples, [resamples]; NaN is no value."""
+        import numpy as np
+
+        low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        return cls(float(low), float(high))

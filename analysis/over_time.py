@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.figures import Interval
 from analysis.metrics import evaluate
 
 FEWEST = 5
@@ -18,21 +19,6 @@ FEWEST = 5
 FEWEST_DAYS = 5
 """Below which the bootstrap draws rows instead of days."""
 RESAMPLES = 500
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, drawn: np.ndarray) -> Interval:
-        """The interval of a figure from its values in the resamples, [resamples]; NaN is no value."""
-        low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        return cls(float(low), float(high))
 
 
 @dataclass(frozen=True)

@@ -5,55 +5,15 @@ Calls of one day belong together, so the intervals are by bootstrap over calling
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from analysis.over_time import Interval, Ranked, day_weights, months_of, within_months
+from analysis.figures import Interval
+from analysis.over_time import Ranked, day_weights, months_of, within_months
+from analysis.trial_result import Trial
 
 ENOUGH = 50
 """Rows of each label that a comparison needs."""
 _SMALLEST = 1e-7
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The figures of two models on the same rows.
-
-    Attributes:
-      months: the calendar months of the rows, such as `2009-03`, oldest first.
-      rows, positives: number of rows, and of those with label 1.
-      champion_auc, challenger_auc: within-month AUC; None where no month has enough rows of both labels.
-      auc_gain: of the challenger over the champion, an interval; None likewise.
-      champion_log_loss, challenger_log_loss: mean log loss.
-      log_loss_gain: by how much the challenger's log loss is lower, an interval.
-    """
-
-    months: tuple[str, ...]
-    rows: int
-    positives: int
-    champion_auc: float | None
-    challenger_auc: float | None
-    auc_gain: Interval | None
-    champion_log_loss: float
-    challenger_log_loss: float
-    log_loss_gain: Interval
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """In what the challenger is worse than the champion beyond chance, in words; empty where in nothing."""
-        where = self.months[0] if len(self.months) == 1 else f"{self.months[0]} to {self.months[-1]}"
-        found = []
-        if self.auc_gain is not None and self.auc_gain.high < 0:
-            found.append(
-                f"on {where} its within-month AUC is {self.challenger_auc:.3f} against {self.champion_auc:.3f} "
-                f"(gain {self.auc_gain.low:+.3f} to {self.auc_gain.high:+.3f})"
-            )
-        if self.log_loss_gain.high < 0:
-            found.append(
-                f"on {where} its log loss is {self.challenger_log_loss:.3f} against {self.champion_log_loss:.3f}"
-            )
-        return tuple(found)
 
 
 def newest(labels: np.ndarray, days: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ from data.model_folder import CARD, EXTRAS, Card
 
 IMPORTANCE = "importance.json"
 """In the artifact of the component Importance: an `analysis.importance.ImportanceResult`."""
+TRIAL = "trial.json"
+"""In the artifact of the component NewestMonths: an `analysis.trial_result.ChampionTrial`."""
 HISTORY = "history.json"
 """In the Trainer's ModelRun: metrics by epoch."""
 TRIALS = "tuner_results.json"

@@ -14,6 +14,24 @@ RUN_ID = RuntimeParameter(name="run-id", ptype=str)
 
 
 @dataclass(frozen=True)
+class Champion:
+    """The version in service, which a new model is compared with before it may replace it.
+
+    Attributes:
+      version: its number.
+      folder: of the SavedModel.
+      digest: of the folder's files, so that the cache notices other files under the same number.
+      split: how the rows that it learned from were held out, see `pipeline.settings.TrainingData`; empty where that is
+        not known.
+    """
+
+    version: int
+    folder: str
+    digest: str
+    split: str = ""
+
+
+@dataclass(frozen=True)
 class Environment:
     """What a graph has to know about the place it runs in.
 
@@ -24,6 +42,7 @@ class Environment:
       metadata: how to connect to ML Metadata; None where the runner brings its own.
       beam_args: flags for Beam, such as `--runner=FlinkRunner`.
       cache: whether unchanged stages are taken from the cache.
+      champion: of the model; None where none is in service.
     """
 
     pipeline_name: str
@@ -32,6 +51,7 @@ class Environment:
     metadata: ConnectionConfig | None = None
     beam_args: tuple[str, ...] = ()
     cache: bool = True
+    champion: Champion | None = None
 
     def pipeline(self, components: list[BaseNode]) -> Pipeline:
         """The components as a pipeline of this environment."""

@@ -173,7 +173,7 @@ def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
     """Says how the run ended; returns the exit code."""
     where = f"{summary.seconds:.0f} s; summary {settings.run_folder / SUMMARY}"
     if summary.gate.failed:
-        failed = ", ".join(check.metric for check in summary.gate.failed)
+        failed = ", ".join(map(str, summary.gate.failed))
         verdict = "push refused" if summary.gate.blessed else "not blessed"
         advice = "; --model-name NAME pushes it beside, --replace-inputs over it" if summary.gate.blessed else ""
         screen.say(f"{verdict}, nothing pushed: {failed}{advice}", style="bold red")

@@ -113,6 +113,8 @@ class Screen:
             verdict = "[green]passed[/]" if check.passed else "[bold red]failed[/]"
             gate.add_row(check.metric, _figure(check.value), f">= {_figure(check.bound)}", verdict)
         self._console.print(gate)
+        if isinstance(summary, PurchaseSummary) and summary.trial:
+            self.say(summary.trial.verdict)
 
     def _progress(self, *columns: ProgressColumn | str, disable: bool = False) -> Progress:
         # Not redirected: the output of libraries belongs in the log.

@@ -18,6 +18,8 @@ CHECKS = {
     "auc": "AUC",
     "accuracy_against_last_blessed": "Accuracy against the last blessed model",
     "auc_against_last_blessed": "AUC against the last blessed model",
+    "newest_months_auc_gain_upper": "Within-month AUC gain over the champion, upper end of the 95 % interval",
+    "newest_months_log_loss_gain_upper": "Log loss gain over the champion, upper end of the 95 % interval",
     "served_as_evaluated": "Served as evaluated",
     "silhouette_above_shuffled": "Macro silhouette above that of shuffled columns",
     "smallest_segment": "Share of the smallest segment",
@@ -92,8 +94,9 @@ def verdict(summary: RunSummary) -> str:
 
 
 def in_words(check: Check) -> str:
-    """The name of a check: `smallest_segment` -> `Smallest segment`."""
-    return CHECKS.get(check.metric, check.metric.replace("_", " ").capitalize())
+    """The name of a check, with its rows: `smallest_segment` -> `Smallest segment`."""
+    name = CHECKS.get(check.metric, check.metric.replace("_", " ").capitalize())
+    return f"{name}, {check.rows}" if check.rows else name
 
 
 def _reason(check: Check) -> str:

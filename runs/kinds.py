@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from analysis.segmentation import REPRESENTATION_NAMES, Candidate
+from analysis.trial_result import Trial
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
 
@@ -80,11 +81,34 @@ def _purchase_results(run: PurchaseSummary) -> Part:
 
 
 def _purchase_metrics(run: PurchaseSummary) -> dict[str, float | None]:
-    return {
+    splits = {
         f"{split}/{name}": value
         for split, values in run.metrics.items()
         for name, value in dataclasses.asdict(values).items()
     }
+    return {**splits, **(_trial_metrics(run.trial.trial) if run.trial and run.trial.trial else {})}
+
+
+def _trial_metrics(trial: Trial) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {
+        "rows": trial.rows,
+        "auc": trial.challenger_auc,
+        "champion_auc": trial.champion_auc,
+        "log_loss": trial.challenger_log_loss,
+        "champion_log_loss": trial.champion_log_loss,
+    }
+    for name, gain in (("auc_gain", trial.auc_gain), ("log_loss_gain", trial.log_loss_gain)):
+        if gain:
+            figures |= {f"{name}_low": gain.low, f"{name}_high": gain.high}
+    return {f"newest_months/{name}": value for name, value in figures.items()}
+
+
+def _purchase_model(run: PurchaseSummary) -> Part:
+    model = {"model": dataclasses.asdict(run.model)}
+    if run.trial is None:
+        return model
+    period = run.trial.trial.period if run.trial.trial else None
+    return {**model, "newest_months": {"champion": run.trial.champion, "months": period}}
 
 
 PURCHASE = Kind[PurchaseSummary](
@@ -115,7 +139,7 @@ PURCHASE = Kind[PurchaseSummary](
     chosen=lambda run: {"model": {"hyperparameters": run.model.hyperparameters}},
     results=_purchase_results,
     space=lambda run: (),
-    model=lambda run: {"model": dataclasses.asdict(run.model)},
+    model=_purchase_model,
     metrics=_purchase_metrics,
 )
 

@@ -22,6 +22,13 @@ from runs.folder import LATEST, METADATA, add_options, run_folders
 from runs.lock import exclusive
 
 _BLESSED_TWICE = """
+    WITH Tried AS (
+        SELECT Model.int_value AS model, Value.int_value AS blessed, MAX(Artifact.id) FROM Artifact
+        JOIN Type ON Type.id = Artifact.type_id AND Type.name = 'TrialBlessing'
+        JOIN ArtifactProperty AS Model ON Model.artifact_id = Artifact.id AND Model.name = 'current_model_id'
+        JOIN ArtifactProperty AS Value ON Value.artifact_id = Artifact.id AND Value.name = 'blessed'
+        GROUP BY Model.int_value
+    )
     SELECT Context.id, JudgedModel.int_value, Judged.id, Probed.id FROM Artifact AS Judged
     JOIN Type AS JudgedType ON JudgedType.id = Judged.type_id AND JudgedType.name = 'ModelBlessing'
     JOIN ArtifactProperty AS JudgedValue ON JudgedValue.artifact_id = Judged.id
@@ -37,10 +44,13 @@ _BLESSED_TWICE = """
     JOIN Attribution ON Attribution.artifact_id = Judged.id
     JOIN Context ON Context.id = Attribution.context_id
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
+    LEFT JOIN Tried ON Tried.model = JudgedModel.int_value
+    WHERE Tried.blessed IS NOT 0
     ORDER BY JudgedModel.int_value, Judged.id, Probed.id
 """
-"""Pipeline, model and its two blessings, for each model that both its judge and the ServingProbe have blessed. The last
-one of a pipeline is the baseline of its next run, see pipeline.components.resolvers."""
+"""Pipeline, model and its two blessings, for each model that both its judge and the ServingProbe have blessed and that
+NewestMonths did not refuse. The last one of a pipeline is the baseline of its next run, see
+pipeline.components.resolvers."""
 
 _ARTIFACTS_OF_RUNS = """
     SELECT DISTINCT artifact_id FROM Event

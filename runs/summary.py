@@ -15,6 +15,7 @@ from typing import Any
 
 from analysis.figures import Metrics
 from analysis.segmentation import CandidateFigures, strict_json
+from analysis.trial_result import ChampionTrial
 from data.errors import NotReadyError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from runs import decisions
@@ -169,12 +170,24 @@ class SegmentShare:
 
 @dataclass(frozen=True)
 class Check:
-    """One bound of the gate. The value is None where it cannot be computed; then the check fails."""
+    """One bound of the gate.
+
+    Attributes:
+      metric: what is checked.
+      value: None where it cannot be computed; then the check fails.
+      bound: the smallest value that passes, or the only one.
+      passed: whether the value does.
+      rows: on which rows, where not on the whole test split: `295 calls of 2010-10 to 2010-11`.
+    """
 
     metric: str
     value: float | bool | None
     bound: float | bool
     passed: bool
+    rows: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.metric} on {self.rows}" if self.rows else self.metric
 
 
 @dataclass(frozen=True)
@@ -251,11 +264,19 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class PurchaseSummary(RunSummary):
-    """The result of a run that trained a purchase model."""
+    """The result of a run that trained a purchase model.
+
+    Attributes:
+      model: the network.
+      metrics: by split.
+      comparison: the network and the baselines; None where these were left out.
+      trial: against the champion on the newest months; None where the rows have no dates.
+    """
 
     model: TrainedModel
     metrics: dict[str, Metrics]
     comparison: tuple[ComparedModel, ...] | None = None
+    trial: ChampionTrial | None = None
     settings: PurchaseRunSettings = field(default_factory=PurchaseRunSettings)
     model_name: str = PURCHASE_MODEL.name
 
@@ -338,6 +359,7 @@ def _of_purchase(document: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": {name: Metrics(**metrics) for name, metrics in document["metrics"].items()},
         "comparison": comparison
         and tuple(ComparedModel(**{**model, "metrics": Metrics(**model["metrics"])}) for model in comparison),
+        "trial": document.get("trial") and ChampionTrial.from_dict(document["trial"]),
         "settings": PurchaseRunSettings(**document.get("settings", {})),
     }
 

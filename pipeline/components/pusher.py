@@ -16,6 +16,7 @@ from tfx.v1.types.standard_artifacts import InfraBlessing, Model, ModelBlessing,
 from data.model_folder import is_version
 from data.model_spec import RAW_SIGNATURE
 from modules.artifacts import join, read_bytes, saved_model
+from pipeline.components.blessings import TrialBlessing
 from runs.versions import INCOMING, pushing
 
 REFUSED = "refused"
@@ -32,8 +33,9 @@ def AtomicPusher(  # noqa: N802
     keep: Parameter[int],
     replace_inputs: Parameter[int],
     run_id: Parameter[str],
+    trial_blessing: InputArtifact[TrialBlessing] = None,
 ) -> None:
-    """Pushes a model that has both blessings to `<base_directory>/<version>`, where version is the time in seconds.
+    """Pushes a model that has all blessings to `<base_directory>/<version>`, where version is the time in seconds.
 
     The stock Pusher copies file by file into the folder that a server watches. A server that looks too early gives the
     version up for a minute. As the stock Pusher does, this one also copies the model into its artifact.
@@ -47,9 +49,12 @@ def AtomicPusher(  # noqa: N802
       keep: versions to leave, the new one included; one with a label stays besides.
       replace_inputs: 1 to push a model whose inputs differ from those of the newest version.
       run_id: keeps the Pusher out of the cache, since whether the folder still holds the model is not metadata.
+      trial_blessing: the verdict of NewestMonths; none where the rows have no dates.
     """
     pushed_model.set_int_custom_property("pushed", 0)
     if not (is_model_blessed(model_blessing) and is_infra_validated(infra_blessing)):
+        return
+    if trial_blessing is not None and not is_model_blessed(trial_blessing):
         return
     source = saved_model(model.uri)
     difference = None if replace_inputs else differing_inputs(source, base_directory)
@@ -89,7 +94,7 @@ def _push(model: str, base_directory: str, keep: int, labelled: Collection[int])
         if name.startswith(INCOMING):
             fileio.rmtree(join(base_directory, name))
     newest = next(reversed(versions(base_directory)), None)
-    if newest is None or _digest(join(base_directory, newest)) != _digest(model):
+    if newest is None or digest(join(base_directory, newest)) != digest(model):
         number = max(int(time.time()), int(newest) + 1 if newest else 0)
         incoming = join(base_directory, f"{INCOMING}{number}")
         io_utils.copy_dir(model, incoming)
@@ -133,10 +138,11 @@ def inputs(model: str) -> dict[str, str]:
     return {name: as_dtype(tensor.dtype).name for name, tensor in sorted(signature.items())}
 
 
-def _digest(folder: str) -> str:
-    digest = hashlib.sha256()
+def digest(folder: str) -> str:
+    """sha256 over the files of a model's folder and their names."""
+    sha256 = hashlib.sha256()
     files = sorted(join(path, name) for path, _, names in fileio.walk(folder) for name in names)
     for file in files:
-        digest.update(f"{file.removeprefix(folder)}\0".encode())
-        digest.update(read_bytes(file))
-    return digest.hexdigest()
+        sha256.update(f"{file.removeprefix(folder)}\0".encode())
+        sha256.update(read_bytes(file))
+    return sha256.hexdigest()

@@ -17,14 +17,15 @@ class LatestOrNone(ResolverStrategy):
 
 
 class LatestBlessedTwice(ResolverStrategy):
-    """The newest model that both the Evaluator and the ServingProbe have blessed.
+    """The newest model that both the Evaluator and the ServingProbe have blessed, and NewestMonths has not refused.
 
-    TFX's LatestBlessedModelStrategy asks for one blessing. A model that the probe refused was never pushed, so a new
-    model must not be measured against it.
+    TFX's LatestBlessedModelStrategy asks for one blessing. A model that another judge refused was never pushed, so a
+    new model must not be measured against it. NewestMonths may judge a model again, against another champion: then the
+    last verdict counts.
     """
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """Inputs `model`, `model_blessing` and `infra_blessing`; each result has one artifact or none."""
+        """For `model`, `model_blessing`, `infra_blessing`, `trial_blessing`: each result has one artifact or none."""
         blessings = {
             key: {
                 blessing.get_int_custom_property(MODEL_ID): blessing
@@ -33,7 +34,16 @@ class LatestBlessedTwice(ResolverStrategy):
             }
             for key in ("model_blessing", "infra_blessing")
         }
+        trials = {
+            trial.get_int_custom_property(MODEL_ID): trial
+            for trial in sorted(input_dict["trial_blessing"], key=lambda artifact: artifact.id)
+        }
+        refused = {model for model, trial in trials.items() if not trial.get_int_custom_property("blessed")}
         for model in sorted(input_dict["model"], key=lambda artifact: artifact.id, reverse=True):
-            if all(model.id in by_model for by_model in blessings.values()):
-                return {"model": [model], **{key: [by_model[model.id]] for key, by_model in blessings.items()}}
+            if model.id not in refused and all(model.id in by_model for by_model in blessings.values()):
+                return {
+                    "model": [model],
+                    **{key: [by_model[model.id]] for key, by_model in blessings.items()},
+                    "trial_blessing": [trials[model.id]] if model.id in trials else [],
+                }
         return {key: [] for key in input_dict}

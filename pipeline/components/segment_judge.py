@@ -19,11 +19,9 @@ from modules.segments import fitted, gate, judging
 from modules.segments.judging import Assigned
 from modules.segments.reading import Split
 from modules.segments.trainer import AGREEMENT, TRAINED
+from pipeline.components.blessings import BLESSED, NOT_BLESSED
 from pipeline.components.scorer import Scores
 from pipeline.components.segment_search import SegmentSearchResult
-
-BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
-"""The file in the blessing, as TFX's Evaluator names it."""
 
 
 class SegmentationFigures(Artifact):

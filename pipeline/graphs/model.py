@@ -9,6 +9,7 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
 
+from pipeline.components.blessings import TrialBlessing
 from pipeline.components.pusher import AtomicPusher
 from pipeline.components.resolvers import LatestBlessedTwice
 from pipeline.environment import RUN_ID, Environment
@@ -42,12 +43,13 @@ def transform_rows(checked: CheckedData, preprocessing_fn: str, config: dict[str
 
 
 def last_blessed_model() -> BaseNode:
-    """Looks up the newest model with both blessings."""
+    """Looks up the newest model that no judge refused."""
     return tfx.dsl.Resolver(
         strategy_class=LatestBlessedTwice,
         model=tfx.dsl.Channel(type=Model),
         model_blessing=tfx.dsl.Channel(type=ModelBlessing),
         infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
+        trial_blessing=tfx.dsl.Channel(type=TrialBlessing),
     ).with_id(BASELINE)
 
 
@@ -57,12 +59,14 @@ def push(
     model: types.BaseChannel,
     blessing: types.BaseChannel,
     infra_blessing: types.BaseChannel,
+    trial_blessing: types.BaseChannel | None = None,
 ) -> BaseNode:
-    """The Pusher of a model, which needs the blessing of its judge and that of the ServingProbe."""
+    """The Pusher of a model, which needs the blessings of its judge, of the ServingProbe and of the trial, if any."""
     return AtomicPusher(
         model=model,
         model_blessing=blessing,
         infra_blessing=infra_blessing,
+        trial_blessing=trial_blessing,
         base_directory=environment.serving,
         keep=spec.keep,
         replace_inputs=int(spec.replace_inputs),

@@ -13,6 +13,7 @@ from modules.purchase.config import TrainingConfig
 from modules.purchase.evaluation import eval_config
 from pipeline.components.benchmark import Benchmark
 from pipeline.components.feature_importance import Importance
+from pipeline.components.newest_months import NewestMonths
 from pipeline.components.resolvers import LatestOrNone
 from pipeline.components.scorer import Scorer
 from pipeline.components.serving_probe import ServingProbe
@@ -69,9 +70,17 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
         seed=spec.seed,
         code=code_fingerprint("pipeline.components.feature_importance"),
     )
-    pusher = push(spec, environment, model, evaluator.outputs["blessing"], probe.outputs["blessing"])
+    trials = [_trial(data, environment, checked, model, scorer)] if data.contract.call_date else []
+    pusher = push(
+        spec,
+        environment,
+        model,
+        evaluator.outputs["blessing"],
+        probe.outputs["blessing"],
+        *(trial.outputs["blessing"] for trial in trials),
+    )
     optional = [benchmark] * spec.benchmark
-    judges = [baseline, evaluator, scorer, probe, *optional, importance]
+    judges = [baseline, evaluator, scorer, *trials, probe, *optional, importance]
     pushed = [pusher] * spec.push
     return environment.pipeline([*checked.components, transform, tuner, trainer, *judges, *pushed])
 
@@ -130,3 +139,22 @@ def _evaluation(
         module_path="modules.purchase.evaluation",
     )
     return baseline, evaluator
+
+
+def _trial(
+    data: TrainingData, environment: Environment, checked: CheckedData, model: types.BaseChannel, scorer: BaseNode
+) -> BaseNode:
+    """The comparison with the champion on the newest months."""
+    champion = environment.champion
+    return NewestMonths(
+        examples=checked.examples,
+        model=model,
+        scores=scorer.outputs["scores"],
+        contract=data.contract.model_dump_json(),
+        split=data.split,
+        champion=champion.folder if champion else "",
+        version=champion.version if champion else 0,
+        digest=champion.digest if champion else "",
+        champion_split=champion.split if champion else "",
+        code=code_fingerprint("pipeline.components.newest_months"),
+    )

@@ -16,9 +16,11 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable.launcher import Launcher
 from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtime_parameter
 
-from pipeline.environment import RUN_ID, Environment
+from data import model_folder
+from pipeline.components.pusher import digest
+from pipeline.environment import RUN_ID, Champion, Environment
 from pipeline.settings import Settings
-from runs.summary import Stage
+from runs.summary import Stage, of_version
 
 
 class StageError(Exception):
@@ -39,7 +41,17 @@ def local_environment(settings: Settings) -> Environment:
             )
         ),
         cache=settings.cache,
+        champion=_champion(settings),
     )
+
+
+def _champion(settings: Settings) -> Champion | None:
+    """The version in service, of which a run's summary says how its rows were split."""
+    found = model_folder.newest(settings.serving)
+    if found is None:
+        return None
+    run = of_version(settings.run_folder.parent, str(found.version))
+    return Champion(found.version, str(found.path), digest(str(found.path)), run.dataset.split if run else "")
 
 
 def run_locally(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:

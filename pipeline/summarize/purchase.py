@@ -9,6 +9,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import validation_result_pb2
 
 from analysis.figures import Metrics
+from analysis.trial_result import ChampionTrial
 from data.model_folder import PurchaseCard
 from modules import artifacts
 from modules.evaluation_result import slice_figures
@@ -44,13 +45,19 @@ def summarize(
     evaluation = outputs.uri(of_run.EVALUATION)
     validation = tfma.load_validation_result(evaluation)
     checks = evaluator_checks(tfma.load_eval_result(evaluation).config, validation, slice_figures(evaluation)[()])
+    trial, blessings = None, [of_run.BLESSING]
+    if of_run.TRIAL in outputs:
+        trial = ChampionTrial.from_dict(artifacts.read_json(outputs.uri(of_run.TRIAL), artifacts.TRIAL))
+        blessings.append(of_run.TRIAL_BLESSING)
+        checks += trial_checks(trial)
     spec = settings.spec
     return PurchaseSummary(
         **shared.common(settings, outputs, stages, seconds),
         model=TrainedModel(card.hyperparameters, card.parameters, card.members, card.threshold),
         metrics={name: Metrics(**split) for name, split in metrics.items()},
         comparison=_comparison(outputs),
-        gate=shared.gate(outputs, of_run.BLESSING, checks),
+        trial=trial,
+        gate=shared.gate(outputs, blessings, checks),
         settings=PurchaseRunSettings(
             **shared.common_settings(settings, outputs),
             with_duration=spec.with_after_call,
@@ -70,6 +77,23 @@ def _comparison(outputs: RunOutputs) -> tuple[ComparedModel, ...] | None:
         return None
     models = artifacts.read_json(outputs.uri(of_run.COMPARISON), benchmark.COMPARISON)["models"]
     return tuple(ComparedModel(**{**model, "metrics": Metrics(**model["metrics"])}) for model in models)
+
+
+def trial_checks(result: ChampionTrial) -> list[Check]:
+    """The checks of the trial against the champion, none where there was no trial.
+
+    The value is the upper end of the interval of the gain: below 0 the model is worse beyond chance.
+    """
+    trial = result.trial
+    if trial is None:
+        return []
+    rows = f"{trial.rows} calls of {trial.period}"
+    checks = [
+        Check("newest_months_log_loss_gain_upper", trial.log_loss_gain.high, 0.0, not trial.predicts_worse, rows),
+    ]
+    if trial.auc_gain:
+        checks.insert(0, Check("newest_months_auc_gain_upper", trial.auc_gain.high, 0.0, not trial.ranks_worse, rows))
+    return checks
 
 
 def evaluator_checks(

@@ -35,7 +35,7 @@ def summarize(
         silhouette=found.silhouette,
         macro_silhouette=found.macro_silhouette,
         agreement=found.agreement,
-        gate=shared.gate(outputs, of_run.SEGMENT_BLESSING, gate.checks(search, found)),
+        gate=shared.gate(outputs, [of_run.SEGMENT_BLESSING], gate.checks(search, found)),
         settings=SegmentRunSettings(
             **shared.common_settings(settings, outputs),
             view=spec.view,

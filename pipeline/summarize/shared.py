@@ -52,13 +52,13 @@ def common_settings(settings: Settings[Spec], outputs: RunOutputs) -> dict[str, 
     }
 
 
-def gate(outputs: RunOutputs, blessing: of_run.Output, checks: Sequence[Check]) -> GateResult:
-    """The judge's verdict, the serving probe's, and the Pusher's check of the inputs.
+def gate(outputs: RunOutputs, blessings: Sequence[of_run.Output], checks: Sequence[Check]) -> GateResult:
+    """The judges' verdicts, the serving probe's, and the Pusher's check of the inputs.
 
     Args:
       outputs: the run's artifacts.
-      blessing: the judge's.
-      checks: the judge's.
+      blessings: the judges'.
+      checks: the judges'.
     """
     served = blessed(outputs[of_run.SERVING_BLESSING])
     reason = (outputs.uri(of_run.SERVING_BLESSING), serving_probe.NOT_BLESSED)
@@ -66,7 +66,8 @@ def gate(outputs: RunOutputs, blessing: of_run.Output, checks: Sequence[Check]) 
     more = [Check("served_as_evaluated", served, True, served)]
     if of_run.PUSHED_MODEL in outputs and outputs[of_run.PUSHED_MODEL].custom_properties[pusher.REFUSED].string_value:
         more.append(Check("same_inputs_as_serving", False, True, False))
-    return GateResult(blessed=blessed(outputs[blessing]) and served, checks=(*checks, *more), probe=probe)
+    judged = all(blessed(outputs[blessing]) for blessing in blessings)
+    return GateResult(blessed=judged and served, checks=(*checks, *more), probe=probe)
 
 
 def blessed(blessing: Artifact) -> bool:

@@ -16,6 +16,7 @@ from report.changes import settings_that_differ
 from report.overview import Caution, Overview, verdict
 from report.purchase.gather import PurchaseReport
 from runs.compare import same_test_rows
+from runs.summary import PurchaseSummary
 
 HEADLINE_SHARE = 0.2
 """Share of customers called in the headline."""
@@ -44,7 +45,7 @@ def overview(report: PurchaseReport, cost: float, margin: float) -> Overview:
     return Overview(
         headline=_headline(report),
         blessed=report.summary.gate.blessed,
-        verdict=verdict(report.summary),
+        verdict=_verdict(report.summary),
         synthetic=data.synthetic,
         caution=_caution(report),
         facts=[
@@ -80,6 +81,10 @@ def changes(report: PurchaseReport) -> Section:
         blocks.insert(0, Paragraph("other-test-rows", text))
     blocks.append(settings_that_differ(before, now))
     return Section("changes", title, blocks)
+
+
+def _verdict(summary: PurchaseSummary) -> str:
+    return f"{verdict(summary)} {summary.trial.verdict}" if summary.trial else verdict(summary)
 
 
 def _headline(report: PurchaseReport) -> str:

@@ -19,7 +19,12 @@ USES = {
 }
 """What each split is used for."""
 
-GATE = "All are measured on the test split. The comparison with the last blessed model starts with the second run."
+GATE = (
+    "All are measured on the test split. The comparison with the last blessed model starts with the second run. Where "
+    "calls have dates, a model must also not be worse than the champion, which is the version in service, on the "
+    "newest months: a gain passes if its 95 % interval reaches 0. These months favour the new model, which has learned "
+    "from other calls of them, so their figures do not say what to expect."
+)
 """Where the gate's checks are measured."""
 
 

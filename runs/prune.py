@@ -23,13 +23,13 @@ from runs.lock import exclusive
 
 _BLESSED_TWICE = """
     WITH Tried AS (
-        SELECT Model.int_value AS model, Value.int_value AS blessed, MAX(Artifact.id) FROM Artifact
+        SELECT MAX(Artifact.id) AS id, Model.int_value AS model, Value.int_value AS blessed FROM Artifact
         JOIN Type ON Type.id = Artifact.type_id AND Type.name = 'TrialBlessing'
         JOIN ArtifactProperty AS Model ON Model.artifact_id = Artifact.id AND Model.name = 'current_model_id'
         JOIN ArtifactProperty AS Value ON Value.artifact_id = Artifact.id AND Value.name = 'blessed'
         GROUP BY Model.int_value
     )
-    SELECT Context.id, JudgedModel.int_value, Judged.id, Probed.id FROM Artifact AS Judged
+    SELECT Context.id, JudgedModel.int_value, Judged.id, Probed.id, Tried.id FROM Artifact AS Judged
     JOIN Type AS JudgedType ON JudgedType.id = Judged.type_id AND JudgedType.name = 'ModelBlessing'
     JOIN ArtifactProperty AS JudgedValue ON JudgedValue.artifact_id = Judged.id
         AND JudgedValue.name = 'blessed' AND JudgedValue.int_value = 1
@@ -45,12 +45,12 @@ _BLESSED_TWICE = """
     JOIN Context ON Context.id = Attribution.context_id
     JOIN Type AS Kind ON Kind.id = Context.type_id AND Kind.name = 'pipeline'
     LEFT JOIN Tried ON Tried.model = JudgedModel.int_value
-    WHERE Tried.blessed IS NOT 0
+    WHERE Tried.id IS NULL OR Tried.blessed = 1
     ORDER BY JudgedModel.int_value, Judged.id, Probed.id
 """
-"""Pipeline, model and its two blessings, for each model that both its judge and the ServingProbe have blessed and that
-NewestMonths did not refuse. The last one of a pipeline is the baseline of its next run, see
-pipeline.components.resolvers."""
+"""Pipeline, model and its blessings, for each model that both its judge and the ServingProbe have blessed. NewestMonths
+may judge it again, or not at all; it must not have refused it the last time. The last model of a pipeline is the
+baseline of its next run, see pipeline.components.resolvers."""
 
 _ARTIFACTS_OF_RUNS = """
     SELECT DISTINCT artifact_id FROM Event
@@ -137,6 +137,7 @@ def _runs_of_newest_blessings(connection: sqlite3.Connection) -> set[str]:
         ).fetchone()[0]
         for blessings in newest.values()
         for blessing in blessings
+        if blessing is not None
     }
 
 

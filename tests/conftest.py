@@ -23,6 +23,7 @@ STAGES = {
     "LatestBlessedModel",
     "Evaluator",
     "Scorer",
+    "NewestMonths",
     "ServingProbe",
     "Benchmark",
     "Importance",

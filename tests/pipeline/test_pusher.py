@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from data import models_config
 from data.paths import models_folder, serving_folder
 from pipeline.components import pusher
+from pipeline.components.blessings import TrialBlessing
 from pipeline.components.pusher import differing_inputs, versions
 from runs import versions as champions
 
@@ -132,3 +134,33 @@ def test_withdrawn_versions_are_neither_counted_nor_pruned(model, tmp_path):
     pushed = push(model, tmp_path / "served", keep=1)
     assert versions(str(tmp_path / "served")) == [pushed]
     assert withdrawn.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("judge", "probe", "trial", "pushed"),
+    [
+        (True, True, None, True),
+        (True, True, True, True),
+        (True, True, False, False),
+        (True, False, True, False),
+        (False, True, True, False),
+    ],
+)
+def test_a_model_needs_every_blessing_there_is(judge, probe, trial, pushed, tmp_path):
+    model, output = Model(), PushedModel()
+    model.uri, output.uri = str(tmp_path / "model"), str(tmp_path / "pushed")
+    export(tmp_path / "model" / "Format-Serving", age=tf.float32)
+    blessings = {
+        "model_blessing": ModelBlessing(),
+        "infra_blessing": InfraBlessing(),
+        "trial_blessing": TrialBlessing(),
+    }
+    for blessing, blessed in zip(blessings.values(), (judge, probe, trial), strict=True):
+        blessing.set_int_custom_property("blessed", int(bool(blessed)))
+    given = {key: [blessing] for key, blessing in blessings.items() if key != "trial_blessing" or trial is not None}
+    settings = {"base_directory": str(tmp_path / "served"), "keep": 3, "replace_inputs": 0, "run_id": "run"}
+    pusher.AtomicPusher.EXECUTOR_SPEC.executor_class().Do(
+        {"model": [model], **given}, {"pushed_model": [output]}, settings
+    )
+    assert output.get_int_custom_property("pushed") == int(pushed)
+    assert bool(versions(str(tmp_path / "served"))) == pushed

@@ -3,6 +3,7 @@
 import pytest
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
 
+from pipeline.components.blessings import TrialBlessing
 from pipeline.components.resolvers import LatestBlessedTwice, LatestOrNone
 
 
@@ -15,12 +16,13 @@ def artifact(kind, number, model=None, blessed=True):
     return made
 
 
-def baseline(models, gate, probe) -> int | None:
-    """The id of the baseline; `gate` and `probe` say which models each blessed."""
+def baseline(models, gate, probe, trials=()) -> int | None:
+    """The id of the baseline; `gate` and `probe` say which models each blessed, `trials` which model when."""
     inputs = {
         "model": [artifact(Model, number) for number in models],
         "model_blessing": [artifact(ModelBlessing, 100 + n, n, blessed) for n, blessed in gate.items()],
         "infra_blessing": [artifact(InfraBlessing, 200 + n, n, blessed) for n, blessed in probe.items()],
+        "trial_blessing": [artifact(TrialBlessing, 300 + i, n, blessed) for i, (n, blessed) in enumerate(trials)],
     }
     result = LatestBlessedTwice().resolve_artifacts(None, inputs)
     assert result.keys() == inputs.keys()
@@ -40,6 +42,26 @@ def baseline(models, gate, probe) -> int | None:
 )
 def test_the_baseline_is_the_newest_model_with_both_blessings(gate, probe, expected):
     assert baseline([1, 2], gate, probe) == expected
+
+
+@pytest.mark.parametrize(
+    ("trials", "expected"),
+    [
+        ([(1, True)], 2),
+        ([(2, True)], 2),
+        ([(2, False)], 1),
+        ([(2, False), (2, True)], 2),
+        ([(2, True), (2, False)], 1),
+        ([(1, False), (2, False)], None),
+    ],
+)
+def test_a_model_that_lost_its_last_trial_is_no_baseline(trials, expected):
+    everyone = {1: True, 2: True}
+    assert baseline([1, 2], everyone, everyone, trials) == expected
+
+
+def test_a_trial_does_not_stand_in_for_the_evaluator():
+    assert baseline([1, 2], {1: True, 2: False}, {1: True, 2: True}, [(2, True)]) == 1
 
 
 def test_the_newest_artifact_or_none():

@@ -120,6 +120,14 @@ def test_the_gate_of_a_segment_run_is_shown_as_that_of_the_other(segments, shown
     assert line_of(shown(refused), "stability") == "stability 0.6100 >= 0.8000 failed"
 
 
+def test_a_trial_against_the_champion_is_told_with_its_months(summary, shown):
+    check = Check("newest_months_log_loss_gain_upper", 0.02, 0.0, True, "295 calls of 2010-10 to 2010-11")
+    lines = shown(changed(summary, trial=summaries.trial(), gate__checks=(check,)))
+    assert line_of(lines, check.metric) == "newest_months_log_loss_gain_upper 0.0200 >= 0.0000 passed"
+    assert "On 2010-10 to 2010-11 the model ranks 295 held-out calls as well as the champion" in "\n".join(lines)
+    assert not any("champion" in line for line in shown(summary))
+
+
 def test_agreement_is_shown_from_the_second_model_on(segments, shown):
     assert "Rand" not in "\n".join(shown(segments))
     assert "on test: 0.9700" in "\n".join(shown(changed(segments, agreement=0.97)))

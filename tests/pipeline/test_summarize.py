@@ -10,11 +10,14 @@ from tensorflow_model_analysis.evaluators.metrics_validator import validate_metr
 from tensorflow_model_analysis.proto import validation_result_pb2
 from tensorflow_model_analysis.utils import config_util
 
+from analysis.figures import Interval
+from analysis.trial_result import ChampionTrial
 from data import contract as contracts
 from modules.purchase.evaluation import eval_config
 from modules.purchase.gate import Gate
-from pipeline.summarize.purchase import evaluator_checks
+from pipeline.summarize.purchase import evaluator_checks, trial_checks
 from runs.summary import Check
+from tests.support.summaries import trial
 
 GOOD = {"accuracy_gain": 0.01, "auc": 0.8, "binary_accuracy": 0.9, "auc_diff": 0.002, "binary_accuracy_diff": -0.001}
 
@@ -90,3 +93,23 @@ def test_a_refusal_for_any_other_reason_is_named_too():
 
     refused = validation_result_pb2.ValidationResult(validation_ok=False, missing_thresholds=True)
     assert [c.metric for c in evaluator_checks(config(True), refused, GOOD) if not c.passed] == ["validated_by_tfma"]
+
+
+def test_a_trial_is_checked_on_the_upper_ends_of_both_gains():
+    rows = "295 calls of 2010-10 to 2010-11"
+    assert trial_checks(trial()) == [
+        Check("newest_months_auc_gain_upper", 0.04, 0.0, True, rows),
+        Check("newest_months_log_loss_gain_upper", 0.02, 0.0, True, rows),
+    ]
+    worse = trial_checks(trial(trial__auc_gain=Interval(-0.2, -0.1), trial__log_loss_gain=Interval(-0.3, -0.01)))
+    assert [(check.value, check.passed) for check in worse] == [(-0.1, False), (-0.01, False)]
+    assert str(worse[0]) == "newest_months_auc_gain_upper on 295 calls of 2010-10 to 2010-11"
+
+
+def test_a_trial_of_too_few_calls_for_a_ranking_is_checked_on_the_log_loss_alone():
+    few = trial(trial__auc_gain=None, trial__champion_auc=None, trial__challenger_auc=None)
+    assert [check.metric for check in trial_checks(few)] == ["newest_months_log_loss_gain_upper"]
+
+
+def test_without_a_champion_there_is_nothing_to_check():
+    assert trial_checks(ChampionTrial(None, None, "there is none yet")) == []

@@ -26,6 +26,7 @@ OUTPUTS = {
     "Evaluator": "ModelBlessing",
     "SegmentJudge": "ModelBlessing",
     "ServingProbe": "InfraBlessing",
+    "NewestMonths": "TrialBlessing",
 }
 
 
@@ -55,6 +56,7 @@ class History:
         *,
         blessed: bool,
         servable: bool = True,
+        tried: bool | None = None,
         reuse: str | None = None,
         reused: Sequence[str] = ("ExampleGen",),
         pipeline: str = "bank-full",
@@ -64,6 +66,7 @@ class History:
     ) -> None:
         """ExampleGen, Trainer, the judge, which blesses a model, and ServingProbe, which blesses a servable one.
 
+        NewestMonths blesses it, or not, where `tried` says so.
         The judge is the Evaluator, or the SegmentJudge of a segment model. With `reuse` the results of `reused` are
         those of an earlier run, from the cache; with `baseline` the model of that run is the last blessed one; `nodes`
         are ids of nodes that are not called like their component.
@@ -88,6 +91,8 @@ class History:
         inputs = {"in": examples, "model": trained}
         execute("SegmentJudge" if model == SEGMENTS else "Evaluator", "blessing", inputs, blessed=blessed)
         execute("ServingProbe", "probe", inputs, blessed=servable)
+        if tried is not None:
+            execute("NewestMonths", "trial", inputs, blessed=tried)
 
     def _resolve(self, contexts, model: mlmd.Artifact) -> None:
         """What a resolver leaves in the metadata where it finds a last blessed model."""
@@ -154,7 +159,14 @@ class History:
             }
             for kind in ("ModelBlessing", "InfraBlessing")
         }
-        blessed = by_kind["ModelBlessing"] & by_kind["InfraBlessing"]
+        trials = {
+            artifact.custom_properties["current_model_id"].int_value: artifact.custom_properties["blessed"].int_value
+            for artifact in sorted(artifacts, key=lambda artifact: artifact.id)
+            if artifact.type == "TrialBlessing"
+        }
+        blessed = by_kind["ModelBlessing"] & by_kind["InfraBlessing"] - {
+            m for m, passed in trials.items() if not passed
+        }
         return max((model.id for model in artifacts if model.type == "Model" and model.id in blessed), default=None)
 
     def known_runs(self) -> set[str]:
@@ -237,6 +249,25 @@ def test_the_model_that_the_next_one_is_compared_with_stays(history):
     assert all(file.exists() for file in history.files_of("run-2"))
 
 
+def test_a_model_that_lost_its_last_trial_is_nothing_to_compare_with(history):
+    history.run("run-1", blessed=True, tried=True)
+    history.run("run-2", blessed=True, tried=False)
+    history.run("run-3", blessed=False, tried=True)
+    assert prune(history.folder, keep=1) == ["run-2"]
+    assert history.known_runs() == {"run-1", "run-3"}
+
+
+def test_a_model_that_won_its_last_trial_is_compared_with_although_it_lost_one_before(history):
+    history.run("run-1", blessed=True, tried=True)
+    history.run("run-2", blessed=True, tried=False)
+    history.run("run-3", blessed=False, tried=True, reuse="run-2", reused=("ExampleGen", "Trainer", "ServingProbe"))
+    history.run("run-4", blessed=False)
+    before = history.baseline("bank-full")
+    prune(history.folder, keep=1)
+    assert history.baseline("bank-full") == before
+    assert {"run-2", "run-3"} < history.known_runs()
+
+
 def test_each_pipeline_keeps_its_own_newest_blessed_model(history):
     history.run("run-1", blessed=True, pipeline="hackerearth")
     history.run("run-2", blessed=True)
@@ -286,6 +317,7 @@ _RUN = st.fixed_dictionaries(
         "kind": st.sampled_from(["purchase", "demography", "products"]),
         "blessed": st.booleans(),
         "servable": st.booleans(),
+        "tried": st.sampled_from([None, True, False]),
         "cached": st.integers(0, 3),
         "earlier": st.integers(0, 9),
     }
@@ -307,6 +339,7 @@ def test_the_next_run_finds_the_same_baseline_after_pruning(plan, keep, pruned):
                 name,
                 blessed=entry["blessed"],
                 servable=entry["servable"],
+                tried=entry["tried"],
                 model=model,
                 pipeline=kind,
                 reuse=earlier[entry["earlier"] % len(earlier)] if earlier and entry["cached"] else None,

@@ -22,6 +22,8 @@ from tests.support import summaries
     [
         summaries.summary(dataset__words__one="donor", dataset__words__many="donors", metrics__eval__auc=None),
         summaries.summary(comparison=None, pushed=None, gate__blessed=False, dataset__distinct=45_000),
+        summaries.summary(trial=summaries.trial()),
+        summaries.summary(trial=summaries.trial(trial=None, reason="there is none yet")),
         summaries.segment_summary(agreement=0.97),
         summaries.segment_summary(pushed=None, chosen__refusals=("unstable", "no better than the null reference")),
     ],

@@ -143,6 +143,18 @@ def test_a_folder_holds_the_runs_figures_and_files(run_folder, tmp_path):
     assert beside == {"model/saved_model.pb", "model/assets.extra"}
 
 
+def test_a_trial_against_the_champion_is_tracked_with_its_months():
+    tried = summaries.changed(SUMMARY, trial=summaries.trial())
+    figures, settings = tracking.metrics(tried), tracking.parameters(tried)
+    assert figures["newest_months/auc"] == 0.671
+    assert figures["newest_months/champion_auc"] == 0.664
+    assert (figures["newest_months/auc_gain_low"], figures["newest_months/auc_gain_high"]) == (-0.02, 0.04)
+    assert settings["newest_months.months"] == "2010-10 to 2010-11"
+    assert settings["newest_months.champion"] == "1795200000"
+    first = summaries.changed(SUMMARY, trial=summaries.trial(champion=None, trial=None, reason="there is none yet"))
+    assert not [name for name in (*tracking.metrics(first), *tracking.parameters(first)) if "newest_months" in name]
+
+
 def test_a_server_is_told_the_same(run_folder, server):
     tracking.log(address(server), run_folder)
     assert server.told("experiments/create")["name"] == "purchase-model"

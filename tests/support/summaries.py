@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from analysis.figures import Metrics
+from analysis.figures import Interval, Metrics
 from analysis.segmentation import Candidate, CandidateFigures
+from analysis.trial_result import ChampionTrial, Trial
 from runs.folder import SUMMARY
 from runs.summary import (
     Check,
@@ -98,6 +99,25 @@ def summary(run_id: str = "20270101-000000", **changes: Any) -> PurchaseSummary:
         ),
         pushed=PushedVersion("1795239191", "artifacts/serving/purchase-model/1795239191"),
         settings=PurchaseRunSettings(trials=8, seed=42, cost=10.0, margin=100.0, data_sha256="a" * 64, commit="b" * 40),
+    )
+    return changed(usual, **changes)
+
+
+def trial(**changes: Any) -> ChampionTrial:
+    """A usual trial, in which the model ranks as well as the champion; changes as for :func:`changed`."""
+    usual = ChampionTrial(
+        champion=1795200000,
+        trial=Trial(
+            months=("2010-10", "2010-11"),
+            rows=295,
+            positives=140,
+            champion_auc=0.664,
+            challenger_auc=0.671,
+            auc_gain=Interval(-0.02, 0.04),
+            champion_log_loss=0.64,
+            challenger_log_loss=0.63,
+            log_loss_gain=Interval(-0.01, 0.02),
+        ),
     )
     return changed(usual, **changes)
 

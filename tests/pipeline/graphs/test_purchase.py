@@ -13,7 +13,7 @@ from data import contract as contracts
 from data.contract import Contract
 from modules.purchase.gate import Gate
 from pipeline import fingerprint
-from pipeline.environment import Environment
+from pipeline.environment import Champion, Environment
 from pipeline.graphs.purchase import create_pipeline
 from pipeline.settings import PurchaseSettings, TrainingData
 from tests.conftest import STAGES
@@ -96,7 +96,8 @@ def test_components_run_after_those_they_depend_on(settings):
         ("ServingProbe", {"ContractExampleGen", "Trainer", "Scorer"}),
         ("Benchmark", {"ContractExampleGen", "Trainer", "Scorer"}),
         ("Importance", {"ContractExampleGen", "Trainer"}),
-        ("AtomicPusher", {"Trainer", "Evaluator", "ServingProbe"}),
+        ("NewestMonths", {"ContractExampleGen", "Trainer", "Scorer"}),
+        ("AtomicPusher", {"Trainer", "Evaluator", "ServingProbe", "NewestMonths"}),
     ],
 )
 def test_nothing_is_computed_from_unchecked_rows_or_pushed_unblessed(settings, component, waits_for):
@@ -127,7 +128,7 @@ def test_the_model_is_judged_on_rows_it_was_not_fitted_on(settings):
     ("part", "setting", "value", "components"),
     [
         ("data", "path", Path("others.csv"), {"ContractExampleGen"}),
-        ("data", "split", "time", {"ContractExampleGen"}),
+        ("data", "split", "time", {"ContractExampleGen", "NewestMonths"}),
         ("data", "quarantine", True, {"ContractExampleGen"}),
         ("data", "synthetic", True, {"Trainer"}),
         ("spec", "with_after_call", True, {"Transform", "Tuner", "Trainer"}),
@@ -138,6 +139,7 @@ def test_the_model_is_judged_on_rows_it_was_not_fitted_on(settings):
         ("spec", "keep", 1, {"AtomicPusher"}),
         ("spec", "replace_inputs", True, {"AtomicPusher"}),
         ("environment", "serving", "elsewhere", {"AtomicPusher"}),
+        ("environment", "champion", Champion(7, "serving/7", "5f3a"), {"NewestMonths"}),
         ("environment", "cache", False, set()),
     ],
 )
@@ -178,6 +180,7 @@ ALL = STAGES - {"StatisticsGen", "ExampleValidator", "AnomalyCheck", "LatestBles
         ("modules/purchase/evaluation.py", {"Evaluator"}),
         ("modules/purchase/tuner.py", {"Tuner"}),
         ("modules/purchase/export.py", {"Trainer", "Benchmark"}),
+        ("analysis/trial.py", {"NewestMonths"}),
         ("modules/purchase/network.py", {"Tuner", "Trainer", "Benchmark"}),
         ("modules/tf_serving_probe.py", {"ServingProbe"}),
         ("modules/schema.py", {"ContractSchema"}),
@@ -211,7 +214,21 @@ def test_a_changed_contract_reaches_all_that_read_it(settings):
         "ServingProbe",
         "Benchmark",
         "Importance",
+        "NewestMonths",
     }
+
+
+def test_another_champion_or_other_files_of_it_are_compared_anew(settings):
+    champion = Champion(7, "serving/7", "5f3a", "random")
+    graph = with_settings(settings, "environment", champion=champion)
+    for other in (replace(champion, version=8), replace(champion, digest="77d0"), replace(champion, split="time")):
+        assert changed(graph, with_settings(settings, "environment", champion=other)) == {"NewestMonths"}
+
+
+def test_rows_without_dates_have_no_newest_months(settings):
+    graph = nodes(with_contract(settings, call_date=None, derived=None, modelling={}))
+    assert graph.keys() == STAGES - {"NewestMonths"}
+    assert set(graph["AtomicPusher"].upstream_nodes) == {"Trainer", "Evaluator", "ServingProbe"}
 
 
 def test_other_slices_are_measured_by_the_evaluator(settings):

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 import report
+from analysis.figures import Interval
 from analysis.metrics import gain
 from report.gather import Records
 from report.purchase.gather import PurchaseReport
 from runs.backtest_result import MODELS
+from runs.summary import Check
 from tests.report.page import Page
 from tests.report.report_run import ATTACK, metrics, not_blessed, whole, with_words
 from tests.support import summaries
@@ -81,6 +83,18 @@ def test_tables_hold_the_figures_of_the_run(build, data):
     assert sum(float(row[2]) for row in tenths) == pytest.approx(data.scores["test"][0].sum(), abs=5)
     assert page.rows("gate") == [["AUC", f"{test.auc:.4f}", "0.7000", "passed"]]
     assert page.rows("artifacts") == [["Trainer.model", "22", "tfx/bank-full/Trainer/model/22"]]
+
+
+def test_the_verdict_and_the_gate_name_the_months_of_the_trial(build, data):
+    check = Check("newest_months_auc_gain_upper", -0.1, 0.0, False, "295 calls of 2010-10 to 2010-11")
+    trial = summaries.trial(trial__auc_gain=Interval(-0.2, -0.1))
+    refused = changed(data.summary, trial=trial, pushed=None, gate__blessed=False, gate__checks=(check,))
+    page = build(replace(data, summary=refused))
+    assert "On 2010-10 to 2010-11 the model ranks 295 held-out calls worse" in page.part("overview", "verdict")
+    ((name, *cells),) = page.rows("gate")
+    assert "2010-10 to 2010-11" in name
+    assert cells == ["−0.1000", "0.0000", "failed"]
+    assert "champion" not in build(data).part("overview", "verdict")
 
 
 def test_a_page_speaks_of_positive_rows_as_the_label_does(build, data):

@@ -160,7 +160,9 @@ def test_a_model_needs_every_blessing_there_is(judge, probe, trial, pushed, tmp_
     given = {key: [blessing] for key, blessing in blessings.items() if key != "trial_blessing" or trial is not None}
     settings = {"base_directory": str(tmp_path / "served"), "keep": 3, "replace_inputs": 0, "run_id": "run"}
     pusher.AtomicPusher.EXECUTOR_SPEC.executor_class().Do(
-        {"model": [model], **given}, {"pushed_model": [output]}, settings
+        {"model": [model], **{key: [blessing] for key, (blessing, _) in verdicts.items()}},
+        {"pushed_model": [output]},
+        settings,
     )
     assert output.get_int_custom_property("pushed") == int(pushed)
     assert bool(versions(str(tmp_path / "served"))) == pushed

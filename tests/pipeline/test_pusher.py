@@ -150,14 +150,11 @@ def test_a_model_needs_every_blessing_there_is(judge, probe, trial, pushed, tmp_
     model, output = Model(), PushedModel()
     model.uri, output.uri = str(tmp_path / "model"), str(tmp_path / "pushed")
     export(tmp_path / "model" / "Format-Serving", age=tf.float32)
-    blessings = {
-        "model_blessing": ModelBlessing(),
-        "infra_blessing": InfraBlessing(),
-        "trial_blessing": TrialBlessing(),
-    }
-    for blessing, blessed in zip(blessings.values(), (judge, probe, trial), strict=True):
-        blessing.set_int_custom_property("blessed", int(bool(blessed)))
-    given = {key: [blessing] for key, blessing in blessings.items() if key != "trial_blessing" or trial is not None}
+    verdicts = {"model_blessing": (ModelBlessing(), judge), "infra_blessing": (InfraBlessing(), probe)}
+    if trial is not None:
+        verdicts["trial_blessing"] = (TrialBlessing(), trial)
+    for blessing, blessed in verdicts.values():
+        blessing.set_int_custom_property("blessed", int(blessed))
     settings = {"base_directory": str(tmp_path / "served"), "keep": 3, "replace_inputs": 0, "run_id": "run"}
     pusher.AtomicPusher.EXECUTOR_SPEC.executor_class().Do(
         {"model": [model], **{key: [blessing] for key, (blessing, _) in verdicts.items()}},

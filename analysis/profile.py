@@ -15,7 +15,7 @@ import dataclasses
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +148,12 @@ class Profile:
     def counts(self) -> Counts:
         """Empty counts with these bins."""
         return Counts(self.features, self.score)
+
+    def without(self, names: Collection[str]) -> Profile:
+        """The profile without some features, for rows that lack their columns."""
+        features = {name: bins for name, bins in self.features.items() if name not in names}
+        reference = Counts.from_dict(self.reference.to_dict(), features, self.score)
+        return dataclasses.replace(self, features=features, reference=reference)
 
     def recounted(self, batches: Iterable[tuple[Mapping[str, np.ndarray], np.ndarray]]) -> Profile:
         """The same bins with other counts, for bins of a sample and a training split that does not fit into memory.

@@ -343,8 +343,8 @@ class Contract(Frozen):
 
     @property
     def derived_columns(self) -> tuple[str, ...]:
-        """The features that no file has; ingestion derives them."""
-        return tuple(LIST_SIZE) if self.derived else ()
+        """The features that no training file has; ingestion derives them."""
+        return tuple(name for name in LIST_SIZE if name in self.numeric) if self.derived else ()
 
     @property
     def planned(self) -> tuple[str, ...]:
@@ -472,9 +472,9 @@ def find(header: Iterable[str], where: str = "the file", role: Role = Role.TRAIN
     if fitting:
         return max(fitting, key=lambda contract: len(contract.header(role)))
 
-    def likeness(contract: Contract) -> float:
+    def likeness(contract: Contract) -> tuple[float, int]:
         wanted = contract.header(role)
-        return len(wanted & tidy) / len(wanted | tidy if role is Role.TRAINING else wanted)
+        return len(wanted & tidy) / len(wanted | tidy if role is Role.TRAINING else wanted), len(wanted)
 
     nearest = max(contracts, key=likeness)
     raise BadContractError(

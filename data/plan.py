@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from data.contract import LARGEST_NUMBER, MISSING_TEXT, Categorical, Contract, Numeric
+from data.contract import LARGEST_NUMBER, MISSING_TEXT, Categorical, Contract, Numeric, Role
 from data.csv_records import garbled
 from data.csv_rows import Block, number
 from data.errors import BadOptionError, did_you_mean
@@ -49,7 +49,7 @@ def values(contract: Contract, plan: Mapping[str, str]) -> dict[str, float | str
                 f"plan of the call: column {column!r} cannot be planned{did_you_mean(column, allowed)}; "
                 f"expected one of {', '.join(allowed)}"
             )
-    if plan.keys() >= {*contract.features()}:
+    if plan.keys() >= {*contract.columns(Role.CUSTOMERS)}:
         raise BadOptionError("plan of the call: all columns are planned; at least one must come from the list")
     return {column: _value(contract, column, text) for column, text in plan.items()}
 

@@ -120,7 +120,7 @@ def read(
       block_bytes: read at once.
       plan: for CUSTOMERS: values of columns that describe the call, as text, the same for all rows. The file may lack
         these columns; if it has them, its cells are not looked at. :attr:`Block.cells` has the plan's texts. Derived
-        columns that are not planned are blank.
+        columns that neither the plan nor the file has are blank.
       all_cells: whether :attr:`Block.cells` of TRAINING rows has all columns of the file, as that of CUSTOMERS has.
 
     Raises:
@@ -128,10 +128,12 @@ def read(
       BadOptionError: see `data.plan.values`.
     """
     path, plan = Path(path), plan or {}
-    if role is Role.CUSTOMERS:
-        plan = {**dict.fromkeys(contract.derived_columns, MISSING_TEXT), **plan}
     planned, unplanned = plans.values(contract, plan), plans.unplanned(contract, plan)
     head = read_header(path, unplanned.source, unplanned, role)
+    if role is Role.CUSTOMERS:
+        absent = [name for name in unplanned.derived_columns if name not in head.names]
+        plan = {**plan, **dict.fromkeys(absent, MISSING_TEXT)}
+        planned, unplanned = plans.values(contract, plan), plans.unplanned(contract, plan)
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
     layout = Layout(path, unplanned, role, head, dialect, schema(unplanned, role), all_cells)
     filled = schema(contract, role)

@@ -18,14 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from data import contract as contracts
+from data.call_dates import MONTHS
 from data.command import DONE, guarded
 from data.download import RAW
 from data.errors import BadOptionError
+from data.list_size import Volume
 
 TABLES = Path(__file__).with_name("sample_tables.json")
 ROWS = 45_211
 """As many as bank-full has."""
 SEED = 3
+FIRST_YEAR = 2008
 PREFIX = "synthetic-"
 """Every file drawn here has a name that begins with this, so that nobody takes its rows for customers."""
 CHUNK = 200_000
@@ -45,14 +48,14 @@ def draw(rows: int = ROWS, seed: int = SEED) -> Iterator[dict[str, np.ndarray]]:
       seed: the same seed gives the same rows on every machine.
 
     Yields:
-      Columns by name, [chunk] each, int64 or str: those of the bank-full contract and its label.
+      Columns by name, [chunk] each, int64 or str: those of the bank-full contract, with those that ingestion derives
+      from a file of all rows, and its label.
     """
     tables = json.loads(TABLES.read_text(encoding="utf-8"))
     generator = np.random.Generator(np.random.PCG64(seed))
-    model = _Model(tables)
+    model = _Model(tables, rows)
     for start in range(0, rows, CHUNK):
-        position = np.arange(start, min(start + CHUNK, rows))
-        yield model.draw(position, rows, generator)
+        yield model.draw(np.arange(start, min(start + CHUNK, rows)), generator)
 
 
 def write(file: Path, rows: int = ROWS, seed: int = SEED) -> None:
@@ -71,7 +74,7 @@ def write(file: Path, rows: int = ROWS, seed: int = SEED) -> None:
     try:
         with pyarrow.csv.CSVWriter(partial, schema, write_options=options) as writer:
             for chunk in draw(rows, seed):
-                writer.write_batch(pa.RecordBatch.from_pydict(chunk, schema))
+                writer.write_batch(pa.RecordBatch.from_pydict({name: chunk[name] for name in COLUMNS}, schema))
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
@@ -93,19 +96,23 @@ def ensure(rows: int = ROWS, seed: int = SEED, folder: Path = RAW) -> Path:
 class _Model:
     """The tables as lookup arrays. One binary search per column draws the bins of all rows."""
 
-    def __init__(self, tables: dict) -> None:
+    def __init__(self, tables: dict, rows: int) -> None:
         contract = contracts.load("bank-full")
         self._label = np.array([contract.required_label.negative, contract.required_label.positive])
         self._label_name = contract.required_label.name
         self._months = np.array(tables["spans"])
         dates = {name: np.array(values) for name, values in tables["dates"].items()}
         self._spans, self._days, self._buy_rate = dates["span"], dates["day"], dates["buy_rate"]
-        self._date_ends = np.cumsum(dates["rows"])
+        ends = np.cumsum(dates["rows"])
+        self._date_ends = -(-ends * rows // ends[-1])
+        calls = np.diff(self._date_ends, prepend=0)
+        self._call_days = _days(self._months[self._spans], self._days)
+        self._volume = Volume(self._call_days[calls > 0], calls[calls > 0])
         self._columns = tables["columns"]
         self._ends = {name: _running_shares(np.array(column["counts"])) for name, column in self._columns.items()}
 
-    def draw(self, position: np.ndarray, rows: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        date = np.searchsorted(self._date_ends * rows, position * self._date_ends[-1], side="right")
+    def draw(self, position: np.ndarray, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        date = np.searchsorted(self._date_ends, position, side="right")
         label = (generator.random(len(position)) < self._buy_rate[date]).astype(np.int64)
         codes = {"span": self._spans[date]}
         drawn = {"month": self._months[codes["span"]], "day": self._days[date]}
@@ -117,7 +124,8 @@ class _Model:
             codes[name] = np.searchsorted(ends.reshape(-1), target, side="right") - row * bins
             drawn[name] = self._value(column, codes[name], generator)
         drawn[self._label_name] = self._label[label]
-        return {name: drawn[name] for name in COLUMNS}
+        listed = self._volume.columns(self._call_days[date])
+        return {name: drawn[name] for name in COLUMNS} | {name: size.astype(np.int64) for name, size in listed.items()}
 
     @staticmethod
     def _value(column: dict, code: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -132,6 +140,14 @@ COLUMNS = (
     *("duration", "campaign", "pdays", "previous", "poutcome", "y"),
 )
 """The publisher's column order."""
+
+
+def _days(months: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Days since 1970-01-01 of dates in order, from the months' names and the days of the month."""
+    number = np.array([MONTHS.index(month) for month in months])
+    year = FIRST_YEAR - 1970 + np.cumsum(np.diff(number, prepend=number[0]) < 0)
+    first = (12 * year + number).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return first + days - 1
 
 
 def _running_shares(counts: np.ndarray) -> np.ndarray:

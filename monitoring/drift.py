@@ -40,15 +40,20 @@ def of_list(file: Path, folder: ModelFolder) -> Drift:
     Args:
       file: a CSV file with a column for each input of the model. It may have other columns; the column of the watched
         output is used if it is there, such as `probability`. `name`, which may be something else in a list, is used
-        only beside `segment`.
+        only beside `segment`. The size of the list (`data.list_size`) is compared only if it has columns for it.
       folder: the model version to compare with.
 
     Raises:
       BadFileError: the file, or a row of it, cannot be read.
       NotReadyError: the version has no reference profile or no contract.
     """
+    from data import reader
+
     profile = Profile.of_version(folder)
-    return measure(profile, _read(file, _contract(folder, profile), profile))
+    contract = _contract(folder, profile)
+    names, _ = reader.header(file, contract.source.trim)
+    profile = profile.without({*contract.derived_columns} - {*names})
+    return measure(profile, _read(file, contract, profile))
 
 
 def _contract(folder: ModelFolder, profile: Profile) -> Contract:
@@ -125,6 +130,8 @@ def _run(file: Path, models: Path, version: int | None) -> int:
         console.print(_segments(drift))
     if drift.mean_score is not None:
         console.print(f"Mean score {drift.mean_score:.4f}, in training {drift.reference_mean_score:.4f}")
+    if absent := [name for name in Profile.of_version(folder).features if name not in drift.features]:
+        console.print(f"Not compared, since the list has no such columns: {', '.join(absent)}")
     if drift.rows < MIN_ROWS:
         console.print(f"No verdict: fewer than {MIN_ROWS} rows.")
     return DONE

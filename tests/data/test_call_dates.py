@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data import columns, reader
-from data.contract import CALL_DAY, CONTRACTS, parse
+from data.contract import CALL_DAY, load, parse
 from data.errors import BadContractError, BadFileError
 from tests.support import dated
 
@@ -108,11 +108,15 @@ def test_a_contract_that_cannot_date_its_rows_is_refused(changes, said):
 
 
 def test_real_files_have_the_dates_of_their_publisher(real_data):
-    rule = "call_date: {day: day, month: month, year: inferred, begins: 2008}\n"
-    contract = parse((CONTRACTS / "bank-full.yaml").read_text() + rule, "bank-full.yaml")
-    found = columns.read(real_data / "bank-full.csv", contract)[CALL_DAY]
+    found = columns.read(real_data / "bank-full.csv", load("bank-full"))[CALL_DAY]
     first, last = found[[0, -1]].astype("datetime64[D]").astype(str)
     assert (first, last, len(np.unique(found))) == ("2008-05-05", "2010-11-17", 561)
+
+
+def test_the_approximate_dates_of_the_other_file_are_of_the_same_months(real_data):
+    found = columns.read(real_data / "bank-additional-full.csv", load("bank-additional"))[CALL_DAY]
+    months = np.unique(found.astype("datetime64[D]").astype("datetime64[M]"))
+    assert (str(months[0]), str(months[-1])) == ("2008-05", "2010-11")
 
 
 def test_an_unknown_key_is_named():

@@ -58,6 +58,21 @@ def test_a_list_gets_its_size_by_the_plan_and_else_has_none(tmp_path):
         plan.values(contract, {"calls_today": "many"})
 
 
+def test_a_list_that_has_the_columns_keeps_them_unless_they_are_planned(tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text("age,calls_today,calls_30d\n30,120,\n40,20,900\n")
+    contract = dated.contract()
+    (block,) = reader.read(file, contract, Role.CUSTOMERS)
+    assert block.batch["calls_today"].to_pylist() == [120, 20]
+    assert np.isnan(block.batch["calls_30d"].to_numpy()).tolist() == [True, False]
+    assert np.isnan(block.batch["calls_7d"].to_numpy()).all()
+    (block,) = reader.read(file, contract, Role.CUSTOMERS, plan={"calls_today": "60"})
+    assert block.batch["calls_today"].to_pylist() == [60, 60]
+    file.write_text("age,calls_today\n30,many\n")
+    (block,) = reader.read(file, contract, Role.CUSTOMERS)
+    assert [(bad.column, bad.value) for bad in block.bad] == [("calls_today", "many")]
+
+
 def test_a_served_model_that_takes_the_size_of_the_list_asks_no_file_for_it(tmp_path):
     file = tmp_path / "list.csv"
     file.write_text("age,channel\n30,phone\n")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data import contract as contracts
 from data import csv_arrow, reader
-from data.contract import Contract
+from data.contract import Contract, Role
 from data.errors import UserError
 
 per_example_file = settings(
@@ -357,9 +357,9 @@ def test_real_files_are_found_and_read_whole(real_data, name, file, count):
     assert (len(rows), len(bad)) == (count, 0)
     if label := contract.label:
         assert [row[-1] for row in rows] == [int(row[label.name] == label.positive) for row in expected]
-    first_text = len(contract.numeric)
-    for index, column in enumerate(contract.categorical):
-        assert [row[first_text + index] for row in rows] == [row[column] for row in expected]
-    for index, column in enumerate(contract.numeric):
+    numbers = [name for name in contract.columns(Role.TRAINING) if name in contract.numeric]
+    for index, column in enumerate(contract.categorical, len(numbers)):
+        assert [row[index] for row in rows] == [row[column] for row in expected]
+    for index, column in enumerate(numbers):
         wanted = np.array([float(row[column] or "nan") for row in expected], np.float32)
         np.testing.assert_array_equal(np.array([row[index] for row in rows], np.float32), wanted)

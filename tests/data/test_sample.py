@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from data import columns, fit_sample, sample
 from data import contract as contracts
-from data import fit_sample, sample
 from data.contract import Role
 
 CONTRACT = contracts.load("bank-full")
@@ -25,11 +25,14 @@ def real(real_data):
 
     options = pyarrow.csv.ParseOptions(delimiter=";")
     table = pyarrow.csv.read_csv(real_data / "bank-full.csv", parse_options=options)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    sizes = columns.read(real_data / "bank-full.csv", CONTRACT)
+    return {name: table[name].to_numpy() for name in table.column_names} | {
+        name: sizes[name] for name in CONTRACT.derived_columns
+    }
 
 
 def test_every_value_is_in_its_domain(rows):
-    assert set(rows) == CONTRACT.header(Role.TRAINING)
+    assert set(rows) == CONTRACT.header(Role.TRAINING) | {*CONTRACT.derived_columns}
     assert {len(column) for column in rows.values()} == {sample.ROWS}
     for name, numeric in CONTRACT.numeric.items():
         values = rows[name][rows[name] != numeric.missing]
@@ -38,6 +41,15 @@ def test_every_value_is_in_its_domain(rows):
     for name, categorical in CONTRACT.categorical.items():
         assert set(rows[name]) <= set(categorical.values), name
     assert set(rows["y"]) == {"yes", "no"}
+
+
+@pytest.mark.parametrize("count", [50, 3000])
+def test_the_size_of_the_list_is_that_of_the_whole_file(tmp_path, monkeypatch, count):
+    monkeypatch.setattr(sample, "CHUNK", 1000)
+    chunks = list(sample.draw(count))
+    read = columns.read(sample.ensure(count, folder=tmp_path), CONTRACT)
+    for name in CONTRACT.derived_columns:
+        assert np.concatenate([chunk[name] for chunk in chunks]).tolist() == read[name].tolist()
 
 
 def test_customers_never_called_before_have_no_previous_calls(rows):
@@ -116,7 +128,7 @@ def area_under_curve(rows, with_duration):
     from threadpoolctl import threadpool_limits
 
     names = CONTRACT.features(with_after_call=with_duration)
-    columns = [
+    values = [
         np.searchsorted(np.sort(CONTRACT.categorical[name].values), rows[name].astype(str))
         if name in CONTRACT.categorical
         else rows[name]
@@ -124,7 +136,7 @@ def area_under_curve(rows, with_duration):
     ]
     categorical = [name in CONTRACT.categorical for name in names]
     model = HistGradientBoostingClassifier(max_iter=40, learning_rate=0.2, categorical_features=categorical)
-    features, bought = np.stack(columns, axis=1), rows["y"] == "yes"
+    features, bought = np.stack(values, axis=1), rows["y"] == "yes"
     shuffled = np.random.default_rng(0).permutation(len(bought))
     train, test = np.split(shuffled, [30_000])
     with threadpool_limits(1):

@@ -269,8 +269,8 @@ def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sa
     server.pages["/monitoring/profile"] = {MODEL: page}
     found = scrape(collector)
     assert found["model_drift_rows", "server"] == 1000
-    assert found["model_drift_psi", "server", "month"] > found["model_drift_psi_alarm_line", "server", "month"]
-    assert found["model_drift_alarm", "server", "month"] == 1
+    assert found["model_drift_psi", "server", "calls_today"] > found["model_drift_psi_alarm_line", "server", "calls_today"]
+    assert found["model_drift_alarm", "server", "calls_today"] == 1
     assert found["model_drift_alarm", "server", "education"] == 0
     assert found["model_drift_unseen_ratio", "server", "job"] == 0
     assert ("model_drift_unseen_ratio", "server", "age") not in found
@@ -303,8 +303,8 @@ def test_verdict_is_absent_below_the_least_number_of_rows(collector, server, sam
     page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}
     server.pages["/monitoring/profile"] = {MODEL: page}
     found = scrape(collector)
-    assert ("model_drift_psi", "server", "month") in found
-    assert ("model_drift_alarm", "server", "month") not in found
+    assert ("model_drift_psi", "server", "contact") in found
+    assert ("model_drift_alarm", "server", "contact") not in found
 
 
 def test_unusable_counts_are_left_out(collector, server, sample_profile):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from analysis import profile
+from data import columns, sample
 from data import contract as contracts
-from data import sample
 
 CONTRACT = contracts.load("bank-full")
 FEATURES = CONTRACT.features()
@@ -17,11 +17,11 @@ def model_columns(rows):
 
 def bank_full(folder):
     """Feature columns of bank-full.csv in the publisher's order."""
-    import pyarrow.csv
-
-    options = pyarrow.csv.ParseOptions(delimiter=";")
-    table = pyarrow.csv.read_csv(folder / "bank-full.csv", parse_options=options)
-    return model_columns({name: table[name].to_numpy() for name in table.column_names})
+    read = columns.read(folder / "bank-full.csv", CONTRACT)
+    return {
+        name: read[name] if name in CONTRACT.numeric else np.char.decode(read[name].astype(bytes)).astype(object)
+        for name in FEATURES
+    }
 
 
 def synthetic(rows=8000):

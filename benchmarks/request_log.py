@@ -90,7 +90,7 @@ class Desk:
             return False
 
     def round(self, bodies: Path, seconds: float) -> Round:
-        before = [_cpu(process) for process in self._processes]
+        before = [cpu(process) for process in self._processes]
         arguments = [str(self.port), "/api/score", str(bodies), str(CONNECTIONS), str(seconds)]
         output = subprocess.run(
             [sys.executable, str(HERE / "serving_load.py"), *arguments], capture_output=True, check=True
@@ -99,7 +99,7 @@ class Desk:
         found = json.loads(output)
         assert set(found["statuses"]) == {"200"}, found
         own, writer = (
-            (_cpu(process) - earlier) / found["requests"] * 1e6
+            (cpu(process) - earlier) / found["requests"] * 1e6
             for process, earlier in zip(self._processes, before, strict=True)
         )
         return Round(found["per_second"], own, writer, found["p99_ms"])
@@ -109,7 +109,7 @@ class Desk:
         self.process.wait(60)
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
 

@@ -2,11 +2,12 @@
 
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
+ORCHESTRATE := .venv-orchestrate/installed
 # A file's tests stay in one process, since they share runs and servers.
 PARALLEL := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run segment serve desk monitor test test-fast lint format texts conformance quality lock clean
+.PHONY: help run segment serve desk monitor orchestrate test test-fast lint format texts conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ desk: $(INSTALLED)  ## the campaign desk on port 8600, its model server, Prometh
 
 monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load; needs Debian's prometheus
 	@$(PYTHON) -m monitoring $(ARGS)
+
+orchestrate: $(ORCHESTRATE)  ## the schedule of trainings as a Prefect flow; ARGS="--help"
+	@.venv-orchestrate/bin/python -m schedule.flow $(ARGS)
 
 test: $(INSTALLED)  ## every test, the end-to-end ones included
 	@$(PYTHON) -m pytest $(PARALLEL)
@@ -52,15 +56,16 @@ quality: $(INSTALLED)  ## install boosted trees and measure the network beside t
 	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) -r requirements-quality.txt
 	@$(PYTHON) -m benchmarks.quality $(ARGS)
 
-LOCK = .venv/bin/uv pip compile pyproject.toml --generate-hashes --python $(PYTHON) \
+LOCK = .venv/bin/uv pip compile --generate-hashes --python $(PYTHON) \
 	--custom-compile-command "make lock" --quiet
 
-lock: $(INSTALLED)  ## resolve pyproject.toml anew into requirements.txt and requirements-quality.txt
-	@$(LOCK) --group dev --output-file requirements.txt
-	@$(LOCK) --group quality --constraint requirements.txt --output-file requirements-quality.txt
+lock: $(INSTALLED)  ## resolve pyproject.toml anew into the requirements files
+	@$(LOCK) pyproject.toml --group dev --output-file requirements.txt
+	@$(LOCK) pyproject.toml --group quality --constraint requirements.txt --output-file requirements-quality.txt
+	@$(LOCK) requirements-orchestrate.in --output-file requirements-orchestrate.txt
 
 clean:  ## remove the environment and everything that runs have written
-	rm -rf .venv .uv artifacts data/raw .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-orchestrate .uv artifacts data/raw .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 # The stamp is written last, so an interrupted installation starts over. Compiled bytecode makes TFX import in 10 s
 # instead of 30 where Python may not write it itself.
@@ -68,4 +73,11 @@ $(INSTALLED): requirements.txt
 	@echo "setting up .venv (once; a few minutes)"
 	@bash .ci/environment
 	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) -r requirements.txt
+	@touch $@
+
+$(ORCHESTRATE): requirements-orchestrate.txt $(INSTALLED)
+	@echo "setting up .venv-orchestrate (once)"
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-orchestrate
+	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python .venv-orchestrate/bin/python \
+		-r requirements-orchestrate.txt
 	@touch $@

@@ -42,7 +42,7 @@ one on this machine. The product's options are those of `python -m schedule --he
 """
 
 
-class TrainingFailed(RuntimeError):
+class StepFailedError(RuntimeError):
     """A training failed for a reason that may pass."""
 
 
@@ -63,14 +63,14 @@ def retrain_flow(arguments: list[str], retry_after: int) -> State:
 
 def _may_pass(task: object, run: TaskRun, state: State) -> bool:
     """Whether another try makes sense."""
-    return isinstance(state.result(raise_on_failure=False), TrainingFailed)
+    return isinstance(state.result(raise_on_failure=False), StepFailedError)
 
 
 @task(name="step", retries=RETRIES, retry_condition_fn=_may_pass)
 def _step(arguments: list[str]) -> Outcome:
     outcome = retrain(arguments, get_run_logger().info)
     if outcome.kind == "failed":
-        raise TrainingFailed(_last_line(outcome))
+        raise StepFailedError(_last_line(outcome))
     return outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -60,6 +61,24 @@ def _expected(error: BaseException | None) -> ExpectedError | None:
     while error is not None and not isinstance(error, ExpectedError):
         error = error.__cause__ or error.__context__
     return error
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed: the KeyboardInterrupt may be lost in a library's destructor or bare except."""
+    pressed = []
+
+    def interrupt(number: int, frame: object) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 @contextmanager

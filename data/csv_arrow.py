@@ -45,7 +45,7 @@ class ArrowParser:
                 block.decode()
             except UnicodeDecodeError:
                 return None
-        if self._layout.dialect.quoted and not _well_quoted(block, self._layout.dialect.delimiter):
+        if self._layout.dialect.quoted and not well_quoted(block, self._layout.dialect.delimiter):
             return None
         try:
             # Not `read_csv`, which in this Arrow walks all Python objects at each call on behalf of signal handling.
@@ -121,7 +121,7 @@ def _lengths(column: pa.ChunkedArray) -> tuple[int, int]:
     return (1, 0) if extremes["min"] is None else (extremes["min"], extremes["max"])
 
 
-def _well_quoted(block: bytes, delimiter: str) -> bool:
+def well_quoted(block: bytes, delimiter: str) -> bool:
     """Whether each quote opens a cell, closes one, or is doubled inside one, so that all CSV readers agree."""
     characters = np.frombuffer(block, np.uint8)
     quotes = np.flatnonzero(characters == ord('"'))

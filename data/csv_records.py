@@ -139,3 +139,17 @@ def _expected(fault: str, delimiter: str) -> str:
     if "NUL" in fault:
         return "text without NUL characters"
     return "LF or CRLF line ends, not a lone carriage return"
+
+
+def last_row_end(buffer: bytes, quoted: bool) -> int:
+    """Where the last line ends that ends outside quotes; 0 where there is none. The buffer begins where a row does."""
+    end = buffer.rfind(b"\n")
+    if not quoted:
+        return end + 1
+    quotes, after = buffer.count(b'"'), len(buffer)
+    while end >= 0:
+        quotes -= buffer.count(b'"', end, after)
+        if quotes % 2 == 0:
+            return end + 1
+        after, end = end, buffer.rfind(b"\n", 0, end)
+    return 0

@@ -21,7 +21,8 @@ from data import plan as plans
 from data.contract import MISSING_TEXT, Contract, Role, Source
 from data.csv_arrow import ArrowParser
 from data.csv_header import DELIMITERS, missing_file, read_header
-from data.csv_records import Dialect
+from data.csv_parts import Part
+from data.csv_records import Dialect, last_row_end
 from data.csv_rows import BadRow, Block, Layout, RowParser
 from data.errors import BadFileError
 from data.span_folder import believed, is_folder_of_spans
@@ -108,6 +109,7 @@ def read(
     block_bytes: int = BLOCK_BYTES,
     plan: Mapping[str, str] | None = None,
     all_cells: bool = False,
+    part: Part | None = None,
 ) -> Iterator[Block]:
     """Reads one file block by block in constant memory.
 
@@ -122,9 +124,11 @@ def read(
         these columns; if it has them, its cells are not looked at. :attr:`Block.cells` has the plan's texts. Derived
         columns that neither the plan nor the file has are blank.
       all_cells: whether :attr:`Block.cells` of TRAINING rows has all columns of the file, as that of CUSTOMERS has.
+      part: of the file, from `data.csv_parts.divide`; None for all of it.
 
     Raises:
-      BadFileError: as :func:`header`; columns that do not fit the contract; no rows; or a line without an end.
+      BadFileError: as :func:`header`; columns that do not fit the contract; no rows, unless a part was asked for; or a
+        line without an end.
       BadOptionError: see `data.plan.values`.
     """
     path, plan = Path(path), plan or {}
@@ -138,10 +142,10 @@ def read(
     layout = Layout(path, unplanned, role, head, dialect, schema(unplanned, role), all_cells)
     filled = schema(contract, role)
     rows = 0
-    for block in _blocks(layout, block_bytes):
+    for block in _blocks(layout, block_bytes, part or Part(head.end, path.stat().st_size, head.lines + 1)):
         rows += block.batch.num_rows + len(block.bad)
         yield plans.fill(block, filled, plan, planned) if plan else block
-    if not rows:
+    if not rows and part is None:
         raise _no_rows(path)
 
 
@@ -149,16 +153,18 @@ def _no_rows(path: Path) -> BadFileError:
     return BadFileError(f"{path}: the file has a header but no rows")
 
 
-def _blocks(layout: Layout, block_bytes: int) -> Iterator[Block]:
+def _blocks(layout: Layout, block_bytes: int, part: Part) -> Iterator[Block]:
     fast, exact = ArrowParser(layout), RowParser(layout)
     with layout.path.open("rb") as file:
-        file.seek(layout.header.end)
-        buffer, line, final = b"", layout.header.lines + 1, False
+        file.seek(part.start)
+        buffer, line, left = b"", part.line, part.end - part.start
+        final = False
         while not final:
-            chunk = file.read(max(block_bytes, len(buffer)))
+            chunk = file.read(min(max(block_bytes, len(buffer)), left))
+            left -= len(chunk)
             final = not chunk
             buffer += chunk
-            end = len(buffer) if final else _last_row_end(buffer, layout.dialect.quoted)
+            end = len(buffer) if final else last_row_end(buffer, layout.dialect.quoted)
             parsed = fast.parse(buffer[:end]) if end else None
             if parsed is not None:
                 block = Block(parsed[0], (), parsed[1])
@@ -170,17 +176,3 @@ def _blocks(layout: Layout, block_bytes: int) -> Iterator[Block]:
                 yield block
             line += buffer.count(b"\n", 0, end)
             buffer = buffer[end:]
-
-
-def _last_row_end(buffer: bytes, quoted: bool) -> int:
-    """Where the last line of a buffer ends that ends outside quotes; 0 where there is none."""
-    end = buffer.rfind(b"\n")
-    if not quoted:
-        return end + 1
-    quotes, after = buffer.count(b'"'), len(buffer)
-    while end >= 0:
-        quotes -= buffer.count(b'"', end, after)
-        if quotes % 2 == 0:
-            return end + 1
-        after, end = end, buffer.rfind(b"\n", 0, end)
-    return 0

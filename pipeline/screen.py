@@ -17,6 +17,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    TaskProgressColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
@@ -80,6 +81,23 @@ class Screen:
                     self.say(f"  {number + 1}/{total}  {name}")
 
             yield begin
+
+    @contextmanager
+    def bar(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Shows a bar, or a line for each tenth of the work; yields a function that is told how much more is done."""
+        columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with self._progress(*columns) as progress:
+            task = progress.add_task(name, total=total)
+            done = 0
+
+            def advance(more: int) -> None:
+                nonlocal done
+                tenth, done = 10 * done // total, done + more
+                progress.update(task, completed=done)
+                if 10 * done // total > tenth and not self._console.is_terminal:
+                    self.say(f"  {name}: {done / total:.0%}")
+
+            yield advance
 
     def backtest(self, result: BacktestResult) -> None:
         """The table and the sentence that end a backtest."""

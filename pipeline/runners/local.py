@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig, Execution, SqliteMetadataSourceConfig
 from tfx.dsl.compiler.compiler import Compiler
@@ -17,6 +15,7 @@ from tfx.orchestration.portable.launcher import Launcher
 from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtime_parameter
 
 from data import model_folder
+from data.command import interruptions
 from pipeline.components.pusher import digest
 from pipeline.environment import RUN_ID, Champion, Environment
 from pipeline.settings import Settings
@@ -69,29 +68,11 @@ def run_locally(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:
       KeyboardInterrupt: on Ctrl-C, at the latest before the next component.
       Exception: whatever a component raised.
     """
-    with _interruptions() as interrupted:
+    with interruptions() as interrupted:
         for event in _launch(pipeline, run_id):
             if interrupted() and isinstance(event, str):
                 raise KeyboardInterrupt
             yield event
-
-
-@contextmanager
-def _interruptions() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C was pressed: the KeyboardInterrupt may be lost in a library's destructor or bare except."""
-    pressed = []
-
-    def interrupt(number: int, frame: object) -> None:
-        pressed.append(number)
-        raise KeyboardInterrupt
-
-    usual = signal.getsignal(signal.SIGINT)
-    if usual is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, usual)
 
 
 def _launch(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data import contract as contracts
-from data import csv_arrow, reader
+from data import csv_arrow, csv_parts, reader
 from data.contract import Contract, Role
 from data.errors import UserError
 
@@ -49,6 +50,19 @@ def rows_of(path, contract, block_bytes=reader.BLOCK_BYTES):
         rows += zip(*block.batch.to_pydict().values(), strict=True)
         bad += block.bad
     return rows, bad
+
+
+def in_parts(path, contract, part_bytes):
+    """All good and bad rows, read part by part; or the message of the error."""
+    rows, bad = [], []
+    try:
+        for part in csv_parts.divide(path, contract, Role.TRAINING, part_bytes):
+            for block in reader.read(path, contract, part=part):
+                rows += zip(*block.batch.to_pydict().values(), strict=True)
+                bad += block.bad
+    except UserError as error:
+        return str(error)
+    return repr(rows), bad
 
 
 def only_bad_row(path, contract):
@@ -243,6 +257,24 @@ def test_a_folder_stands_for_its_csv_files_in_name_order(tmp_path, write):
     assert reader.files(paths[2]) == [paths[2]]
 
 
+def test_a_file_is_divided_where_rows_end_and_lines_are_counted_on(write, monkeypatch):
+    monkeypatch.setattr(csv_parts, "CHUNK", 64)
+    path = write(f"{HEADER}\n" + f'"a\n{"b" * 30}",1,1,rot,Köln,ja\n' * 20 + "v,x,1,rot,Köln,ja\n")
+    parts = csv_parts.divide(path, shop(), Role.TRAINING, part_bytes=100)
+    assert len(parts) > 5
+    assert [(one.end, after.start) for one, after in pairwise(parts)] == [(one.end,) * 2 for one in parts[:-1]]
+    (block,) = reader.read(path, shop(), part=parts[-1])
+    assert block.bad[0].line == 42
+
+
+def test_a_stray_quote_ends_the_division_since_the_rows_after_it_are_in_doubt(write, monkeypatch):
+    monkeypatch.setattr(csv_parts, "CHUNK", 64)
+    path = write(f"{HEADER}\n" + f"{GOOD}\n" * 20 + 'v"1,1,1,rot,Köln,ja\n' + f"{GOOD}\n" * 20)
+    parts = csv_parts.divide(path, shop(), Role.TRAINING, part_bytes=64)
+    assert len(parts) > 3
+    assert parts[-1].end - parts[-1].start > 20 * len(GOOD)
+
+
 TEXT = st.text(st.sampled_from("abcäß😀 \t,;|\"'\n\r.0\v\u2028"), min_size=1, max_size=6)
 TABLE = st.lists(
     st.tuples(TEXT, st.integers(-9, 9), st.integers(0, 9), st.just("") | TEXT, TEXT, st.sampled_from(["ja", "nein"])),
@@ -310,9 +342,11 @@ FRAGMENT = st.sampled_from(
     garbage=st.lists(FRAGMENT, max_size=40).map(b"".join),
     quoting=st.sampled_from(["minimal", "none"]),
     block_bytes=st.integers(5, 200),
+    part_bytes=st.integers(1, 100),
+    chunk=st.integers(1, 100),
 )
-def test_any_bytes_give_rows_or_named_faults_and_the_same_in_blocks_of_any_size(
-    write, monkeypatch, garbage, quoting, block_bytes
+def test_any_bytes_give_rows_or_named_faults_and_the_same_in_blocks_and_parts_of_any_size(
+    write, monkeypatch, garbage, quoting, block_bytes, part_bytes, chunk
 ):
     def outcome(block_bytes):
         try:
@@ -324,6 +358,8 @@ def test_any_bytes_give_rows_or_named_faults_and_the_same_in_blocks_of_any_size(
     path, contract = write(f"{HEADER}\n{GOOD}\n".encode() + garbage), shop(quoting=quoting)
     whole = outcome(1 << 20)
     assert outcome(block_bytes) == whole
+    monkeypatch.setattr(csv_parts, "CHUNK", chunk)
+    assert in_parts(path, contract, part_bytes) == whole
     with monkeypatch.context() as patched:
         patched.setattr(csv_arrow.ArrowParser, "parse", lambda *_: None)
         assert outcome(1 << 20) == whole

@@ -1,0 +1,1 @@
+"""Scoring files of customers in bulk, without a server: `python -m pipeline.score`."""

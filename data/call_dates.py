@@ -194,8 +194,14 @@ def _number(text: str) -> int:
 
 
 def _line(file: Path, contract: Contract, row: int) -> int:
-    """The line of a file at which a row begins, from 1; rows are counted from 0, bad ones included."""
+    """The line of a file at which a row begins, from 1; of a Parquet file, the row from 1.
+
+    Args:
+      row: counted from 0, bad ones included.
+    """
     head = read_header(file, contract.source, contract)
+    if head.format == "parquet":
+        return row + 1
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         for _ in range(head.lines):
             stream.readline()

@@ -19,7 +19,9 @@ class ArrowParser:
     def __init__(self, layout: Layout):
         self._layout = layout
         contract, names, dialect = layout.contract, layout.header.names, layout.dialect
-        self._as_text = layout.role is Role.CUSTOMERS or layout.all_cells or dialect.trim
+        self._as_text = (
+            layout.role is Role.CUSTOMERS or layout.all_cells or dialect.trim or layout.header.format == "parquet"
+        )
         self._numeric = [name for name in contract.numeric if name in layout.schema.names]
         label = contract.label
         self._labels = pa.array([label.negative, label.positive]) if label else None
@@ -53,11 +55,16 @@ class ArrowParser:
                 pa.BufferReader(block), self._read_options, self._parse_options, self._convert_options
             )
             table = stream.read_all().combine_chunks()
-            return self._convert(table)
+            return self.convert(table)
         except pa.ArrowInvalid:
             return None
 
-    def _convert(self, table: pa.Table) -> tuple[pa.RecordBatch, pa.RecordBatch | None] | None:
+    def convert(self, table: pa.Table) -> tuple[pa.RecordBatch, pa.RecordBatch | None] | None:
+        """As :meth:`parse`, of cells that are split already.
+
+        Raises:
+          pa.ArrowInvalid: likewise where in doubt.
+        """
         schema = self._layout.schema
         texts = {name: _flat(table.column(name)) for name in table.column_names if name not in schema.names}
         if any(_lengths(column)[1] > csv.field_size_limit() for column in texts.values()):

@@ -1,10 +1,12 @@
-"""Reads the header of a CSV file: its column names, its delimiter, and whether they are what a contract asks for."""
+"""Reads the header of a file: its column names, its delimiter, and whether they are what a contract asks for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from data import parquet
 from data.contract import TRIM_HINT, Contract, Role, Source, header_difference
 from data.csv_records import Dialect, decode, garbled, printable, records, split_lines
 from data.errors import BadFileError, MissingColumnsError, did_you_mean
@@ -17,7 +19,7 @@ _HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """The header of one CSV file."""
+    """The header of one file; that of Parquet has neither bytes nor lines."""
 
     names: tuple[str, ...]
     delimiter: str
@@ -25,13 +27,14 @@ class Header:
     """Byte at which the rows begin."""
     lines: int
     """Lines before the rows."""
+    format: Literal["csv", "parquet"] = "csv"
 
 
 def read_header(path: Path, source: Source, contract: Contract | None = None, role: Role = Role.TRAINING) -> Header:
     """Reads the names of a file's columns; the delimiter is the one that gives the contract's, else the most columns.
 
     Args:
-      path: a CSV file.
+      path: a CSV or Parquet file.
       source: how its CSV is written.
       contract: what the columns must be; without one any names will do.
       role: what the rows of the file are.
@@ -48,6 +51,10 @@ def read_header(path: Path, source: Source, contract: Contract | None = None, ro
         raise missing_file(path) from None
     except OSError as error:
         raise BadFileError(f"{path}: cannot be read: {error.strerror}") from error
+    if start.startswith(parquet.MAGIC):
+        header = Header(parquet.names(path), DELIMITERS[0], 0, 0, "parquet")
+        _check_names(path, header, contract, role)
+        return header
     mark = 3 if start.startswith(b"\xef\xbb\xbf") else 0
     body = start[mark:]
     if not body.strip():
@@ -105,7 +112,7 @@ def _refuse_other_formats(path: Path, start: bytes) -> None:
 
 
 def _check_names(path: Path, header: Header, contract: Contract | None, role: Role) -> None:
-    names, where = header.names, f"{path}:{header.lines}"
+    names, where = header.names, f"{path}:{header.lines}" if header.lines else str(path)
     bad = next((name for name in names if garbled(name)), None)
     if bad is not None:
         raise BadFileError(f"{where}: column {names.index(bad) + 1}: got {printable(bad)!r}, expected {ENCODING}")
@@ -115,7 +122,7 @@ def _check_names(path: Path, header: Header, contract: Contract | None, role: Ro
     if contract is None or contract.accepts(names, role):
         return
     count = len(contract.header(role))
-    if len(names) == 1 < count:
+    if len(names) == 1 < count and header.format == "csv":
         raise BadFileError(
             f"{where}: the header is a single column, {names[0]!r}; expected "
             f"{count} columns separated by {contract.source.delimiter!r}"

@@ -1,11 +1,13 @@
-"""Divides a large CSV file where rows end, so that several workers can read it at once."""
+"""Divides a large file where rows end, so that several workers can read it at once."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from data import parquet
 from data.contract import Contract, Role
 from data.csv_arrow import well_quoted
 from data.csv_header import read_header
@@ -21,8 +23,8 @@ class Part:
     """Whole rows of a file.
 
     Attributes:
-      start, end: its bytes; the end is exclusive.
-      line: the line at which it begins, from 1.
+      start, end: its bytes, or the row groups of a Parquet file; the end is exclusive.
+      line: the line at which it begins, from 1; of a Parquet file, the row.
     """
 
     start: int
@@ -34,10 +36,11 @@ def divide(path: Path, contract: Contract, role: Role, part_bytes: int | None = 
     """The parts of a file, in order; read one after the other they give the rows of the whole file.
 
     A line end divides rows unless it is inside quotes. That is certain as long as every quote opens or closes a cell
-    or is doubled. From the first quote on that does none of these, the file is one part.
+    or is doubled. From the first quote on that does none of these, the file is one part. A Parquet file is divided into
+    its row groups.
 
     Args:
-      path: a CSV file.
+      path: a CSV or Parquet file.
       contract, role: as `data.reader.read` takes them.
       part_bytes: of a part, at least, PART_BYTES by default; the last one may be smaller.
 
@@ -45,6 +48,10 @@ def divide(path: Path, contract: Contract, role: Role, part_bytes: int | None = 
       BadFileError: as `data.csv_header.read_header`.
     """
     head = read_header(path, contract.source, contract, role)
+    if head.format == "parquet":
+        rows = parquet.groups(path)
+        first = itertools.accumulate(rows, initial=1)
+        return [Part(group, group + 1, row) for group, row in zip(range(len(rows)), first, strict=False)]
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
     size = path.stat().st_size
     parts, start, line = [], head.end, head.lines + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class BadRow:
 
     file: str
     line: int
-    """1-based line at which the row begins."""
+    """1-based line at which the row begins; of a Parquet file, the number of the row."""
     column: str
     """Empty where the row as a whole is at fault."""
     value: str
@@ -111,6 +112,33 @@ class RowParser:
         end = rows[-1].end if rows else 0
         rows = [row for row in rows if row.cells != []]
         faults = {row.start: fault for row in rows if (fault := self._malformed(texts, row))}
+
+        def text(row: Record) -> str:
+            return printable("".join(texts[row.start : row.end])).rstrip("\r\n")
+
+        return self._block(rows, faults, line, text), sum(map(len, lines[:end]))
+
+    def check(self, table: pa.Table, line: int) -> Block:
+        """Rows and faults of cells that are split already.
+
+        Args:
+          table: the cells as text, the columns in the order of the header.
+          line: the number of the first row.
+        """
+        cells = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        rows = [Record(number, number + 1, [*row]) for number, row in enumerate(cells)]
+        return self._block(rows, {}, line, lambda row: ",".join(row.cells or ()))
+
+    def _block(self, rows: list[Record], faults: dict[int, _Fault], line: int, text: Callable[[Record], str]) -> Block:
+        """The good and the bad rows.
+
+        Args:
+          rows: all, without blank lines.
+          faults: of rows that have the wrong shape, by their start.
+          line: at which the first row may begin.
+          text: of a row as it stands in the file.
+        """
+        layout = self._layout
         sound = [row for row in rows if row.start not in faults]
         columns = self._check_columns(sound, faults)
         good = [index for index, row in enumerate(sound) if row.start not in faults]
@@ -118,11 +146,10 @@ class RowParser:
         bad = []
         for index, row in enumerate(rows):
             if row.start in faults:
-                text = printable("".join(texts[row.start : row.end])).rstrip("\r\n")
-                bad.append(BadRow(str(layout.path), line + row.start, *faults[row.start], text, index))
+                bad.append(BadRow(str(layout.path), line + row.start, *faults[row.start], text(row), index))
         batch = pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
         cells = self._cells([sound[index] for index in good]) if layout.kept else None
-        return Block(batch, tuple(bad), cells), sum(map(len, lines[:end]))
+        return Block(batch, tuple(bad), cells)
 
     def _cells(self, rows: list[Record]) -> pa.RecordBatch:
         columns = []

@@ -1,4 +1,4 @@
-"""Streams CSV files as Arrow record batches, every row checked against the data contract.
+"""Streams CSV and Parquet files as Arrow record batches, every row checked against the data contract.
 
 A file is read in blocks of some megabytes, each cut where a row ends. Arrow parses a block in one go
 (`data.csv_arrow`). A block with anything odd in it is read again row by row (`data.csv_rows`), which finds each bad row
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from data import parquet
 from data import plan as plans
 from data.contract import MISSING_TEXT, Contract, Role, Source
 from data.csv_arrow import ArrowParser
@@ -32,6 +33,8 @@ __all__ = ["BLOCK_BYTES", "DELIMITERS", "BadRow", "Block", "check", "files", "he
 BLOCK_BYTES = 8 << 20
 """Read at once; large enough for Arrow's speed, small enough that a block and its rows stay below 200 MB."""
 _LONGEST_LINE = 64 << 20
+SUFFIXES = (".csv", ".parquet")
+"""Of the files that a folder stands for."""
 
 
 def schema(contract: Contract, role: Role = Role.TRAINING) -> pa.Schema:
@@ -49,12 +52,12 @@ def schema(contract: Contract, role: Role = Role.TRAINING) -> pa.Schema:
 
 
 def files(path: str | Path) -> list[Path]:
-    """The CSV files that a path stands for: itself, the `*.csv` of a folder in name order, or the spans of a folder.
+    """The files that a path stands for: itself, the CSV and Parquet files of a folder by name, or the spans of a folder.
 
     Of spans, these are the rows of the newest version of each that is not set aside, the oldest span first.
 
     Raises:
-      BadFileError: there is no such file, no CSV file in the folder, or all of its spans are set aside.
+      BadFileError: there is no such file, none of these in the folder, or all of its spans are set aside.
     """
     path = Path(path)
     if path.is_dir() and is_folder_of_spans(path):
@@ -63,9 +66,9 @@ def files(path: str | Path) -> list[Path]:
             raise BadFileError(f"{path}: no span in this folder has rows that are not set aside")
         return [span.file for span in spans]
     if path.is_dir():
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.is_file())
+        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
         if not inside:
-            raise BadFileError(f"{path}: no .csv file in this folder")
+            raise BadFileError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
         return inside
     if not path.exists():
         raise missing_file(path)
@@ -73,10 +76,10 @@ def files(path: str | Path) -> list[Path]:
 
 
 def header(path: str | Path, trim: bool = False) -> tuple[tuple[str, ...], str]:
-    """Column names of a CSV file and its delimiter, the one of `, ; tab |` that gives the most columns.
+    """Column names of a file and its delimiter, the one of `, ; tab |` that gives the most columns.
 
     Args:
-      path: a CSV file.
+      path: a CSV or Parquet file; the delimiter of Parquet is a comma.
       trim: whether to drop the blanks around names.
 
     Raises:
@@ -94,6 +97,10 @@ def check(path: str | Path, contract: Contract, role: Role = Role.TRAINING) -> N
     """
     path = Path(path)
     head = read_header(path, contract.source, contract, role)
+    if head.format == "parquet":
+        if sum(parquet.groups(path)):
+            return
+        raise _no_rows(path)
     with path.open("rb") as file:
         file.seek(head.end)
         while chunk := file.read(BLOCK_BYTES):
@@ -114,7 +121,7 @@ def read(
     """Reads one file block by block in constant memory.
 
     Args:
-      path: a CSV file with the columns of the contract in any order. A file of TRAINING rows has these columns and no
+      path: a CSV or Parquet file with the columns of the contract in any order. A file of TRAINING rows has these columns and no
         others. A file of CUSTOMERS has those known before the call; whatever else it has is not checked and stays
         available as text in :attr:`Block.cells`.
       contract: what a row must be. Its delimiter is tried first, then the other usual ones.
@@ -142,7 +149,7 @@ def read(
     layout = Layout(path, unplanned, role, head, dialect, schema(unplanned, role), all_cells)
     filled = schema(contract, role)
     rows = 0
-    for block in _blocks(layout, block_bytes, part or Part(head.end, path.stat().st_size, head.lines + 1)):
+    for block in _parquet_blocks(layout, part) if head.format == "parquet" else _blocks(layout, block_bytes, part):
         rows += block.batch.num_rows + len(block.bad)
         yield plans.fill(block, filled, plan, planned) if plan else block
     if not rows and part is None:
@@ -153,8 +160,19 @@ def _no_rows(path: Path) -> BadFileError:
     return BadFileError(f"{path}: the file has a header but no rows")
 
 
-def _blocks(layout: Layout, block_bytes: int, part: Part) -> Iterator[Block]:
+def _parquet_blocks(layout: Layout, part: Part | None) -> Iterator[Block]:
     fast, exact = ArrowParser(layout), RowParser(layout)
+    for row, table in parquet.texts(layout.path, part or Part(0, len(parquet.groups(layout.path)), 1)):
+        try:
+            parsed = fast.convert(table)
+        except pa.ArrowInvalid:
+            parsed = None
+        yield Block(parsed[0], (), parsed[1]) if parsed else exact.check(table, row)
+
+
+def _blocks(layout: Layout, block_bytes: int, part: Part | None) -> Iterator[Block]:
+    fast, exact = ArrowParser(layout), RowParser(layout)
+    part = part or Part(layout.header.end, layout.path.stat().st_size, layout.header.lines + 1)
     with layout.path.open("rb") as file:
         file.seek(part.start)
         buffer, line, left = b"", part.line, part.end - part.start

@@ -21,7 +21,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="FILE|FOLDER|NAME",
-        help="a CSV file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
+        help="a CSV or Parquet file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
     )
     parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
 

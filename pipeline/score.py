@@ -322,7 +322,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE|FOLDER", help="CSV files of customers")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="FILE|FOLDER", help="CSV or Parquet files of customers"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the result; new or empty")
     parser.add_argument(
         "--model", type=Path, metavar="FOLDER", help="a version's folder (default: the newest purchase model)"

@@ -247,7 +247,7 @@ def test_missing_files_and_folders(tmp_path, write):
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         reader.header(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"no \.csv file"):
+    with pytest.raises(UserError, match=r"no \.csv or \.parquet file"):
         reader.files(tmp_path / "empty")
 
 

@@ -269,7 +269,9 @@ def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sa
     server.pages["/monitoring/profile"] = {MODEL: page}
     found = scrape(collector)
     assert found["model_drift_rows", "server"] == 1000
-    assert found["model_drift_psi", "server", "calls_today"] > found["model_drift_psi_alarm_line", "server", "calls_today"]
+    assert (
+        found["model_drift_psi", "server", "calls_today"] > found["model_drift_psi_alarm_line", "server", "calls_today"]
+    )
     assert found["model_drift_alarm", "server", "calls_today"] == 1
     assert found["model_drift_alarm", "server", "education"] == 0
     assert found["model_drift_unseen_ratio", "server", "job"] == 0

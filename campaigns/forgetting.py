@@ -186,7 +186,8 @@ def _find(connection: Connection, campaign: Campaign, folder: Path, identifier: 
     numbered = len(rows) < len(listed)
     known = select(func.count()).where(outcomes.c.campaign_id == of, outcomes.c.identifier == identifier)
     place = list(names).index(column) if column else None
-    columns = range(len(names) - len(campaign.terms.plan), len(names) + 1)  # the file may lack planned columns
+    lacking = {*campaign.terms.plan, *contract.derived_columns}  # columns that the file may lack
+    columns = range(len(names) - len(lacking), len(names) + 1)
     aside = select(bad_rows.c.line, bad_rows.c.text).where(bad_rows.c.campaign_id == of)
     return InCampaign(
         campaign=of,

@@ -63,13 +63,16 @@ class RowCheck:
                 self._texts.append((name, rule is None or rule.blank))
             else:
                 self._numeric.append((name, model.contract.numeric[name]))
-        self._cells = itemgetter(*self._names)
+        self._derived = {name for name in model.contract.derived_columns if name in self._names}
+        self._required = tuple(name for name in self._names if name not in self._derived)
+        self._cells = itemgetter(*self._required)
 
     def __call__(self, instances: list[Any], others: Collection[str] = ()) -> Rows:
         """The rows by column.
 
         Args:
-          instances: one JSON object for each row: the model's inputs by name, and columns that identify the customer.
+          instances: one JSON object for each row: the model's inputs by name, of which those that say how long the list
+            is may be left out, and columns that identify the customer.
           others: names of further columns that rows may have.
 
         Raises:
@@ -103,15 +106,17 @@ class RowCheck:
             rows = list(map(self._cells, instances))
         except (KeyError, TypeError, IndexError):
             self._say_what_is_missing(instances)
-        if len(self._names) == 1:
-            return {self._names[0]: rows}
-        return dict(zip(self._names, zip(*rows, strict=True), strict=True))
+        cells = [rows] if len(self._required) == 1 else zip(*rows, strict=True)
+        columns: dict[str, Column] = dict(zip(self._required, cells, strict=True))
+        for name in self._derived:
+            columns[name] = [row.get(name) for row in instances]
+        return {name: columns[name] for name in self._names}
 
     def _say_what_is_missing(self, instances: list[Any]) -> NoReturn:
         for place, row in enumerate(instances):
             if not isinstance(row, dict):
                 raise BadOptionError(f"instances: row {place}: got {_shown(row)}, expected an object with columns")
-            for name in self._names:
+            for name in self._required:
                 if name not in row:
                     hint = did_you_mean(name, [other for other in row if other not in self._names])
                     raise BadOptionError(f"instances: row {place}: {name}: got nothing, expected a value{hint}")

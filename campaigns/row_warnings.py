@@ -31,7 +31,8 @@ class RowWarnings:
         self._columns: dict[str, _Find] = {}
         for name, rule in contract.numeric.items():
             trained = bins.get(name)
-            self._columns[name] = _numbers(name, rule, trained if isinstance(trained, NumberBins) else None)
+            may_lack = name in contract.derived_columns  # which lack a value in all rows or in none
+            self._columns[name] = _numbers(name, rule, trained if isinstance(trained, NumberBins) else None, may_lack)
         for name, allowed in contract.categorical.items():
             trained = bins.get(name)
             self._columns[name] = _texts(name, allowed, trained if isinstance(trained, CategoryBins) else None)
@@ -45,13 +46,15 @@ class RowWarnings:
         return found
 
 
-def _numbers(name: str, rule: Numeric, trained: NumberBins | None) -> _Find:
+def _numbers(name: str, rule: Numeric, trained: NumberBins | None, may_lack: bool) -> _Find:
     low, high = (-np.inf, np.inf) if trained is None else _training_range(trained)
 
     def find(values: np.ndarray) -> Iterable[tuple[int, str]]:
         known = (values >= max(low, rule.min)) & (values <= min(high, rule.max))
         if rule.missing is not None:
             known |= values == np.float32(rule.missing)
+        if may_lack:
+            known |= np.isnan(values)
         for row in np.flatnonzero(~known).tolist():
             value = float(values[row])
             if value != value:

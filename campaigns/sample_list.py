@@ -11,7 +11,7 @@ import numpy as np
 from campaigns.lists import IDENTIFIERS
 from campaigns.served import ServedModel
 from data import sample
-from data.contract import Contract
+from data.contract import Contract, Role
 
 ROWS = 1_000
 NAME = f"{sample.PREFIX}customers.csv"
@@ -20,18 +20,18 @@ _SEED = 11
 
 def can_be_drawn(model: ServedModel) -> bool:
     """Whether customers can be made up for a model; otherwise the list is a header."""
-    names = {*model.contract.features()}
+    names = {*model.contract.columns(Role.CUSTOMERS)}
     return (model.profile is not None and names <= model.profile.features.keys()) or names <= {*sample.COLUMNS}
 
 
 def text(model: ServedModel) -> str:
-    """The list as CSV: a column of identifiers and the columns that the model takes.
+    """The list as CSV: a column of identifiers and the columns that a list must have for the model.
 
     The cells are drawn, each column for itself, from the counts of the model's training rows; where these are not
     known, from the synthetic sample if it has the columns.
     """
     contract = model.contract
-    names = contract.features()
+    names = contract.columns(Role.CUSTOMERS)
     columns: list[list[str]] = []
     if can_be_drawn(model):
         columns = [_cells(contract, name, values) for name, values in _drawn(model).items()]
@@ -47,7 +47,7 @@ def text(model: ServedModel) -> str:
 
 
 def _drawn(model: ServedModel) -> dict[str, np.ndarray]:
-    names = model.contract.features()
+    names = model.contract.columns(Role.CUSTOMERS)
     if model.profile is not None and {*names} <= model.profile.features.keys():
         drawn = model.profile.draw(ROWS, np.random.default_rng(_SEED))
     else:

@@ -90,13 +90,14 @@ def contract_to_json(contract: Contract) -> str:
 
 
 def contract_from_json(text: str) -> Contract:
-    """Reads what `contract_to_json` wrote, also a contract of `from_inputs`, which validation refuses.
+    """Reads what `contract_to_json` wrote, also a contract of `from_inputs`, which validation may refuse.
 
     Raises:
       ValueError: the text is something else.
     """
     document = json.loads(text)
     numeric, categorical = document["numeric"], document["categorical"]
-    if any(not column["values"] for column in categorical.values()):
+    undated = document.get("derived") and not document.get("call_date")
+    if undated or any(not column["values"] for column in categorical.values()):
         return from_inputs(document["name"], dict.fromkeys(numeric, False) | dict.fromkeys(categorical, True))
     return Contract.model_validate(document)

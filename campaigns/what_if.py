@@ -1,4 +1,4 @@
-"""What the model expects of a customer if the call is made in another month, or by another channel, than planned."""
+"""What the model expects of a customer if the call is made by another channel, or is another one, than planned."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def choices(
     """For each column that describes the call its other values, the most likely to lead to a purchase first.
 
     Texts have all values of the contract. Numbers have the deciles of the training rows, or a few low values where
-    these are not known.
+    these are not known. The size of the list is left out: another one would not change this customer.
 
     Args:
       server: address of the model server.

@@ -36,10 +36,16 @@ def demonstration_customers(profile: Profile, count: int, seed: int) -> list[Cus
 
 
 def synthetic_customers(count: int, seed: int, features: Sequence[str]) -> list[Customer]:
-    """Rows of the synthetic sample in random order, as REST instances with these features."""
+    """Rows of the synthetic sample in random order, as REST instances with these features.
+
+    They are taken from a sample of the usual size, so that as many calls a day are planned as a model has learned.
+    """
     customers: list[Customer] = []
-    for chunk in sample.draw(count, seed):
-        customers += _instances({name: chunk[name] for name in features})
+    rows = max(count, sample.ROWS)
+    chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+    for number, chunk in enumerate(sample.draw(rows, seed)):
+        places = chosen[chosen // sample.CHUNK == number] % sample.CHUNK
+        customers += _instances({name: chunk[name][places] for name in features})
     random.Random(seed).shuffle(customers)
     return customers
 

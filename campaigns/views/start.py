@@ -93,6 +93,10 @@ def _fields(contract: Contract, answers: Mapping[str, str], again: bool) -> Iter
         if column in contract.categorical and contract.categorical[column].values:
             choices = [("", tr("as in the file")), *((one, one) for one in contract.categorical[column].values)]
             yield Field(name, label, "choice", value, tr("For the whole list."), choices)
+        elif column in contract.derived_columns:
+            what = contract.numeric[column].unit.capitalize()
+            hint = tr("{what}. Leave it empty to take it from the file, or where it is not known.", what=what)
+            yield Field(name, label, "number", value, hint, low=0, whole=True)
         else:
             hint = tr("For the whole list. Leave it empty to take it from the file.")
             yield Field(name, label, "number" if column in contract.numeric else "text", value, hint)

@@ -15,7 +15,7 @@ from campaigns.records import Campaign, Customer, Terms
 from campaigns.served import contract_to_json
 from campaigns.store import campaigns, customers
 from campaigns.store.database import open_database
-from data.contract import Contract
+from data.contract import Contract, Role
 from tests.support import postgresql
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
@@ -27,7 +27,15 @@ TYPICAL = {
     "housing": "yes", "loan": "no", "contact": "cellular", "day": "5", "month": "may", "campaign": "1", "pdays": "-1",
     "previous": "0", "poutcome": "unknown",
 }  # fmt: skip
-"""A customer of bank-full."""
+"""A customer of bank-full, with the day and month of a former call, which the model does not take."""
+ROW = {
+    **{
+        name: float(TYPICAL[name]) if name in CONTRACT.numeric else TYPICAL[name]
+        for name in CONTRACT.columns(Role.CUSTOMERS)
+    },
+    **{"calls_today": 130.0, "calls_7d": 700.0, "calls_30d": 2900.0},
+}
+"""The same customer in a request of the API, with how many calls are planned for the day and were made before."""
 
 
 def list_text(rows: list[dict[str, str]]) -> str:

@@ -15,7 +15,7 @@ from campaigns.store import keys
 from campaigns.store.database import open_database
 from data.errors import BadOptionError
 from tests.campaigns.browsing import ADDRESS, Browser, Page
-from tests.campaigns.conftest import TYPICAL, list_text
+from tests.campaigns.conftest import ROW, list_text
 from tests.campaigns.test_roles import EXPECTED, routes
 
 ELSEWHERE = "http://desk.bank.example:8600"
@@ -164,8 +164,7 @@ def test_known_keys_work_for_a_while_without_the_store(client, held, monkeypatch
         raise OperationalError("SELECT", {}, OSError("gone"))
 
     monkeypatch.setattr(keys, "valid", gone)
-    row = {name: int(cell) if cell.lstrip("-").isdigit() else cell for name, cell in TYPICAL.items()}
-    body = {"instances": [row]}
+    body = {"instances": [ROW]}
     assert client.post("/api/score", json=body, headers=bearer(held["score"])).status_code == 200
     monkeypatch.setattr(callers, "STALE_SECONDS", -1.0)
     answer = client.post("/api/score", json=body, headers=bearer(held["score"]))

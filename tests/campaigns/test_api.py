@@ -11,12 +11,11 @@ from starlette.testclient import TestClient
 from campaigns import app
 from campaigns.settings import Settings
 from tests.campaigns.browsing import ADDRESS
-from tests.campaigns.conftest import TYPICAL, list_text
+from tests.campaigns.conftest import ROW, list_text
 from tests.support import stand_in
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
 
-ROW = {name: float(cell) if name in CONTRACT.numeric else cell for name, cell in TYPICAL.items()}
 LIST = list_text([{"id": f"c{age}", "age": str(age)} for age in range(20, 90)])
 TERMS = {"name": "spring", "cost": "5", "margin": "100", "calls": "20", "control_share": "0.2"}
 
@@ -136,9 +135,9 @@ def test_other_calls_are_compared(tmp_path, model_server, client):
     ranked = scored(client)
     address = "/api/campaigns/1/customers/3/what-if"
     answer = ranked.get(address).json()
-    assert list(answer) == ["day", "month", "contact", "campaign"]
-    assert {"cell": "may", "probability": 0.11, "planned": True} in answer["month"]
-    assert len(answer["month"]) == 12
+    assert list(answer) == ["contact", "campaign"]
+    assert {"cell": "cellular", "probability": 0.11, "planned": True} in answer["contact"]
+    assert len(answer["contact"]) == 3
     model_server.version = "2"
     assert ranked.get(address).status_code == 503
 

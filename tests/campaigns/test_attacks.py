@@ -21,7 +21,7 @@ from campaigns import app
 from campaigns.settings import Settings
 from campaigns.store import keys, tables
 from tests.campaigns.browsing import ADDRESS, TERMS, Browser
-from tests.campaigns.conftest import TYPICAL, list_text
+from tests.campaigns.conftest import ROW, list_text
 from tests.support.desk_process import DeskProcess
 
 HTML = [
@@ -130,7 +130,7 @@ def test_sql_is_text_wherever_it_is_sent(frozen, attack):
         frozen.get(f"/campaigns/1/customers/{told}"),
         frozen.get("/api/campaigns", headers={"Authorization": f"Bearer {attack}"}),
         frozen.get("/api/campaigns", headers={"X-Request-ID": attack, "Cookie": f"session={attack}"}),
-        frozen.post("/api/score", json={"instances": [{**TYPICAL, "age": 30, "job": attack, attack: attack}]}),
+        frozen.post("/api/score", json={"instances": [{**ROW, "age": 30, "job": attack, attack: attack}]}),
         *(
             frozen.post("/api/campaigns/1/terms", data={"cost": "1", "margin": "2", name: attack})
             for name in ("cost", "margin", "calls", "control_share")
@@ -145,9 +145,9 @@ def test_sql_is_text_wherever_it_is_sent(frozen, attack):
     browser = Browser(frozen)
     assert browser.send(browser.open("/login"), "login", {"key": attack}).status == 401
     file = {"file": (attack, list_text([{"id": "a"}]))}
-    for answers in ({"name": attack}, {"plan.month": attack}):
+    for answers in ({"name": attack}, {"plan.contact": attack}):
         terms = frozen.post("/api/campaigns", data={**TERMS, **answers}, files=file).json()["terms"]
-        assert attack in (terms["name"], terms["plan"].get("month"))
+        assert attack in (terms["name"], terms["plan"].get("contact"))
     unharmed(frozen, 3)
     assert [key.name for key in keys.valid(engine).values()] == ["ana"]
 

@@ -20,7 +20,9 @@ from data.errors import UserError
 from serving.client.output_files import neutral
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=timezone.utc)
-TERMS = Terms("=May", cost=10.0, margin=100.0, calls=50, control_share=0.1, plan={"month": "may", "day": "15"})
+TERMS = Terms(
+    "=May", cost=10.0, margin=100.0, calls=50, control_share=0.1, plan={"contact": "cellular", "calls_today": "120"}
+)
 CAMPAIGN = Campaign(
     3, TERMS, "frozen", NOW, "list.csv", "{}", model="purchase", version="7", rows=20, scored=20, frozen=NOW
 )
@@ -72,7 +74,7 @@ def test_every_row_of_the_csv_carries_model_time_and_parameters():
     for row in rows():
         assert (row["model"], row["model_version"], row["frozen_at"]) == ("purchase", "7", "2026-11-24T12:30:00+00:00")
         assert (row["cost_per_call"], row["margin_per_buyer"], row["control_share"]) == ("10.0", "100.0", "0.1")
-        assert (row["calls_affordable"], row["planned"]) == ("50", "month=may; day=15")
+        assert (row["calls_affordable"], row["planned"]) == ("50", "contact=cellular; calls_today=120")
 
 
 def test_no_cell_of_the_csv_begins_a_formula():

@@ -8,6 +8,7 @@ import pytest
 
 from campaigns import lists
 from data import contract as contracts
+from data.contract import Role
 from data.errors import BadFileError, BadOptionError
 from tests.support.customers import CONTRACT
 
@@ -63,13 +64,13 @@ def test_a_list_needs_the_models_columns(tmp_path):
 
 
 def test_a_list_may_lack_what_the_plan_gives(tmp_path):
-    names = [name for name in CONTRACT.features() if name not in ("month", "day")]
+    names = [name for name in CONTRACT.columns(Role.CUSTOMERS) if name not in ("contact", "campaign")]
     file = upload(f"{';'.join(names)}\n{';'.join('1' for _ in names)}\n", tmp_path)
-    lists.check(file, "x.csv", CONTRACT, {"month": "may", "day": "5"})
-    with pytest.raises(BadFileError, match="'day'"):
-        lists.check(file, "x.csv", CONTRACT, {"month": "may"})
-    with pytest.raises(BadOptionError, match="'mai'"):
-        lists.check(file, "x.csv", CONTRACT, {"month": "mai", "day": "5"})
+    lists.check(file, "x.csv", CONTRACT, {"contact": "cellular", "campaign": "1"})
+    with pytest.raises(BadFileError, match="'campaign'"):
+        lists.check(file, "x.csv", CONTRACT, {"contact": "cellular"})
+    with pytest.raises(BadOptionError, match="'mail'"):
+        lists.check(file, "x.csv", CONTRACT, {"contact": "mail", "campaign": "1"})
 
 
 @pytest.mark.parametrize(

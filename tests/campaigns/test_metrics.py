@@ -22,8 +22,7 @@ from campaigns.request_log.queue import LogState
 from campaigns.settings import Settings
 from campaigns.store.overview import Overview
 from tests.campaigns.browsing import ADDRESS
-from tests.campaigns.conftest import TYPICAL, list_text
-from tests.support.customers import CONTRACT
+from tests.campaigns.conftest import ROW, list_text
 
 MOMENT = datetime(2026, 5, 1, tzinfo=timezone.utc)
 LOG = LogState(queued=3, dropped=4, written=5, spooled_bytes=6, database_up=True, of_requests=7, of_lists=800)
@@ -87,8 +86,7 @@ def test_requests_are_counted_by_route_and_never_by_their_path(client):
 
 
 def test_the_fast_path_of_scores_is_counted_with_its_rows(client):
-    row = {name: float(cell) if name in CONTRACT.numeric else cell for name, cell in TYPICAL.items()}
-    assert client.post("/api/score", json={"instances": [row, row]}).status_code == 200
+    assert client.post("/api/score", json={"instances": [ROW, ROW]}).status_code == 200
     assert client.post("/api/score", json={"instances": [{}]}).status_code == 400
     found = read(client)
     assert found["campaigns_requests_total POST /api/score 200"] == 1

@@ -29,7 +29,8 @@ from tests.support import stand_in
 from tests.support.customers import CONTRACT
 
 LIST = list_text([{"id": f"c{row}", "age": str(20 + row % 60), "job": "guru"} for row in range(1, 201)])
-DATA = {*TYPICAL, *TYPICAL.values(), *(value for rule in CONTRACT.categorical.values() for value in rule.values)} | {
+VALUES = {value for rule in CONTRACT.categorical.values() for value in rule.values}
+DATA = {*TYPICAL, *TYPICAL.values(), *CONTRACT.features(), *VALUES} | {
     "id", "guru", "spring", "purchase-model", "list.csv", "make serve", "young", "old",
     "python -m pipeline.run --data artifacts/campaigns/training",
 }  # fmt: skip

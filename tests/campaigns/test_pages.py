@@ -116,13 +116,16 @@ def test_reasons_are_shown_where_the_model_gives_them(browser, model_server):
 def test_the_page_of_a_customer_says_what_another_call_would_change(browser, model_server, tmp_path):
     stand_in.write_contract(tmp_path / "artifacts", 1)
     inputs, _ = model_server.models[PURCHASE_MODEL.name]
-    answer = lambda row: {"probability": 0.5 if row["month"] == "mar" else 0.2, "purchase": 0}  # noqa: E731
+    answer = lambda row: {"probability": 0.5 if row["contact"] == "telephone" else 0.2, "purchase": 0}  # noqa: E731
     model_server.models[PURCHASE_MODEL.name] = inputs, answer
     browser.start(LIST)
     browser.ended()
     page = browser.open("/campaigns/1/customers/1")
-    assert "The most likely to lead to a purchase is mar, with 50.0 %; planned is may, with 20.0 %." in page.text
-    assert re.search(r">mar</th>\s*<td[^>]*>50.0\s%</td>\s*<td[^>]*>\+30.0</td>", page.html)
+    assert (
+        "The most likely to lead to a purchase is telephone, with 50.0 %; planned is cellular, with 20.0 %."
+        in page.text
+    )
+    assert re.search(r">telephone</th>\s*<td[^>]*>50.0\s%</td>\s*<td[^>]*>\+30.0</td>", page.html)
     assert "not a promise" in page.text
     assert "No segment model serves" in page.text
     model_server.version = "2"
@@ -201,12 +204,12 @@ def test_bad_rows_refuse_the_list_or_are_set_aside(browser):
 
 
 def test_planned_columns_may_be_missing(browser):
-    text = list_text([{"age": "30", "month": None, "day": None}])
-    assert "month" in browser.start(text).notices["problem"]
-    browser.start(text, **{"plan.month": "jun", "plan.day": "4"})
+    text = list_text([{"age": "30", "contact": None, "campaign": None}])
+    assert "'contact'" in browser.start(text).notices["problem"]
+    browser.start(text, **{"plan.contact": "telephone", "plan.campaign": "2"})
     browser.ended()
     customer = browser.open("/campaigns/1/customers/1")
-    assert re.search(r">month</th>\s*<td[^>]*>jun</td>\s*<td[^>]*>plan<", customer.html)
+    assert re.search(r">contact</th>\s*<td[^>]*>telephone</td>\s*<td[^>]*>plan<", customer.html)
 
 
 def test_terms_change_until_the_call_list_is_frozen(browser):

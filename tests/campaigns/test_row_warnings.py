@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from analysis import profile
+from campaigns import lists
 from campaigns.row_warnings import RowWarnings
 from data import contract as contracts
 from data import reader
@@ -30,8 +31,7 @@ def batch(**cells) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([row[field.name]], field.type) for field in schema], schema=schema)
 
 
-RULES = CONTRACT.model_copy(update={"after_call": (), "numeric": {**CONTRACT.numeric}})
-RULES.numeric.pop("duration")
+RULES = lists.of_list(CONTRACT)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,8 @@ RULES.numeric.pop("duration")
         ({"age": 18.0}, ()),
         ({"age": 17.0}, ("age: 17 is outside the 18 to 95 of training",)),
         ({"pdays": -1.0}, ()),
+        ({"calls_today": float("nan"), "calls_7d": float("nan"), "calls_30d": float("nan")}, ()),
+        ({"calls_today": 5000.0}, ("calls_today: 5000 is outside the ",)),
         ({"age": 5.0, "job": "x" * 99}, ("age: 5 is outside the contract's 16 to 110", f"job: '{'x' * 57}...' was")),
     ],
 )

@@ -13,12 +13,11 @@ from campaigns import app, models, scores
 from campaigns.settings import Settings
 from data.paths import serving_folder
 from tests.campaigns.browsing import ADDRESS
-from tests.campaigns.conftest import TYPICAL
+from tests.campaigns.conftest import ROW
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
 from tests.support.server import free_port
 
-ROW = {name: float(cell) if name in CONTRACT.numeric else cell for name, cell in TYPICAL.items()}
 HEADERS = {"Content-Type": "application/json"}
 
 
@@ -63,6 +62,24 @@ def test_each_row_has_its_probability_and_the_answer_its_version(client):
         },
     )
     assert ask(client)[1]["predictions"] == []
+
+
+@pytest.mark.parametrize("rows", [1, scores.FEW_ROWS + 1])
+def test_how_long_the_list_is_may_be_left_out(client, model_server, rows):
+    row = {name: cell for name, cell in ROW.items() if name not in CONTRACT.derived_columns}
+    status, answer = ask(client, *[{**row, "calls_today": 130}] * (rows - 1), {**row, "id": "c1", "age": 60})
+    assert (status, answer["predictions"][-1]["probability"]) == (200, 0.3)
+    sent = model_server.rows()
+    assert {frozenset(one) for one in sent} == {frozenset(ROW)}
+    assert [one["calls_today"] for one in sent[:-1]] == [130] * (rows - 1)
+    assert all(sent[-1][name] != sent[-1][name] for name in CONTRACT.derived_columns)
+    assert (
+        "calls_7d: got 'few', expected a whole number, or null" in ask(client, {**row, "calls_7d": "few"})[1]["error"]
+    )
+
+
+def test_when_the_call_was_is_no_column(client):
+    assert "'month' is not a column" in ask(client, {**ROW, "month": "may"})[1]["error"]
 
 
 def test_many_rows_are_answered_in_their_order(client, model_server):

@@ -118,19 +118,19 @@ def test_a_file_that_is_no_list_fails_under_the_name_that_the_person_knows(desk,
 
 
 def test_the_plan_of_the_call_fills_and_replaces_columns(desk):
-    text = list_text([{"age": "30", "month": None}])
-    campaign = desk.run(desk.campaign(text, plan={"month": "jun", "day": "15"}))
+    text = list_text([{"age": "30", "contact": None}])
+    campaign = desk.run(desk.campaign(text, plan={"contact": "telephone", "campaign": "2", "calls_today": "120"}))
     assert campaign.state == "ranked"
     (row,) = desk.server.rows()
-    assert (row["month"], row["day"]) == ("jun", 15.0)
+    assert (row["contact"], row["campaign"], row["calls_today"]) == ("telephone", 2.0, 120.0)
     (customer,) = desk.customers(campaign)
-    assert (customer.cells["month"], customer.cells["day"]) == ("jun", "15")
+    assert (customer.cells["contact"], customer.cells["campaign"]) == ("telephone", "2")
 
 
 def test_a_plan_that_the_contract_forbids_fails(desk):
-    campaign = desk.run(desk.campaign(list_text([{}]), plan={"month": "mai"}))
+    campaign = desk.run(desk.campaign(list_text([{}]), plan={"contact": "mail"}))
     assert campaign.state == "failed"
-    assert "'mai'" in campaign.problem
+    assert "'mail'" in campaign.problem
 
 
 def test_the_run_waits_while_the_server_does_not_answer_and_says_so(desk, small_batches):

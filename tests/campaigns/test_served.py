@@ -6,6 +6,7 @@ import pytest
 
 from campaigns.served import ask, contract_from_json, contract_to_json
 from data import contract as contracts
+from data.contract import LIST_SIZE
 from data.errors import ServiceError
 from data.model_folder import CONTRACT as CONTRACT_FILE
 from data.paths import serving_folder
@@ -35,7 +36,8 @@ def test_without_the_folder_the_inputs_are_the_contract(tmp_path, version, model
     served = ask(model_server.url, tmp_path)
     assert (served.version, served.profile) == ("2", None)
     assert {*served.contract.features()} == {*CONTRACT.features()}
-    assert {*served.contract.categorical} == {*CONTRACT.categorical}
+    assert {*served.contract.categorical} == {*CONTRACT.categorical} & {*CONTRACT.features()}
+    assert served.contract.derived_columns == CONTRACT.derived_columns
 
 
 def test_the_champion_scores_where_the_server_has_labels(tmp_path, model_server):
@@ -64,7 +66,9 @@ def test_a_contract_is_stored_and_read_again(name):
     assert contract_from_json(contract_to_json(contract)) == contract
 
 
-@pytest.mark.parametrize("inputs", [{"age": False}, {"job": True}, {"age": False, "job": True}])
+@pytest.mark.parametrize(
+    "inputs", [{"age": False}, {"job": True}, {"age": False, "job": True}, dict.fromkeys(("age", *LIST_SIZE), False)]
+)
 def test_a_contract_of_inputs_is_stored_and_read_again(inputs):
     contract = contracts.from_inputs("purchase-model", inputs)
     again = contract_from_json(contract_to_json(contract))

@@ -17,13 +17,24 @@ RIGHT = {
     "margin": "80",
     "calls": "200",
     "control_share": "0.1",
-    "plan.month": "may",
+    "plan.contact": "cellular",
+    "plan.calls_today": "120",
 }
 
 
+PLAN = {"contact": "cellular", "calls_today": "120"}
+
+
 def test_answers_become_terms():
-    assert terms.read(RIGHT, CONTRACT) == Terms("May calls", 4.5, 80.0, 200, 0.1, {"month": "may"}, False)
-    left_open = {**RIGHT, "calls": " ", "control_share": "", "plan.month": "", "quarantine": "yes"}
+    assert terms.read(RIGHT, CONTRACT) == Terms("May calls", 4.5, 80.0, 200, 0.1, PLAN, False)
+    left_open = {
+        **RIGHT,
+        "calls": " ",
+        "control_share": "",
+        "plan.contact": "",
+        "plan.calls_today": "",
+        "quarantine": "yes",
+    }
     assert terms.read(left_open, CONTRACT) == Terms("May calls", 4.5, 80.0, None, 0.0, {}, True)
 
 
@@ -44,7 +55,9 @@ def test_answers_become_terms():
         ("calls", "1e12"),
         ("control_share", "0.6"),
         ("control_share", "x"),
-        ("plan.month", "Mai"),
+        ("plan.contact", "Mail"),
+        ("plan.calls_today", "many"),
+        ("plan.calls_today", "-1"),
         ("plan.age", "30"),
     ],
 )
@@ -55,7 +68,7 @@ def test_a_wrong_answer_is_named(name, text):
 
 def test_all_wrong_answers_are_named_at_once():
     with pytest.raises(BadOptionError) as caught:
-        terms.read({"cost": "x", "margin": "y", "calls": "z", "plan.month": "Mai"}, CONTRACT)
+        terms.read({"cost": "x", "margin": "y", "calls": "z", "plan.contact": "Mail"}, CONTRACT)
     assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
         "plan of the call",
         "name",
@@ -65,7 +78,7 @@ def test_all_wrong_answers_are_named_at_once():
     ]
 
 
-@given(st.dictionaries(st.sampled_from([*RIGHT, "quarantine", "plan.day"]), st.text()))
+@given(st.dictionaries(st.sampled_from([*RIGHT, "quarantine", "plan.campaign"]), st.text()))
 def test_any_answers_are_terms_or_a_message(answers):
     try:
         found = terms.read(answers, CONTRACT)
@@ -78,5 +91,5 @@ def test_any_answers_are_terms_or_a_message(answers):
 
 def test_a_revision_leaves_name_plan_and_quarantine():
     before = terms.read({**RIGHT, "quarantine": "yes"}, CONTRACT)
-    after = terms.revised(before, {"name": "other", "cost": "1", "margin": "2", "plan.month": "jun"})
-    assert after == Terms("May calls", 1.0, 2.0, None, 0.0, {"month": "may"}, True)
+    after = terms.revised(before, {"name": "other", "cost": "1", "margin": "2", "plan.contact": "telephone"})
+    assert after == Terms("May calls", 1.0, 2.0, None, 0.0, PLAN, True)

@@ -9,7 +9,14 @@ from sqlalchemy import Engine
 from campaigns.records import Customer, Terms
 from campaigns.store import campaigns, customers
 
-TERMS = Terms(name="spring", cost=4.5, margin=80.0, calls=200, control_share=0.1, plan={"month": "may", "day": "15"})
+TERMS = Terms(
+    name="spring",
+    cost=4.5,
+    margin=80.0,
+    calls=200,
+    control_share=0.1,
+    plan={"contact": "cellular", "calls_today": "120"},
+)
 
 
 def waiting(engine: Engine) -> int:

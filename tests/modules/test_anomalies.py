@@ -5,6 +5,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from data import contract as contracts
+from data.contract import CALL_DAY
 from modules.anomalies import describe
 from modules.schema import from_contract
 
@@ -18,7 +19,7 @@ def customers():
     numbers = {name: [float(max(column.min, 1))] * rows for name, column in contract.numeric.items()}
     numbers["age"] = [40.0] * rows
     texts = {name: [column.values[0].encode()] * rows for name, column in contract.categorical.items()}
-    return pd.DataFrame({**numbers, **texts, "y": [0] * rows})
+    return pd.DataFrame({**numbers, **texts, "y": [0] * rows, CALL_DAY: [14_000] * rows})
 
 
 def anomalies(customers, tmp_path) -> list[str]:

@@ -12,13 +12,17 @@ CONTRACT = contracts.load("bank-full")
 
 @pytest.fixture
 def file(tmp_path):
-    """Two customers: the second has no age and no job."""
+    """Two customers on two days: the second has no age and no job."""
     first = {
         "age": tf.train.Feature(float_list=tf.train.FloatList(value=[40.0])),
         "job": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"manager"])),
         "y": tf.train.Feature(int64_list=tf.train.Int64List(value=[1])),
+        "call_day": tf.train.Feature(int64_list=tf.train.Int64List(value=[14_004])),
     }
-    second = {"y": tf.train.Feature(int64_list=tf.train.Int64List(value=[0]))}
+    second = {
+        "y": tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
+        "call_day": tf.train.Feature(int64_list=tf.train.Int64List(value=[14_005])),
+    }
     with tf.io.TFRecordWriter(str(tmp_path / "rows.gz"), "GZIP") as writer:
         for feature in (first, second):
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
@@ -30,8 +34,10 @@ def test_columns_and_label_are_read_and_absent_cells_are_missing(file):
     np.testing.assert_array_equal(columns["age"], np.array([40.0, np.nan], np.float32))
     assert columns["job"].tolist() == [b"manager", b""]
     assert columns["y"].tolist() == [1, 0]
+    assert columns["call_day"].tolist() == [14_004, 14_005]
 
 
 def test_without_a_label_in_the_contract_none_is_read(file):
-    columns = read_raw([file], CONTRACT.model_copy(update={"label": None}), ["age", "job"])
+    undated = {"call_date": None, "derived": None}
+    columns = read_raw([file], CONTRACT.model_copy(update={"label": None, **undated}), ["age", "job"])
     assert list(columns) == ["age", "job"]

@@ -5,7 +5,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from data import contract as contracts
-from data.contract import Role
+from data.contract import CALL_DAY, Role
 from modules.schema import from_contract
 
 
@@ -13,7 +13,8 @@ from modules.schema import from_contract
 def test_every_column_but_the_identifiers_is_one_scalar_per_row(name):
     contract = contracts.load(name)
     spec = schema_utils.schema_as_feature_spec(from_contract(contract)).feature_spec
-    assert set(spec) == contract.header(Role.TRAINING) - set(contract.identifiers)
+    dated = {CALL_DAY, *contract.derived_columns} if contract.call_date else set()
+    assert set(spec) == contract.header(Role.TRAINING) - set(contract.identifiers) | dated
     assert all(feature.shape == [] for feature in spec.values())
 
 
@@ -35,7 +36,7 @@ def test_the_missing_marker_lies_inside_the_range(name, low, high):
 
 
 def test_a_contract_without_a_label_has_a_schema_of_its_features_alone():
-    contract = contracts.load("bank-full").model_copy(update={"label": None})
+    contract = contracts.load("hackerearth").model_copy(update={"label": None})
     features = {feature.name: feature for feature in from_contract(contract).feature}
     assert set(features) == set(contract.features(with_after_call=True))
     assert schema_pb2.INT not in {feature.type for feature in features.values()}

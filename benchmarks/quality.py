@@ -1,7 +1,7 @@
 """Compares the network with boosted trees and the baselines: `python -m benchmarks.quality`, or `make quality`.
 
 Every model is trained and tested on the same rows and columns of the three published data sets, with and without the
-columns known only after the call:
+columns known only after the call, and with and without those that say when the call was, where there are such columns:
 
     random   five folds with equal shares of positive rows: each seed tests on another fifth of the rows, with 15 % of
              all rows for eval and 65 % for train; five more seeds draw five other folds
@@ -69,6 +69,7 @@ class Case:
 
     data: str
     with_after_call: bool
+    with_calendar: bool
     split: str
     seed: int
 
@@ -83,13 +84,14 @@ class Change(NamedTuple):
 
 
 class Results:
-    """Figures by case and model, kept in a file."""
+    """Figures by case and model, kept in a file. Those of an older kind of case are left out."""
 
     def __init__(self, path: Path):
         self._path = path
         self.figures: dict[tuple[Case, str], dict[str, Any]] = {}
         if path.exists():
-            for entry in json.loads(path.read_text()):
+            fields = {field.name for field in dataclasses.fields(Case)}
+            for entry in (entry for entry in json.loads(path.read_text()) if entry["case"].keys() == fields):
                 self.figures[Case(**entry["case"]), entry["model"]] = entry["figures"]
 
     def add(self, case: Case, model: str, figures: Mapping[str, Any]) -> None:
@@ -122,9 +124,10 @@ def parts(case: Case, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def cases(contract: Contract, seeds: int, splits: Sequence[str]) -> Iterator[Case]:
     """All cases of a data set; split by time only where its rows are in order of date."""
-    for kind, with_after_call, seed in itertools.product(splits, (False, True), range(seeds)):
+    calendar = (False, True) if contract.calendar or contract.clock else (False,)
+    for kind, with_calendar, with_after_call, seed in itertools.product(splits, calendar, (False, True), range(seeds)):
         if kind == "random" or contract.row_order == "date":
-            yield Case(contract.name, with_after_call, kind, seed)
+            yield Case(contract.name, with_after_call, with_calendar, kind, seed)
 
 
 def names() -> dict[str, str]:
@@ -185,8 +188,9 @@ def perfect_ece(probabilities: np.ndarray, seed: int, draws: int = 20) -> float:
 
 def compare(files: Sequence[Path], models: Sequence[str], seeds: int, splits: Sequence[str], results: Results) -> None:
     """Measures the cases and models that the results do not have yet."""
-    for contract, columns in _read(files):
-        for case, model in itertools.product(cases(contract, seeds, splits), models):
+    for found, columns in _read(files):
+        for case, model in itertools.product(cases(found, seeds, splits), models):
+            contract = found.with_calendar() if case.with_calendar else found
             if (case, model) not in results.figures:
                 results.add(
                     case, model, measure(functools.partial(fit, model, contract, case), columns, contract, case)
@@ -202,8 +206,7 @@ def changes(contract: Contract) -> dict[str, Change]:
 
     def plain_numbers() -> Contract:
         plain = {name: number.model_copy(update={"one_hot": False, "bins": None}) for name, number in numbers.items()}
-        crosses = tuple(pair for pair in contract.modelling.crosses if not {*pair} & {*numbers})
-        return contract.with_modelling(crosses=crosses).model_copy(update={"numeric": plain})
+        return crossed(*(pair for pair in crosses if not {*pair} & {*numbers})).model_copy(update={"numeric": plain})
 
     def unordered() -> Contract:
         plain = {
@@ -212,17 +215,17 @@ def changes(contract: Contract) -> dict[str, Change]:
         }
         return contract.model_copy(update={"categorical": plain})
 
-    numbers = contract.numeric
+    numbers, half_life = contract.numeric, contract.modelling.half_life_days
+    crosses = [pair for pair in contract.modelling.crosses if {*pair} <= {*contract.features()}]
     return {
         AS_IT_IS: Change(contract),
         "no order and no cycle of categories": Change(unordered()),
         **{
-            f"no cross of {' and '.join(pair)}": Change(
-                crossed(*(other for other in contract.modelling.crosses if other != pair))
-            )
-            for pair in contract.modelling.crosses
+            f"no cross of {' and '.join(pair)}": Change(crossed(*(other for other in crosses if other != pair)))
+            for pair in crosses
         },
-        "no crosses": Change(crossed()),
+        **({"no crosses": Change(crossed())} if len(crosses) > 1 else {}),
+        **({"all calls count alike": Change(contract.with_modelling(half_life_days=None))} if half_life else {}),
         "no number as categories, no cross with one": Change(plain_numbers()),
         "no piecewise-linear codes: one bin": Change(contract, patches={"modules.purchase.transform.BINS": 1}),
         "8 bins instead of 16": Change(contract, patches={"modules.purchase.transform.BINS": 8}),
@@ -252,10 +255,10 @@ def _constant_rate(hyperparameters: Any, steps: int) -> Any:
 
 
 def ablate(files: Sequence[Path], seeds: int, results: Results) -> None:
-    """Measures the ablations that the results do not have yet: random splits, without columns known after the call."""
+    """Measures the ablations that the results do not have yet: random splits, columns that are features by default."""
     for contract, columns in _read(files):
         for seed, (name, change) in itertools.product(range(seeds), changes(contract).items()):
-            case = Case(contract.name, False, "random", seed)
+            case = Case(contract.name, False, False, "random", seed)
             if (case, name) not in results.figures:
                 with contextlib.ExitStack() as stack:
                     for target, value in change.patches.items():
@@ -279,11 +282,12 @@ def _read(files: Sequence[Path]) -> Iterator[tuple[Contract, Columns]]:
         yield contract, csv_columns.read(file, contract)
 
 
-def _groups(results: Results) -> dict[tuple[str, bool, str], dict[str, dict[int, dict]]]:
-    """Figures by table, model and seed."""
+def _groups(results: Results) -> dict[tuple[str, str, str], dict[str, dict[int, dict]]]:
+    """Figures by table (split, data, columns in words), model and seed."""
     groups: dict = {}
     for (case, model), figures in results.figures.items():
-        table = groups.setdefault((case.split, case.data, case.with_after_call), {})
+        words = f"{'with' if case.with_after_call else 'without'} duration{', with calendar' * case.with_calendar}"
+        table = groups.setdefault((case.split, case.data, words), {})
         table.setdefault(model, {})[case.seed] = figures
     return dict(sorted(groups.items(), key=lambda item: item[0][0]))
 
@@ -296,11 +300,11 @@ def summary_table(results: Results, boosted: Mapping[str, str]) -> str:
       boosted: the display names of the boosted trees.
     """
     lines = [
-        "| data, duration, split | AUC | best boosted trees | difference | log loss | best boosted trees | more | ECE "
+        "| data, columns, split | AUC | best boosted trees | difference | log loss | best boosted trees | more | ECE "
         "| of a perfect forecast |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for (kind, data, with_after_call), table in _groups(results).items():
+    for (kind, data, words), table in _groups(results).items():
         if not {NETWORK, *boosted} <= table.keys():
             continue
         seeds = sorted(set.intersection(*(set(table[model]) for model in (NETWORK, *boosted))))
@@ -312,7 +316,7 @@ def summary_table(results: Results, boosted: Mapping[str, str]) -> str:
         forecast = min(boosted, key=lambda model: columns[model]["log_loss"].mean())
         loss, least = columns[NETWORK]["log_loss"].mean(), columns[forecast]["log_loss"].mean()
         cells = [
-            f"{data}, {'with' if with_after_call else 'without'}, {kind}",
+            f"{data}, {words}, {kind}",
             f"{columns[NETWORK]['auc'].mean():.4f}",
             f"{columns[ranking]['auc'].mean():.4f} {boosted[ranking]}",
             mean_and_deviation(columns[NETWORK]["auc"] - columns[ranking]["auc"], signed=True),
@@ -328,10 +332,9 @@ def summary_table(results: Results, boosted: Mapping[str, str]) -> str:
 def comparison_tables(results: Results, names: Mapping[str, str]) -> str:
     """Markdown: one table for each data set, columns and split, with mean and standard deviation over seeds."""
     lines = []
-    for (kind, data, with_after_call), table in _groups(results).items():
-        duration = "with" if with_after_call else "without"
+    for (kind, data, words), table in _groups(results).items():
         lines += [
-            f"### {data}, {duration} duration, {kind} split, {_seeds(table)} seeds",
+            f"### {data}, {words}, {kind} split, {_seeds(table)} seeds",
             "",
             "| model | " + " | ".join(METRICS.values()) + " | CPU s |",
             "|---|" + "---|" * (len(METRICS) + 1),
@@ -351,10 +354,9 @@ def comparison_tables(results: Results, names: Mapping[str, str]) -> str:
 def ablation_tables(results: Results) -> str:
     """Markdown: for each data set the network's figures, and their change by each ablation, seed by seed."""
     lines = []
-    for (_, data, with_after_call), table in _groups(results).items():
-        duration = "with" if with_after_call else "without"
+    for (_, data, words), table in _groups(results).items():
         lines += [
-            f"### {data}, {duration} duration, {_seeds(table)} seeds",
+            f"### {data}, {words}, {_seeds(table)} seeds",
             "",
             "| change | " + " | ".join(METRICS[key] for key in MOVED) + " | CPU s |",
             "|---|" + "---|" * (len(MOVED) + 1),

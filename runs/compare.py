@@ -135,7 +135,7 @@ def peculiarities(summaries: Sequence[RunSummary]) -> list[list[str]]:
     """For each run, how its columns, data and settings differ from those of the other runs on the same data set.
 
     The usual value is the one that most of these runs have, or the oldest such value. The usual columns are those of
-    the runs without columns known only after the call, where there are any.
+    the runs without columns known only after the call or saying when it was, where there are any such runs.
 
     Args:
       summaries: newest first.
@@ -155,7 +155,7 @@ def _group(run: RunSummary) -> Hashable:
 def _usual(alike: Sequence[RunSummary]) -> tuple[Sequence[str], list[Any]]:
     """The usual columns, and the usual value of each trait."""
     kind = kind_of(alike[0])
-    columns = [run.features for run in alike if not kind.after_call(run)] or [run.features for run in alike]
+    columns = [run.features for run in alike if not kind.unusual(run)] or [run.features for run in alike]
     return _most_frequent(columns), [_most_frequent([trait.value(run) for run in alike]) for trait in kind.traits]
 
 
@@ -164,8 +164,8 @@ def _marks(run: RunSummary, usual_columns: Sequence[str], usual_traits: Sequence
     more = [f"+{name}" for name in run.features if name not in usual_columns]
     less = [f"-{name}" for name in usual_columns if name not in run.features]
     marks = _shortened(more) + _shortened(less)
-    if kind.after_call(run) and not more:
-        marks.append("after-call columns")
+    if not more:
+        marks += kind.unusual(run)
     for trait, usual in zip(kind.traits, usual_traits, strict=True):
         value = trait.value(run)
         if value is not None and value != usual:

@@ -41,7 +41,7 @@ class Kind(Generic[Summary]):
       titles: of the list's columns, by dotted field of `summary.json`, with `differs` for the traits.
       traits: that the list names.
       group: what runs on the same data must share as well, to be held against each other in the list.
-      after_call: whether columns known only after the call are features.
+      unusual: in words, columns that are features of a run although they are none by default.
       chosen: what the user or the search chose of the model.
       results: what was measured and is compared; of splits only the test split.
       space: what runs must share so that distances between customers mean the same; empty where there are none.
@@ -55,7 +55,7 @@ class Kind(Generic[Summary]):
     titles: Mapping[str, str]
     traits: tuple[Trait[Summary], ...]
     group: Callable[[Summary], tuple[str, ...]]
-    after_call: Callable[[Summary], bool]
+    unusual: Callable[[Summary], tuple[str, ...]]
     chosen: Callable[[Summary], Part]
     results: Callable[[Summary], Part]
     space: Callable[[Summary], tuple[Hashable, ...]]
@@ -135,7 +135,10 @@ PURCHASE = Kind[PurchaseSummary](
         _SEED,
     ),
     group=lambda run: (),
-    after_call=lambda run: run.settings.with_duration,
+    unusual=lambda run: (
+        *["after-call columns"] * run.settings.with_duration,
+        *["calendar columns"] * run.settings.with_calendar,
+    ),
     chosen=lambda run: {"model": {"hyperparameters": run.model.hyperparameters}},
     results=_purchase_results,
     space=lambda run: (),
@@ -227,7 +230,7 @@ SEGMENTS = Kind[SegmentSummary](
         _SEED,
     ),
     group=lambda run: (run.settings.view,),
-    after_call=lambda run: False,
+    unusual=lambda run: (),
     chosen=lambda run: {"chosen": {"candidate": dataclasses.asdict(run.chosen.candidate)}},
     results=_segment_results,
     space=_space,

@@ -41,7 +41,6 @@ def overview(report: PurchaseReport, cost: float, margin: float) -> Overview:
     """The first screen of a run; the cost of a call and the margin of a positive row are in euros."""
     data = report.summary.dataset
     split = "random, 70/15/15" if data.split == "random" else "by time, the newest rows are the test split"
-    known = "some known only after" if report.summary.settings.with_duration else "all known before"
     return Overview(
         headline=_headline(report),
         blessed=report.summary.gate.blessed,
@@ -54,10 +53,17 @@ def overview(report: PurchaseReport, cost: float, margin: float) -> Overview:
             ("Customers", f"{number(data.rows)}, {percent(data.label_rate, 1)} of them {data.words.many}"),
             ("Quarantined", f"{number(data.quarantined)} rows"),
             ("Split", split),
-            ("Columns", f"{len(report.summary.features)}, {known} the call"),
+            ("Columns", _columns(report.summary)),
         ],
         tiles=[*_ranking_tiles(report, cost, margin), _accuracy_tile(report)],
     )
+
+
+def _columns(summary: PurchaseSummary) -> str:
+    """How many columns there are, and whether a call list could have them all."""
+    more = ["some known only after the call"] * summary.settings.with_duration
+    more += ["some say when the call was"] * summary.settings.with_calendar
+    return ", ".join([str(len(summary.features)), *(more or ["all known before the call"])])
 
 
 def changes(report: PurchaseReport) -> Section:

@@ -1,5 +1,6 @@
 """The comparison's splits, its stored results and its tables."""
 
+import itertools
 import pkgutil
 
 import numpy as np
@@ -21,7 +22,7 @@ def customers():
 
 
 def _case(seed=0, split="random"):
-    return Case("bank-full", False, split, seed)
+    return Case("bank-full", False, False, split, seed)
 
 
 def test_five_seeds_test_each_row_once_with_equal_shares_of_positive_rows(customers):
@@ -47,7 +48,7 @@ def test_by_time_the_past_trains_and_the_last_rows_test(customers):
 
 def test_only_files_in_order_of_date_are_split_by_time():
     assert {case.split for case in quality.cases(CONTRACT, 2, quality.SPLITS)} == {"random", "time"}
-    unordered = CONTRACT.model_copy(update={"row_order": "none"})
+    unordered = contracts.load("hackerearth").model_copy(update={"row_order": "none"})
     cases = list(quality.cases(unordered, 2, quality.SPLITS))
     assert [(case.split, case.with_after_call, case.seed) for case in cases] == [
         ("random", False, 0),
@@ -55,6 +56,18 @@ def test_only_files_in_order_of_date_are_split_by_time():
         ("random", True, 0),
         ("random", True, 1),
     ]
+
+
+def test_a_data_set_that_says_when_the_call_was_is_measured_with_these_columns_too(tmp_path):
+    cases = set(quality.cases(CONTRACT, 1, ["random"]))
+    assert {(case.with_after_call, case.with_calendar) for case in cases} == {
+        *itertools.product((False, True), repeat=2)
+    }
+    results = Results(tmp_path / "results.json")
+    for case in cases:
+        results.add(case, "network", {**FIGURES, **MORE})
+    table = quality.comparison_tables(results, {"network": "Network"})
+    assert "### bank-full, without duration, with calendar, random split, 1 seeds" in table
 
 
 def test_figures_are_of_the_test_rows_and_the_threshold_of_the_eval_rows(customers):
@@ -88,6 +101,13 @@ def test_results_outlive_the_process(tmp_path):
     assert len(Results(path).figures) == 2
 
 
+def test_figures_of_cases_that_said_less_are_measured_again(tmp_path):
+    path = tmp_path / "results.json"
+    Results(path).add(_case(), "network", FIGURES)
+    path.write_text(path.read_text().replace('"with_calendar": false,', ""))
+    assert Results(path).figures == {}
+
+
 def test_the_comparison_shows_mean_and_deviation_in_the_order_of_the_models(tmp_path):
     results = Results(tmp_path / "results.json")
     for seed, auc in ((0, 0.79), (1, 0.81)):
@@ -109,8 +129,8 @@ def test_the_summary_holds_the_network_against_the_best_of_the_others(tmp_path):
         results.add(_case(seed), "weak", {**FIGURES, **MORE, "auc": auc - 0.01, "log_loss": 0.25})
     row = quality.summary_table(results, {"strong": "Strong", "weak": "Weak"}).splitlines()[2]
     assert row == (
-        "| bank-full, without, random | 0.8000 | 0.8100 Strong | -0.0100 ± 0.0000 | 0.3000 | 0.2500 Weak | +20.0% "
-        "| 0.0100 | 0.0050 |"
+        "| bank-full, without duration, random | 0.8000 | 0.8100 Strong | -0.0100 ± 0.0000 | 0.3000 | 0.2500 Weak "
+        "| +20.0% | 0.0100 | 0.0050 |"
     )
 
 

@@ -43,7 +43,9 @@ def test_a_list_gets_probabilities_segments_and_warnings_of_the_version_that_ser
         found = desk.customers(campaign)
         sent = {"age": 23.0, "job": "astronaut", "contact": "unknown"}
         known = {name: found[0].cells[name] for name in served.inputs} | sent
-        row = {name: known[name] if text else number_or_missing(str(known[name])) for name, text in served.inputs.items()}
+        row = {
+            name: known[name] if text else number_or_missing(str(known[name])) for name, text in served.inputs.items()
+        }
         with Client(server.url) as client:
             (answer,) = client.predict([row])
     assert found[3].identifier == "c23"

@@ -71,14 +71,18 @@ def test_a_run_says_how_it_differs_from_the_others_on_its_data(capsys, artifacts
     assert listed["20270101-000000"][1] == "-"
 
 
-def test_a_run_with_columns_known_after_the_call_never_looks_like_one_without(capsys, tmp_path):
-    with_duration = {"features": ("age", "duration", "job"), "settings__with_duration": True}
-    write(tmp_path, "20270103-000000", **with_duration)
-    assert rows(shown(capsys, tmp_path))["20270103-000000"][1] == "after-call columns"
+@pytest.mark.parametrize(
+    ("column", "setting", "mark"),
+    [("duration", "with_duration", "after-call columns"), ("month", "with_calendar", "calendar columns")],
+)
+def test_a_run_with_more_columns_than_by_default_never_looks_like_one_without(capsys, tmp_path, column, setting, mark):
+    more = {"features": ("age", column, "job"), f"settings__{setting}": True}
+    write(tmp_path, "20270103-000000", **more)
+    assert rows(shown(capsys, tmp_path))["20270103-000000"][1] == mark
     write(tmp_path, "20270102-000000")
-    write(tmp_path, "20270104-000000", **with_duration)
+    write(tmp_path, "20270104-000000", **more)
     listed = rows(shown(capsys, tmp_path))
-    assert [cells[1] for cells in listed.values()] == ["+duration", "+duration", "-"]
+    assert [cells[1] for cells in listed.values()] == [f"+{column}", f"+{column}", "-"]
     write(tmp_path, "20270105-000000", dataset__contract="bakery", features=("visits",))
     assert rows(shown(capsys, tmp_path))["20270105-000000"][1] == "-", "another data set has columns of its own"
 

@@ -14,7 +14,7 @@ from data.errors import BadOptionError, did_you_mean
 
 
 def parse(pairs: Iterable[str]) -> dict[str, str]:
-    """A plan from texts such as `month=may`, as a command line has them.
+    """A plan from texts such as `contact=cellular`, as a command line has them.
 
     Raises:
       BadOptionError: a text has no `=`, or a column is given twice.
@@ -23,7 +23,7 @@ def parse(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         column, equals, value = pair.partition("=")
         if not column or not equals:
-            raise BadOptionError(f"plan of the call: got {pair!r}, expected COLUMN=VALUE, such as month=may")
+            raise BadOptionError(f"plan of the call: got {pair!r}, expected COLUMN=VALUE, such as contact=cellular")
         if column in plan:
             raise BadOptionError(f"plan of the call: column {column!r} is given twice")
         plan[column] = value

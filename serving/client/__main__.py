@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="the value of a column that describes the call, for all rows, such as month=may; the file may lack the "
+        help="the value of a column that describes the call, for all rows, such as contact=cellular; the file may lack the "
         "column; may be repeated",
     )
     parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")

@@ -100,7 +100,7 @@ def campaign(desk, lists, browser) -> str:
     start(page, desk, lists.good, "Spring")
     assert page.locator("[data-table=customers] tbody tr").count() == 50
     page.goto(f"{desk}/campaigns/1/customers/1")
-    assert page.locator("[data-figure=call-month] tbody tr").count() == 12
+    assert page.locator("[data-figure=call-contact] tbody tr").count() == 3
     assert "No segment model serves" in page.locator("#typical").inner_text()
     page.get_by_role("link", name="Budget", exact=True).click()
     assert "2,000 calls" in page.locator("[data-tile=buyers]").inner_text()

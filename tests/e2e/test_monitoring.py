@@ -269,7 +269,7 @@ def _customers_change_and_return(stack, columns, fifths):
     send(stack, columns, fifths[2])
     wait_until(lambda: "ModelFeatureDrift" in alerts(stack))
     firing = {s.labels["feature"] for s in found(stack, 'ALERTS{alertname="ModelFeatureDrift"}')}
-    assert {"contact", "month", "pdays", "previous", "poutcome"} <= firing
+    assert {"contact", "calls_today", "pdays", "previous", "poutcome"} <= firing
     assert not {"education", "default", "balance"} & firing
     send(stack, columns, fifths[1])
     wait_until(lambda: "ModelFeatureDrift" not in alerts(stack))

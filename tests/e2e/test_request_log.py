@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from campaigns.request_log.spool import FOLDER
-from tests.campaigns.conftest import TYPICAL
+from tests.campaigns.conftest import ROW
 from tests.support import desk_process, postgresql
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
@@ -47,8 +47,7 @@ class Desk:
         """Sends rows of different ages, and keeps count of them by probability."""
         for _ in range(requests):
             age = 18 + sum(self.sent.values()) // ROWS
-            row = {name: float(cell) if name in CONTRACT.numeric else cell for name, cell in TYPICAL.items()}
-            body = json.dumps({"instances": [{**row, "age": age}] * ROWS})
+            body = json.dumps({"instances": [{**ROW, "age": age}] * ROWS})
             headers = {"Content-Type": "application/json"}
             status, answer, _ = ask(self._connection, "POST", "/api/score", body, headers)
             assert status == 200, answer

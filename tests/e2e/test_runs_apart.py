@@ -90,6 +90,22 @@ def test_a_model_that_knows_the_call_is_evaluated_and_not_pushed(tmp_path, sampl
     assert not versions(serving_folder(tmp_path, PURCHASE_MODEL.name))
 
 
+def test_a_model_that_knows_when_the_call_was_is_a_run_apart(tmp_path, sample_csv, contract_file):
+    arguments = ("--data", sample_csv, "--contract", contract_file, "--no-tune", "--no-benchmark")
+    result = run(tmp_path, *arguments, "--with-calendar")
+    assert result.returncode == 0, result.stdout
+    first = summary(tmp_path)
+    assert {"day", "month", "calls_today"} <= {*first.features}
+    assert first.settings.with_calendar
+
+    refused = run(tmp_path, *arguments)
+    assert refused.returncode == 3, refused.stdout
+    second = summary(tmp_path)
+    assert not {"day", "month"} & {*second.features}
+    assert [check.metric for check in second.gate.failed] == ["same_inputs_as_serving"]
+    assert "auc_against_last_blessed" not in {check.metric for check in second.gate.checks}
+
+
 def test_labels_without_a_pattern_are_not_blessed_and_a_bad_row_is_set_aside(tmp_path, sample_csv, contract_file):
     with sample_csv.open() as file:
         header, *rows = csv.reader(file, delimiter=";")

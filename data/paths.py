@@ -21,3 +21,8 @@ def serving_folder(artifacts: Path, model: str) -> Path:
 def runs_folder(artifacts: Path, model: str) -> Path:
     """The folder of a model's runs."""
     return artifacts / "runs" / model
+
+
+def spans_folder(artifacts: Path, contract: str) -> Path:
+    """The folder of a contract's spans: its labelled calls, month by month."""
+    return artifacts / "spans" / contract

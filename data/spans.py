@@ -35,6 +35,7 @@ from data.contract import Contract
 from data.errors import BadOptionError, NotReadyError, did_you_mean
 from data.list_size import Volume
 from data.paths import ARTIFACTS
+from data.paths import spans_folder as folder
 from data.span_folder import (
     PATTERN,
     Manifest,
@@ -82,11 +83,6 @@ _WORK = ".adding"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 _MONTH = re.compile(r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])", re.ASCII)
 _EPOCH = date(1970, 1, 1)
-
-
-def folder(artifacts: Path, contract_name: str) -> Path:
-    """Where the spans of a contract are."""
-    return artifacts / "spans" / contract_name
 
 
 def add(

@@ -18,6 +18,7 @@ from data.model_folder import ModelFolder, newest
 from data.paths import runs_folder, serving_folder
 from monitoring.drift_metrics import drift_metrics, output_shares
 from monitoring.families import Families, Labels
+from monitoring.schedule_metrics import ScheduleMetrics
 from monitoring.server_api import ServerApi, VersionStatus
 from monitoring.watch import WatchedFolder
 from runs import summary
@@ -51,6 +52,7 @@ class ModelMetrics:
         self._checks = {"success": 0, "failure": 0}
         self._serving: ModelFolder | None = None
         self._summary: tuple[int, RunSummary] | None = None
+        self._schedule = ScheduleMetrics(self._of, artifacts, name)
         self._watched = WatchedFolder(watch, self._compared_version) if watch else None
         if self._watched:
             self._watched.start()
@@ -67,6 +69,7 @@ class ModelMetrics:
             yield from self._version_metrics(versions)
             yield from self._golden_request_metrics()
         yield from self._quality_metrics()
+        yield from self._schedule.measure()
         yield from self._drift_metrics()
 
     # --- versions ---------------------------------------------------------------------------------------------------

@@ -28,8 +28,9 @@ class Decision:
       action: see :data:`Action`.
       reasons: in words.
       run_id: of the run that trained the model.
-      version: that the decision is about; with `promote` the number under which it serves.
-      champion: the version that serves afterwards, under the label `stable`.
+      version: that the decision is about.
+      champion: the version that serves afterwards, under the label `stable`; a version that is promoted may get another
+        number.
       month: the newest month it is about, such as `2009-03`; None where it is about none.
       trained_on: with `train`: name and version of each month's span.
     """

@@ -115,7 +115,9 @@ def _promote(options: argparse.Namespace) -> int:
         found = summary.of_version(runs_folder(artifacts, model), str(version))
         run = Figures.of(found) if found else None
     number = _serve(artifacts, model, version, run, uri)
-    _note(artifacts, model, Decision(_now(), "promote", (reason,), run.tags["run_id"] if run else None, number, number))
+    _note(
+        artifacts, model, Decision(_now(), "promote", (reason,), run.tags["run_id"] if run else None, version, number)
+    )
     again = "" if number == version else f"; it is version {version} under a number above all others"
     sys.stdout.write(f"version {number} of {model} is the champion{again}\n")
     return DONE

@@ -345,7 +345,7 @@ def _promoted(runs: Path, version: str) -> str | None:
         ledger = decisions.read(runs / decisions.FILE)
     except (OSError, ValueError):
         return None
-    return next((one.run_id for one in ledger if one.action == "promote" and str(one.version) == version), None)
+    return next((one.run_id for one in ledger if one.action == "promote" and str(one.champion) == version), None)
 
 
 def _dataset(document: Mapping[str, Any]) -> Dataset:

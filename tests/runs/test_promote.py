@@ -170,7 +170,7 @@ def test_a_version_is_rolled_back_and_promoted_by_name(tmp_path, capsys):
     assert f"version {number} of purchase-model is the champion; it is version 2" in capsys.readouterr().out
     back, again = ledger(tmp_path)
     assert (back.action, back.version, back.champion, back.run_id) == ("roll-back", 2, 1, "run-2")
-    assert (again.action, again.version, again.champion, again.run_id) == ("promote", number, number, "run-2")
+    assert (again.action, again.version, again.champion, again.run_id) == ("promote", 2, number, "run-2")
 
 
 def test_a_roll_back_to_a_version_that_is_not_there(tmp_path, capsys):

@@ -49,17 +49,33 @@ OF_MODELS = (
 
 @dataclass(frozen=True)
 class Marks:
-    """Vertical lines in all panels, where a query has a value: their name, the query, and what a line says."""
+    """Vertical lines in all panels, where a query has a value: their name, the query, what a line says, its color."""
 
     name: str
     query: str
     text: str
+    color: str = "blue"
 
 
 DEPLOYS = Marks(
     "Deploys",
     f"changes(model_server_serving_version_number{{{SELECTED}}}[$__rate_interval]) > 0",
     "A new version serves",
+)
+
+
+DECISIONS = tuple(
+    Marks(
+        name,
+        f'changes(model_schedule_decisions_total{{{SELECTED},action="{action}"}}[$__rate_interval]) > 0',
+        text,
+        color,
+    )
+    for name, action, text, color in (
+        ("Promotions", "promote", "A challenger became the champion", "green"),
+        ("Roll backs", "roll-back", "A version was withdrawn", "red"),
+        ("Refusals", "refuse", "A challenger was refused", "orange"),
+    )
 )
 
 
@@ -128,7 +144,7 @@ class Dashboard:
     description: str
     rows: Sequence[Row]
     variables: Sequence[Variable] = OF_MODELS
-    marks: Marks = DEPLOYS
+    marks: Sequence[Marks] = (DEPLOYS,)
 
 
 # --- panels -----------------------------------------------------------------------------------------------------------
@@ -217,7 +233,7 @@ def document(dashboard: Dashboard) -> dict[str, Any]:
         "timezone": "browser",
         "time": {"from": "now-1h", "to": "now"},
         "templating": {"list": _variables(dashboard)},
-        "annotations": {"list": [_marks(dashboard.marks)]},
+        "annotations": {"list": [_marks(marks) for marks in dashboard.marks]},
         "links": [
             {
                 "title": "Dashboards",
@@ -275,7 +291,7 @@ def _marks(marks: Marks) -> dict[str, Any]:
         "name": marks.name,
         "datasource": _DATASOURCE,
         "enable": True,
-        "iconColor": "blue",
+        "iconColor": marks.color,
         "expr": marks.query,
         "titleFormat": marks.text,
         "step": "15s",

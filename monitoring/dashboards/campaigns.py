@@ -362,9 +362,11 @@ CAMPAIGNS = Dashboard(
         Variable("model", 'label_values(campaigns_calls{job=~"$job",instance=~"$instance"}, model)'),
         Variable("version", 'label_values(campaigns_calls{job=~"$job",instance=~"$instance"}, version)'),
     ),
-    marks=Marks(
-        "Outcomes",
-        f"changes(campaigns_last_outcome_timestamp_seconds{{{_OF_DESK}}}[$__rate_interval]) > 0",
-        "Outcomes were recorded",
+    marks=(
+        Marks(
+            "Outcomes",
+            f"changes(campaigns_last_outcome_timestamp_seconds{{{_OF_DESK}}}[$__rate_interval]) > 0",
+            "Outcomes were recorded",
+        ),
     ),
 )

@@ -1,6 +1,8 @@
 """The dashboard Model and data: whether recent customers are like those the model learned from."""
 
 from monitoring.dashboards.builder import (
+    DECISIONS,
+    DEPLOYS,
     FROM_SOURCE,
     OF_MODELS,
     SELECTED,
@@ -59,6 +61,84 @@ _ROWS = [
                 f'1 - max(model_training_info{{{SELECTED},synthetic="true"}} or 0 * model_training_info{{{SELECTED}}})',
                 thresholds((None, "orange"), (1, "green")),
                 **YES_OR_NO,
+            ),
+        ],
+    ),
+    Row(
+        "Champion, challenger and training",
+        [
+            stat(
+                "Champion",
+                "Number of the version with the label stable, which scores campaigns. Requests without a label go to the "
+                "challenger while there is one.",
+                "none",
+                f"max(model_champion_version_number{{{SELECTED}}})",
+                thresholds((None, "blue")),
+                defaults={"decimals": 0},
+            ),
+            stat(
+                "Challenger",
+                "Number of the version on trial, with the label canary.",
+                "none",
+                f"max(model_challenger_version_number{{{SELECTED}}})",
+                thresholds((None, "text"), (1, "orange")),
+                defaults={"decimals": 0, "mappings": [{"type": "value", "options": {"0": {"text": "none"}}}]},
+            ),
+            stat(
+                "Since the last training",
+                "Time since a training ended with a model, whether it was promoted or refused.",
+                "s",
+                f"time() - max(model_schedule_last_training_timestamp_seconds{{{SELECTED}}})",
+                thresholds((None, "green"), (40 * 86_400, "orange")),
+                alert="ModelRetrainingOverdue",
+            ),
+            stat(
+                "Newest month",
+                "The newest month with labelled calls.",
+                "dateTimeAsIso",
+                f"1000 * max(model_spans_newest_month_timestamp_seconds{{{SELECTED}}})",
+                thresholds((None, "blue")),
+                alert="ModelSpanMissing",
+            ),
+            stat(
+                "Months set aside",
+                "Months whose labels are not believed. They wait for a person.",
+                "none",
+                f"max(model_spans_set_aside{{{SELECTED}}})",
+                thresholds((None, "green"), (1, "orange")),
+                defaults={"decimals": 0},
+                alert="ModelMonthSetAside",
+            ),
+            stat(
+                "Failed in a row",
+                "Trainings in a row, up to now, that failed.",
+                "none",
+                f"max(model_schedule_consecutive_failures{{{SELECTED}}})",
+                thresholds((None, "green"), (1, "red")),
+                defaults={"decimals": 0},
+                alert="ModelRetrainingFailed",
+            ),
+            Panel(
+                "Decisions",
+                "What the schedule and persons decided: trainings that began or failed, months set aside, challengers "
+                "refused, put on trial, promoted and withdrawn.",
+                "short",
+                {
+                    "{{action}}": "sum by (action) "
+                    f"(increase(model_schedule_decisions_total{{{SELECTED}}}[$__rate_interval]))"
+                },
+                width=16,
+                height=6,
+                defaults={"min": 0, **STACKED},
+            ),
+            Panel(
+                "Refused in a row",
+                "Challengers in a row, up to now, that the gate refused or that were withdrawn from their trial.",
+                "short",
+                {"{{model_name}}": f"max by (model_name) (model_schedule_consecutive_refusals{{{SELECTED}}})"},
+                height=6,
+                defaults={"min": 0, "decimals": 0},
+                alert="ModelChallengerRefused",
             ),
         ],
     ),
@@ -275,7 +355,9 @@ MODEL_AND_DATA = Dashboard(
     "model-and-data",
     "model-data",
     "Model and data",
-    "Whether recent customers are like those the model learned from, how it scores them, and their segments.",
+    "Whether recent customers are like those the model learned from, how it scores them, their segments, and when the "
+    "model learns again.",
     _ROWS,
+    marks=(DEPLOYS, *DECISIONS),
     variables=(*OF_MODELS, Variable("source", f"label_values(model_drift_rows{{{SELECTED}}}, source)")),
 )

@@ -1,24 +1,30 @@
 """The monitoring with the real server, exporter and Prometheus: every query has an answer, alerts fire and clear."""
 
+import dataclasses
+import itertools
 import json
 import os
 import re
 import shutil
 import time
 import urllib.request
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import numpy as np
 import pytest
 import yaml
 
+from data import spans
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
-from data.paths import serving_folder
+from data.paths import serving_folder, spans_folder
 from monitoring import query
 from monitoring.dashboards import DASHBOARDS
-from monitoring.dashboards.builder import DEPLOYS, document
+from monitoring.dashboards.builder import DECISIONS, DEPLOYS, document
 from monitoring.load import Load
 from monitoring.stack import CONFIG, Ports, Stack, Watched
+from runs import decisions
+from runs.decisions import Decision
 from tests.support import desk_campaign, stand_in
 from tests.support.customers import CONTRACT, bank_full, synthetic
 from tests.support.desk_process import DeskProcess
@@ -95,7 +101,7 @@ def fifths(real_columns):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, real_columns, fifths):
+def running(tmp_path_factory, real_data, real_columns, fifths):
     if shutil.which("prometheus") is None:
         assert "CI" not in os.environ, "prometheus is needed in CI; it is Debian's package of that name"
         pytest.skip("prometheus is not installed")
@@ -103,6 +109,7 @@ def running(tmp_path_factory, real_columns, fifths):
     training = {name: column[fifths[0]] for name, column in real_columns.items()}
     stand_in.push(folder / "artifacts", 1, training)
     stand_in.push_segments(folder / "artifacts", 1, training)
+    keep_a_schedule(folder / "artifacts", real_data)
     ports = Ports(free_port(), free_port(), free_port())
     server = f"http://127.0.0.1:{ports.server}"
     with DeskProcess(["--server", server], folder / "artifacts") as desk:
@@ -111,6 +118,38 @@ def running(tmp_path_factory, real_columns, fifths):
             work_with_the_desk(desk.url)
             stack.desk = desk
             yield stack
+
+
+def keep_a_schedule(artifacts, real_data):
+    """A month of calls that the champion learned from, and a correction that came just now; a failure long past."""
+    with (real_data / "bank-full.csv").open() as calls, (artifacts / "calls.csv").open("w") as first:
+        first.writelines(itertools.islice(calls, 2_000))
+    spans.add(spans_folder(artifacts, CONTRACT.name), artifacts / "calls.csv", CONTRACT)
+    correct(artifacts, datetime.now(timezone.utc))
+    decide(artifacts, "train")
+    decide(artifacts, "fail")
+    learn(artifacts, 1)
+
+
+def correct(artifacts, written):
+    """A new version of the month, written some time ago."""
+    (span,) = spans.spans(spans_folder(artifacts, CONTRACT.name))
+    copy = shutil.copytree(span.folder, span.folder.with_name("partial"))
+    manifest = dataclasses.replace(span.manifest, written=written)
+    (copy / "manifest.json").write_bytes(manifest.to_json())
+    copy.rename(span.folder.with_name(f"version-{span.version + 1}"))
+
+
+def decide(artifacts, action, **about):
+    decision = Decision(datetime.now(timezone.utc), action, **about)
+    decisions.append(decisions.ledger(artifacts, MODEL), decision)
+
+
+def learn(artifacts, version):
+    """A training on a version of the month, whose model is promoted."""
+    decide(artifacts, "train", trained_on=(("2008-05", version),))
+    decide(artifacts, "canary", version=1)
+    decide(artifacts, "promote", version=1, champion=1)
 
 
 def work_with_the_desk(desk):
@@ -256,11 +295,12 @@ def test_a_bad_day(stack, real_columns, fifths):
     """One scenario: no alert fires, customers change, a push fails and is repeated, the server dies and returns, the
     desk dies."""
     # The sample's customers do not buy as the stand-in for a model says.
-    usual = {"ModelNoTraffic", "ModelHighLatency", "CampaignsRateOutsideInterval"}
+    usual = {"ModelNoTraffic", "ModelHighLatency", "CampaignsRateOutsideInterval", "ModelSpanMissing"}
     assert alerts(stack) | alerts(stack, "pending") <= usual
     _customers_change_and_return(stack, real_columns, fifths)
     _push_fails_and_is_repeated(stack, real_columns, fifths)
     _server_dies_and_returns(stack)
+    _schedule_stops_and_goes_on(stack)
     _desk_dies(stack)
     assert "Traceback" not in (stack.folder / "exporter.log").read_text()
 
@@ -305,6 +345,25 @@ def _server_dies_and_returns(stack):
     stack.start("server")
     wait_until(lambda: not alerts(stack) & {"ModelServerDown", "ModelNoVersionAvailable"})
     wait_until(lambda: found(stack, "min(model_server_up) == 1"))
+
+
+def _schedule_stops_and_goes_on(stack):
+    assert "ModelSpanMissing" in alerts(stack), "the newest month is that of 2008"
+    correct(stack.artifacts, datetime.now(timezone.utc) - timedelta(days=4))
+    decide(stack.artifacts, "train")
+    decide(stack.artifacts, "fail", reasons=("the disk is full",))
+    wait_until(lambda: {"ModelRetrainingOverdue", "ModelRetrainingFailed"} <= alerts(stack))
+    learn(stack.artifacts, 3)
+    wait_until(lambda: not {"ModelRetrainingOverdue", "ModelRetrainingFailed"} & alerts(stack))
+    wait_until(lambda: found(stack, filled_in(DECISIONS[0].query, DOCUMENTS[0])))
+    (month,) = spans.spans(spans_folder(stack.artifacts, CONTRACT.name))
+    spans.set_aside(month, "labels of another list")
+    for _ in range(3):
+        decide(stack.artifacts, "refuse")
+    wait_until(lambda: {"ModelMonthSetAside", "ModelChallengerRefused"} <= alerts(stack))
+    spans.accept(month)
+    learn(stack.artifacts, 3)
+    wait_until(lambda: not {"ModelMonthSetAside", "ModelChallengerRefused"} & alerts(stack))
 
 
 def _desk_dies(stack):

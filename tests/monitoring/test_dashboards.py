@@ -32,7 +32,7 @@ OF_A_MODEL = (
 )
 """How the names of metrics of a model begin."""
 GRAFANA = FOLDER.parent
-UNITS = {"none", "short", "s", "µs", "bytes", "reqps", "percentunit", "currencyEUR"}
+UNITS = {"none", "short", "s", "µs", "bytes", "reqps", "percentunit", "currencyEUR", "dateTimeAsIso"}
 MATCHERS = re.compile(r"([\w:]*)\{([^{}]*)\}")
 
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +153,10 @@ def _stat(axes: Axes, panel: Panel, series: Named) -> None:
     value = series[0][1].samples[-1][1] if series else float("nan")
     factor, unit = _scale(panel)
     if "mappings" in panel.defaults:
-        text = panel.defaults["mappings"][0]["options"][f"{value:.0f}"]["text"]
+        texts = panel.defaults["mappings"][0]["options"]
+        text = texts.get(f"{value:.0f}", {"text": f"{value:.0f}"})["text"]
+    elif panel.unit == "dateTimeAsIso":
+        text = f"{datetime.fromtimestamp(value / 1000, timezone.utc):%Y-%m-%d}" if value == value else "-"
     else:
         text = f"{value * factor:.{panel.defaults.get('decimals', 2)}f} {unit}"
     steps = panel.defaults["thresholds"]["steps"]
@@ -222,7 +226,7 @@ def _timeline(axes: Axes, panel: Panel, series: Named) -> None:
 
 
 _DRAWN = {"stat": _stat, "bargauge": _bars, "heatmap": _heatmap, "state-timeline": _timeline}
-_COLORS = {"green": "#2b8a3e", "orange": "#e67700", "red": "#c92a2a", "blue": "#1864ab"}
+_COLORS = {"green": "#2b8a3e", "orange": "#e67700", "red": "#c92a2a", "blue": "#1864ab", "text": "#495057"}
 _SCALES: dict[str, tuple[float, str]] = {
     "s": (1000, "ms"),
     "bytes": (2**-20, "MiB"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis import profile
-from data.model_folder import CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder
+from data.model_folder import CARD, CONTRACT, GOLDEN_REQUEST, PROFILE, GoldenRequest, ModelFolder, PurchaseCard
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE, SEGMENT_MODEL
 from data.paths import runs_folder, serving_folder
 from tests.support import customers, summaries
@@ -38,6 +38,8 @@ def push(artifacts: Path, version: int, columns: dict[str, np.ndarray]) -> None:
     scores = answers[PURCHASE_MODEL.score]
     reference = profile.build(columns, scores, customers.CONTRACT, customers.FEATURES, PURCHASE_MODEL.score)
     write_extras(partial, reference, GoldenRequest(instances(columns, np.arange(1)), [answer]))
+    card = PurchaseCard(customers.CONTRACT.name, False, tuple(customers.FEATURES), {}, 1, 1, 0, {}, 0.5)
+    ModelFolder(partial).extra(CARD).write_text(card.to_json())
     partial.rename(models / str(version))  # a server sees the version only when it is complete
     write_summary(artifacts, version)
 

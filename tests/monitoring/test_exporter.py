@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import urlopen
@@ -18,13 +19,15 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from data import sample
-from data.model_folder import GOLDEN_REQUEST, GoldenRequest, ModelFolder
+from data import sample, spans
+from data.model_folder import CARD, GOLDEN_REQUEST, GoldenRequest, ModelFolder, PurchaseCard
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
-from data.paths import serving_folder
+from data.paths import serving_folder, spans_folder
 from monitoring.collector import ServerCollector, Settings
 from monitoring.process import ServerProcess
-from tests.support import stand_in
+from runs import decisions
+from runs.decisions import Decision
+from tests.support import dated, stand_in
 from tests.support.toy_models import SEGMENT_NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -284,9 +287,20 @@ def test_drift_of_what_the_server_has_seen(collector, server, sample_profile, sa
         assert sum(shares) == pytest.approx(1)
 
 
+def calls_and_decisions(artifacts):
+    """A month of calls that waits for a training, and decisions."""
+    card = PurchaseCard(dated.contract().name, False, ("age",), {}, 1, 1, 0, {}, 0.5)
+    ModelFolder(serving_folder(artifacts, MODEL) / "4").extra(CARD).write_text(card.to_json())
+    file = dated.write(artifacts / "calls.csv", [(3, "feb")])
+    spans.add(spans_folder(artifacts, card.contract), file, dated.contract())
+    for action in ("train", "refuse", "train", "fail"):
+        decisions.append(decisions.ledger(artifacts, MODEL), Decision(datetime.now(timezone.utc), action))
+
+
 def test_the_readme_names_every_metric_and_every_metric_it_names_exists(
-    collector, server, sample_profile, sample_columns, segments
+    collector, server, artifacts, sample_profile, sample_columns, segments
 ):
+    calls_and_decisions(artifacts)
     counts = sample_profile.counts()
     counts.add({name: column[-1000:] for name, column in sample_columns.items()}, np.full(1000, 0.1, np.float32))
     page = {"version": "3", "profile": sample_profile.to_dict(), "recent": counts.to_dict()}

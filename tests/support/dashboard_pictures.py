@@ -1,8 +1,8 @@
 """Draws the dashboards as pictures for the documentation: `python -m tests.support.dashboard_pictures`.
 
 A picture shows what the queries of a dashboard return from a real Prometheus and a real PostgreSQL during a load test
-of some minutes: few requests, many, many while a new version is pushed, then few with customers from the end of the
-synthetic sample only. A campaign desk scores customers meanwhile, and has campaigns in the first and the last phase.
+of some minutes: few requests, many, many while a new version is pushed and put on trial, then, when it is promoted, few
+with customers from the end of the synthetic sample only. A campaign desk scores customers meanwhile, and has campaigns in the first and the last phase.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from monitoring.dashboards import DASHBOARDS
 from monitoring.dashboards.builder import WIDTH, Dashboard, Panel, Row, Variable, layout
 from monitoring.load import Customer, Load, synthetic_customers, takes_synthetic_customers
 from monitoring.stack import Ports, Stack, Watched
+from runs import decisions, versions
+from runs.decisions import Action, Decision
 from tests.support import desk_campaign, postgresql
 from tests.support.desk_process import DeskProcess
 from tests.support.server import free_port
@@ -251,7 +253,7 @@ class DeskLoad(Load):
 
 
 def load_test(stack: Stack, desk: str, features: Sequence[str], seconds: float) -> None:
-    """Four phases of equal length: 10 requests per second, 100, 100 with a new version, then 10 of later customers.
+    """Four phases of equal length: 10 requests per second, 100, 100 with a challenger, then 10 of later customers.
 
     The desk gets a tenth of the requests besides, and a campaign in the first phase and in the last one.
     """
@@ -267,7 +269,9 @@ def load_test(stack: Stack, desk: str, features: Sequence[str], seconds: float) 
             DeskLoad(desk, group, rate / 10),
         ):
             if number == 2:
-                _push_again(stack)
+                _push_a_challenger(stack)
+            if number == 3:
+                _promote(stack)
             if number in (0, 3):
                 text, bought = desk_campaign.sample_list(LIST_ROWS, number, features)
                 desk_campaign.run(desk, f"Phase {number + 1}", text, bought, LIST_ROWS // 5)
@@ -279,12 +283,26 @@ def _features(stack: Stack, name: str) -> list[str]:
     return list(Profile.of_version(stack.version(name)).features)
 
 
-def _push_again(stack: Stack) -> None:
-    """Copies the newest version to the next number, as a push would."""
+def _push_a_challenger(stack: Stack) -> None:
+    """Copies the newest version to the next number, as a push would, and puts it on trial."""
     newest = stack.version(PURCHASE_MODEL.name)
     partial = newest.path.with_name("partial")
     shutil.copytree(newest.path, partial)
     partial.rename(newest.path.with_name(str(newest.version + 1)))
+    _decide(stack, "train")
+    versions.canary(stack.artifacts, PURCHASE_MODEL.name, newest.version + 1)
+    _decide(stack, "canary")
+
+
+def _promote(stack: Stack) -> None:
+    versions.promote(stack.artifacts, PURCHASE_MODEL.name, stack.version(PURCHASE_MODEL.name).version)
+    _decide(stack, "promote")
+
+
+def _decide(stack: Stack, action: Action) -> None:
+    number = stack.version(PURCHASE_MODEL.name).version
+    decision = Decision(datetime.now(timezone.utc), action, version=number)
+    decisions.append(decisions.ledger(stack.artifacts, PURCHASE_MODEL.name), decision)
 
 
 def _later_customers(features: Sequence[str]) -> list[Customer]:
@@ -317,7 +335,7 @@ def _run(artifacts: Path, seconds: float, out: Path) -> int:
         for model in (PURCHASE_MODEL.name, SEGMENT_MODEL.name):
             version = there.version(model).path
             shutil.copytree(version, serving_folder(folder, model) / version.name)
-        (folder / "runs").symlink_to(artifacts / "runs")
+        shutil.copytree(artifacts / "runs", folder / "runs", ignore=shutil.ignore_patterns("*.html", decisions.FILE))
         database = running.enter_context(postgresql.running()).new_database()
         options = ["--server", f"http://127.0.0.1:{ports.server}", "--database", database]
         desk = running.enter_context(DeskProcess(options, folder)).url

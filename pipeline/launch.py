@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Generic
 from data import command, model_folder
 from data.command import DONE, NOT_BLESSED
 from data.errors import BadOptionError
-from data.paths import ARTIFACTS
+from data.paths import ARTIFACTS, models_folder
 from pipeline.dataset import resolve
 from pipeline.settings import Settings, Spec, TrainingData, code_commit
+from runs import versions
 from runs.folder import LATEST, LOG, QUARANTINE, SUMMARY
 
 if TYPE_CHECKING:
@@ -186,16 +187,20 @@ def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
         screen.say(where)
         return DONE
     screen.say(f"pushed version {summary.pushed.version} to {summary.pushed.path}", style="bold green")
+    champion = versions.champion(settings.artifacts, settings.spec.model.name)
+    if champion != int(summary.pushed.version):
+        again = f".venv/bin/python -m runs.promote --version {summary.pushed.version}"
+        screen.say(f"version {champion} stays the champion, with the label stable; to change that: {again}")
     screen.say(where)
     screen.say(f"next: .venv/bin/python -m serving{_serving_flags(settings)}")
     return DONE
 
 
 def _serving_flags(settings: Settings) -> str:
-    """The flags with which the embedded server finds the model; none where it looks by default."""
+    """The flag with which the embedded server finds the model; none where it looks by default."""
     if settings.artifacts == ARTIFACTS:
         return ""
-    return f" --model_name={settings.spec.model.name} --model_base_path={settings.serving}"
+    return f" --models_folder={models_folder(settings.artifacts)}"
 
 
 def _watch_ingestion(events: Iterable[Stage | str], settings: Settings[Spec], screen: Screen) -> Iterator[Stage | str]:

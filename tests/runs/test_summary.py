@@ -8,7 +8,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import NotReadyError
@@ -69,6 +69,7 @@ _KINDS = (summaries.summary, summaries.segment_summary)
 
 
 @pytest.mark.parametrize("summary", _KINDS)
+@settings(deadline=None)
 @given(data=st.data(), value=_JSON)
 def test_a_document_with_another_value_is_refused_or_read(summary, data, value):
     document = json.loads(summary().to_json())

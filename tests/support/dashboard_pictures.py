@@ -2,7 +2,8 @@
 
 A picture shows what the queries of a dashboard return from a real Prometheus and a real PostgreSQL during a load test
 of some minutes: few requests, many, many while a new version is pushed and put on trial, then, when it is promoted, few
-with customers from the end of the synthetic sample only. A campaign desk scores customers meanwhile, and has campaigns in the first and the last phase.
+with customers from the end of the synthetic sample only. A campaign desk scores customers meanwhile, and has campaigns
+in the first and the last phase.
 """
 
 from __future__ import annotations

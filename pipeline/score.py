@@ -34,7 +34,7 @@ MOST_QUARANTINED_PERCENT = 1
 
 EPILOG = """\
 examples:
-  python -m pipeline.score --data customers.csv --out scored/           with the newest pushed purchase model
+  python -m pipeline.score --data customers.csv --out scored/           with the champion
   python -m pipeline.score --data lists/ --out scored/ --format csv     a folder of files; CSV for a spreadsheet
   python -m pipeline.score --data customers.csv --out scored/ --at-call contact=cellular --at-call calls_today=120
 
@@ -158,7 +158,7 @@ def _plan(options: argparse.Namespace, incoming: Path) -> tuple[Job, list[Task]]
 
 def _model(options: argparse.Namespace) -> Path:
     """The folder of the model's version."""
-    from data import model_folder
+    from runs import versions
 
     if options.model:
         if not (options.model / "saved_model.pb").is_file():
@@ -167,12 +167,12 @@ def _model(options: argparse.Namespace) -> Path:
             )
         return options.model.resolve()
     folder = serving_folder(ARTIFACTS, PURCHASE_MODEL.name)
-    newest = model_folder.newest(folder)
-    if newest is None:
+    champion = versions.champion(ARTIFACTS, PURCHASE_MODEL.name)
+    if champion is None:
         raise BadOptionError(
             f"there is no model in {folder}; `python -m pipeline.run` makes one, or give --model FOLDER"
         )
-    return newest.path.resolve()
+    return (folder / str(champion)).resolve()
 
 
 def _contract(model: Path) -> Contract:
@@ -326,9 +326,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, required=True, metavar="FILE|FOLDER", help="CSV or Parquet files of customers"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the result; new or empty")
-    parser.add_argument(
-        "--model", type=Path, metavar="FOLDER", help="a version's folder (default: the newest purchase model)"
-    )
+    parser.add_argument("--model", type=Path, metavar="FOLDER", help="a version's folder (default: the champion)")
     parser.add_argument(
         "--format", choices=("parquet", "csv"), default="parquet", help="of the result (default: %(default)s)"
     )

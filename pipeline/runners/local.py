@@ -14,11 +14,11 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable.launcher import Launcher
 from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtime_parameter
 
-from data import model_folder
 from data.command import interruptions
 from pipeline.components.pusher import digest
 from pipeline.environment import RUN_ID, Champion, Environment
 from pipeline.settings import Settings
+from runs import versions
 from runs.summary import Stage, of_version
 
 
@@ -45,12 +45,13 @@ def local_environment(settings: Settings) -> Environment:
 
 
 def _champion(settings: Settings) -> Champion | None:
-    """The version in service, of which a run's summary says how its rows were split."""
-    found = model_folder.newest(settings.serving)
-    if found is None:
+    """The champion, of which a run's summary says how its rows were split."""
+    number = versions.champion(settings.artifacts, settings.spec.model.name)
+    if number is None:
         return None
-    run = of_version(settings.run_folder.parent, str(found.version))
-    return Champion(found.version, str(found.path), digest(str(found.path)), run.dataset.split if run else "")
+    path = str(settings.serving / str(number))
+    run = of_version(settings.run_folder.parent, str(number))
+    return Champion(number, path, digest(path), run.dataset.split if run else "")
 
 
 def run_locally(pipeline: Pipeline, run_id: str) -> Iterator[Stage | str]:

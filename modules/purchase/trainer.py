@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow_transform as tft
-from tfx.v1.components import FnArgs
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 from analysis import profile
 from data.contract import Contract

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras_tuner
 import tensorflow_transform as tft
-from tfx.v1.components import FnArgs, TunerFnResult
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
 
 from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from sklearn.metrics import adjusted_rand_score
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.io import fileio
-from tfx.v1.components import FnArgs
 
 from analysis import profile, segmentation
 from analysis.profile import Profile

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tfx.v1.dsl.components import InputArtifact, component
-from tfx.v1.types.standard_artifacts import ExampleAnomalies
+from tfx.dsl.component.experimental.annotations import InputArtifact
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import ExampleAnomalies
 
 from data.errors import BadFileError
 from modules.anomalies import describe

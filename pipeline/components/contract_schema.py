@@ -1,8 +1,9 @@
 """The schema comes from the contract, not from the data: an inferred one would find every file normal."""
 
 from google.protobuf import text_format
-from tfx.v1.dsl.components import OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import Schema
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Schema
 
 from data.contract import Contract
 from modules.artifacts import write_text

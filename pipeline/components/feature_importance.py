@@ -2,10 +2,11 @@
 
 import dataclasses
 
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import Examples, Model
+from tfx.types.standard_artifacts import Examples, Model
 
 from analysis.importance import permutation
 from data.contract import Contract

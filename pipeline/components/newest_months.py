@@ -9,10 +9,11 @@ expect of the calls to come; the backtest does.
 
 import numpy as np
 from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY as MODEL_ID
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import Examples, Model
+from tfx.types.standard_artifacts import Examples, Model
 
 from analysis.trial import compare, newest
 from analysis.trial_result import ChampionTrial

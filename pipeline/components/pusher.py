@@ -8,10 +8,11 @@ from pathlib import Path
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.framework.dtypes import as_dtype
 from tfx.components.util.model_utils import is_infra_validated, is_model_blessed
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 from tfx.utils import io_utils
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from data.model_folder import is_version
 from data.model_spec import RAW_SIGNATURE

@@ -4,10 +4,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY as MODEL_ID
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import Examples, Model, ModelBlessing, ModelRun, TransformGraph
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelRun, TransformGraph
 
 from analysis.segmentation import SearchResult
 from data.contract import Contract

@@ -4,10 +4,11 @@ import dataclasses
 import json
 
 import tensorflow_transform as tft
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.types.artifact import Artifact
 from tfx.types.artifact_utils import get_split_uri
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import Examples, HyperParameters, TransformGraph
+from tfx.types.standard_artifacts import Examples, HyperParameters, TransformGraph
 
 from analysis.segmentation import METHODS, REPRESENTATIONS, Candidate
 from modules import artifacts

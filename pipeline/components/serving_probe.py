@@ -10,9 +10,10 @@ import sys
 
 import tensorflow as tf
 from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY as MODEL_ID
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.types.artifact_utils import get_split_uri
-from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
-from tfx.v1.types.standard_artifacts import Examples, InfraBlessing, Model
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from data.contract import Contract
 from data.model_folder import ModelCard

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tfx import types
+from tfx.components import ExampleValidator, StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.v1.components import ExampleValidator, StatisticsGen
 
 from pipeline.components.anomaly_check import AnomalyCheck
 from pipeline.components.contract_schema import ContractSchema

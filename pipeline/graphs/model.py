@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tfx import types
-from tfx import v1 as tfx
+from tfx.components import Transform
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.proto.transform_pb2 import SplitsConfig
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
 
 from pipeline.components.blessings import TrialBlessing
@@ -27,11 +29,11 @@ def transform_rows(checked: CheckedData, preprocessing_fn: str, config: dict[str
       preprocessing_fn: import path of the function.
       config: its `custom_config`.
     """
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=checked.examples,
         schema=checked.schema,
         preprocessing_fn=preprocessing_fn,
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
+        splits_config=SplitsConfig(analyze=["train"]),
         # Raw rows are a fraction of transformed ones, and the graph is cheap to apply, so nothing is written twice.
         materialize=False,
         disable_statistics=True,
@@ -44,12 +46,12 @@ def transform_rows(checked: CheckedData, preprocessing_fn: str, config: dict[str
 
 def last_blessed_model() -> BaseNode:
     """Looks up the newest model that no judge refused."""
-    return tfx.dsl.Resolver(
+    return Resolver(
         strategy_class=LatestBlessedTwice,
-        model=tfx.dsl.Channel(type=Model),
-        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
-        infra_blessing=tfx.dsl.Channel(type=InfraBlessing),
-        trial_blessing=tfx.dsl.Channel(type=TrialBlessing),
+        model=types.Channel(type=Model),
+        model_blessing=types.Channel(type=ModelBlessing),
+        infra_blessing=types.Channel(type=InfraBlessing),
+        trial_blessing=types.Channel(type=TrialBlessing),
     ).with_id(BASELINE)
 
 

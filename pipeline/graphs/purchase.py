@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tfx import types
-from tfx import v1 as tfx
+from tfx.components import Evaluator, Trainer, Tuner
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types.standard_artifacts import HyperParameters
 
 from modules.purchase.config import TrainingConfig
@@ -26,7 +28,7 @@ from pipeline.settings import PurchaseSettings, TrainingData
 EARLIER_HYPERPARAMETERS = "LatestHyperparameters"
 
 
-def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Environment) -> tfx.dsl.Pipeline:
+def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Environment) -> Pipeline:
     """The pipeline that trains, judges and pushes the purchase model.
 
     Args:
@@ -99,16 +101,16 @@ def _training(
         "transform_graph": transform.outputs["transform_graph"],
     }
     if spec.trials:
-        tuner = tfx.components.Tuner(
+        tuner = Tuner(
             **inputs,
             tuner_fn="modules.purchase.tuner.tuner_fn",
             custom_config=_config(spec, data, "modules.purchase.tuner", seed=spec.seed, trials=spec.trials),
         )
     else:
-        tuner = tfx.dsl.Resolver(
-            strategy_class=LatestOrNone, best_hyperparameters=tfx.dsl.Channel(type=HyperParameters)
-        ).with_id(EARLIER_HYPERPARAMETERS)
-    trainer = tfx.components.Trainer(
+        tuner = Resolver(strategy_class=LatestOrNone, best_hyperparameters=types.Channel(type=HyperParameters)).with_id(
+            EARLIER_HYPERPARAMETERS
+        )
+    trainer = Trainer(
         **inputs,
         hyperparameters=tuner.outputs["best_hyperparameters"],
         run_fn="modules.purchase.trainer.run_fn",
@@ -129,7 +131,7 @@ def _evaluation(
 ) -> tuple[BaseNode, BaseNode]:
     """The baseline, which is the newest model with both blessings, and the Evaluator."""
     baseline = last_blessed_model()
-    evaluator = tfx.components.Evaluator(
+    evaluator = Evaluator(
         examples=checked.examples,
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],

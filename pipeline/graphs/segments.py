@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
 
 from modules.segments.config import SegmentConfig
 from pipeline.components.segment_judge import SegmentJudge
@@ -19,7 +20,7 @@ from pipeline.graphs.model import last_blessed_model, push, transform_rows
 from pipeline.settings import SegmentSettings, TrainingData
 
 
-def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Environment) -> tfx.dsl.Pipeline:
+def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Environment) -> Pipeline:
     """The pipeline that segments customers, judges the segments and pushes the model.
 
     Args:
@@ -74,7 +75,7 @@ def _training(
         config=json.dumps(config),
     )
     baseline = last_blessed_model()
-    trainer = tfx.components.Trainer(
+    trainer = Trainer(
         examples=checked.examples,
         transform_graph=transform.outputs["transform_graph"],
         hyperparameters=search.outputs["best_hyperparameters"],

@@ -61,6 +61,13 @@ def write_text(text: str, *parts: str) -> None:
         file.write(text)
 
 
+def write_bytes(content: bytes, *parts: str) -> None:
+    """Writes a file into a folder that may not be there yet."""
+    fileio.makedirs(join(*parts[:-1]))
+    with fileio.open(join(*parts), "wb") as file:
+        file.write(content)
+
+
 def write_json(content: Any, *parts: str) -> None:
     write_text(json.dumps(content, indent=1), *parts)
 

@@ -1,4 +1,4 @@
-"""The TensorFlow Metadata schema of a contract's rows, which StatisticsGen, ExampleValidator and Transform use."""
+"""The TensorFlow Metadata schema of a contract's rows, which ExampleValidator, Evaluator and Transform use."""
 
 from __future__ import annotations
 

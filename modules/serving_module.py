@@ -29,13 +29,13 @@ class ServingModule(tf.Module):
         examples = tf.TensorSpec([None], tf.string, name=EXAMPLE_INPUT)
         return {
             RAW_SIGNATURE: self.of_raw(self.predict),
-            EXAMPLE_SIGNATURE: tf.function(self._predict_examples, input_signature=[examples]),
+            EXAMPLE_SIGNATURE: tf.function(self._predict_examples, input_signature=[examples], autograph=False),
         }
 
     def of_raw(self, function: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]) -> Callable:
         """A function of raw columns with one [batch] tensor per feature, float32 or string, as its inputs."""
         raw = {name: tf.TensorSpec([None], column.dtype, name=name) for name, column in self._spec.items()}
-        return tf.function(function, input_signature=[raw])
+        return tf.function(function, input_signature=[raw], autograph=False)
 
     def save(self, path: str) -> None:
         """Writes the SavedModel with its signatures.

@@ -17,6 +17,11 @@ import sys
 from collections.abc import Mapping
 
 import numpy as np
+
+if __name__ == "__main__":
+    # TF Serving has no Keras, so the process has none either. TensorFlow would import it, which takes a second.
+    sys.modules["keras"] = None  # type: ignore[assignment]
+
 import tensorflow as tf
 from scipy.special import expit
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from modules.examples import BATCH
+
+
+@lru_cache(maxsize=1)
+def load(model: str) -> Any:
+    """The SavedModel in a folder. The last one stays in memory, since several stages in a row score with it."""
+    return tf.saved_model.load(model)
 
 
 def scorer(model: str, features: Sequence[str]) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
@@ -22,7 +30,7 @@ def scorer(model: str, features: Sequence[str]) -> Callable[[Mapping[str, np.nda
       A function from raw columns, each [rows] as `modules.examples.read_raw` gives them, to the probabilities of the
       raw signature, float32 [rows]. It ignores columns that are not features.
     """
-    loaded = tf.saved_model.load(model)
+    loaded = load(model)
 
     def score(columns: Mapping[str, np.ndarray]) -> np.ndarray:
         starts = range(0, len(columns[features[0]]), BATCH)

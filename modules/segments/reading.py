@@ -61,7 +61,7 @@ class Split:
         if self.contract.label:
             spec[self.contract.label.name] = tf.io.FixedLenFeature([], tf.int64)
         layout = Layout.of(self.contract, self.view.columns)
-        transform = tf.function(self.graph.transform_features_layer())
+        transform = tf.function(self.graph.transform_features_layer(), autograph=False)
         for examples in self.examples():
             parsed = tf.io.parse_example(examples, spec)
             encoded = transform({name: parsed[name] for name in self.view.columns})

@@ -15,6 +15,7 @@ from data.model_folder import PurchaseCard
 from data.model_spec import EXAMPLE_INPUT, EXAMPLE_SIGNATURE, PURCHASE_MODEL
 from modules import artifacts
 from modules.examples import SPLITS, serialized
+from modules.purchase.predictor import load
 
 METRICS = "metrics.json"
 
@@ -43,8 +44,7 @@ def Scorer(  # noqa: N802
       code: fingerprint of the code behind it.
     """
     threshold = artifacts.model_card(model.uri, PurchaseCard).threshold
-    loaded = tf.saved_model.load(artifacts.saved_model(model.uri))
-    predict = loaded.signatures[EXAMPLE_SIGNATURE]
+    predict = load(artifacts.saved_model(model.uri)).signatures[EXAMPLE_SIGNATURE]
     report = {}
     for split in SPLITS:
         labels, probabilities = [], []

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tfx import types
-from tfx.components import ExampleValidator, StatisticsGen
+from tfx.components import ExampleValidator
 from tfx.dsl.components.base.base_node import BaseNode
 
 from pipeline.components.anomaly_check import AnomalyCheck
 from pipeline.components.contract_schema import ContractSchema
 from pipeline.components.example_gen import ContractExampleGen
+from pipeline.components.statistics import Statistics
 from pipeline.fingerprint import code_fingerprint
 from pipeline.settings import TrainingData
 
@@ -42,13 +43,15 @@ def checked_data(data: TrainingData) -> CheckedData:
         last_row=data.last_row,
         code=code_fingerprint("pipeline.components.example_gen"),
     )
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    statistics = Statistics(
+        examples=example_gen.outputs["examples"], code=code_fingerprint("pipeline.components.statistics")
+    )
     schema_gen = ContractSchema(contract=contract, code=code_fingerprint("pipeline.components.contract_schema"))
-    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"])
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema_gen.outputs["schema"])
     check = AnomalyCheck(anomalies=validator.outputs["anomalies"])
     return CheckedData(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         check=check,
-        components=(example_gen, statistics_gen, schema_gen, validator, check),
+        components=(example_gen, statistics, schema_gen, validator, check),
     )

@@ -170,7 +170,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
     return copy
 
 
-ALL = STAGES - {"StatisticsGen", "ExampleValidator", "AnomalyCheck", "LatestBlessedModel", "AtomicPusher"}
+ALL = STAGES - {"ExampleValidator", "AnomalyCheck", "LatestBlessedModel", "AtomicPusher"}
 
 
 @pytest.mark.parametrize(

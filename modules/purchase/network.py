@@ -4,7 +4,8 @@
                                                                    x members -> mean of logits     the ensemble
 
 The nets start from different weights and see different dropout. Their errors differ, so the mean is better than any of
-them. Their first layers are one wide layer: a single product with the many features takes less time.
+them. They are computed side by side, each layer of all nets as one product: fewer operations take less time, and a fit
+starts sooner.
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ def build(inputs: int, hyperparameters: Hyperparameters, initial_logit: float = 
     """
     features = keras.Input((inputs,), name="features")
     width, members = hyperparameters.width, hyperparameters.members
-    inputs_kept = keras.layers.Dropout(hyperparameters.input_dropout, name="features_dropout")(features)
-    first = _hidden(inputs_kept, width * members, hyperparameters, "hidden0")
-    shares = keras.ops.split(first, members, axis=1)
-    logits = [_member(share, i, hyperparameters, initial_logit) for i, share in enumerate(shares)]
-    outputs = keras.layers.concatenate(logits) if len(logits) > 1 else logits[0]
-    return keras.Model(features, outputs, name="members")
+    kept = keras.layers.Dropout(hyperparameters.input_dropout, name="features_dropout")(features)
+    first = keras.layers.Dense(width * members, activation="relu", name="hidden0")
+    hidden = _regularized(first(kept), hyperparameters, "hidden0")
+    for layer in range(1, hyperparameters.depth):
+        name = f"hidden{layer}"
+        hidden = _side_by_side(hidden, members, width, name, activation="relu")
+        hidden = _regularized(hidden, hyperparameters, name)
+    bias = keras.initializers.Constant(initial_logit)
+    logits = _side_by_side(hidden, members, 1, "logits", bias_initializer=bias)
+    return keras.Model(features, logits, name="members")
 
 
 def average(members: keras.Model) -> keras.Model:
@@ -46,21 +51,22 @@ def average(members: keras.Model) -> keras.Model:
     Returns:
       A model from float32 [batch, D] to one logit, float32 [batch, 1].
     """
-    logits = [layer.output for layer in members.layers if layer.name.endswith("_logit")]
-    return keras.Model(
-        members.input, keras.layers.average(logits) if len(logits) > 1 else logits[0], name="purchase_model"
+    mean = keras.ops.mean(members.output, axis=1, keepdims=True)
+    return keras.Model(members.input, mean, name="purchase_model")
+
+
+def _side_by_side(hidden: Any, members: int, units: int, name: str, **kwargs: Any) -> Any:
+    """A dense layer for each net: from [batch, members * inputs] to [batch, members * units]."""
+    inputs = hidden.shape[1] // members
+    # Keras counts members into the fan of the kernel; the scale takes them out, as for a Dense layer of one net.
+    kernel = keras.initializers.VarianceScaling(scale=members, mode="fan_avg", distribution="uniform")
+    dense = keras.layers.EinsumDense(
+        "bmi,mio->bmo", (members, units), bias_axes="mo", kernel_initializer=kernel, name=name, **kwargs
     )
+    return keras.layers.Reshape((members * units,))(dense(keras.layers.Reshape((members, inputs))(hidden)))
 
 
-def _member(hidden: Any, number: int, hyperparameters: Hyperparameters, initial_logit: float) -> Any:
-    for layer in range(1, hyperparameters.depth):
-        hidden = _hidden(hidden, hyperparameters.width, hyperparameters, f"member{number}_hidden{layer}")
-    bias = keras.initializers.Constant(initial_logit)
-    return keras.layers.Dense(1, bias_initializer=bias, name=f"member{number}_logit")(hidden)
-
-
-def _hidden(inputs: Any, units: int, hyperparameters: Hyperparameters, name: str) -> Any:
-    outputs = keras.layers.Dense(units, activation="relu", name=name)(inputs)
+def _regularized(hidden: Any, hyperparameters: Hyperparameters, name: str) -> Any:
     if hyperparameters.batch_normalization:
-        outputs = keras.layers.BatchNormalization(name=f"{name}_normalization")(outputs)
-    return keras.layers.Dropout(hyperparameters.dropout, name=f"{name}_dropout")(outputs)
+        hidden = keras.layers.BatchNormalization(name=f"{name}_normalization")(hidden)
+    return keras.layers.Dropout(hyperparameters.dropout, name=f"{name}_dropout")(hidden)

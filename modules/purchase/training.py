@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -15,12 +13,17 @@ from modules.purchase import calibration as calibrations
 from modules.purchase import network
 from modules.purchase.calibration import Calibration
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.passes import FIGURES, Passes
 from modules.purchase.rows import Rows
 
 PATIENCE = 6
 """Training stops after this many epochs without a better eval log loss."""
+OBJECTIVE = "val_average_log_loss"
+"""The figure of the history that early stopping and the Tuner minimise: log loss of the ensemble on the eval split."""
 WARM_UP = 0.03
 """Share of all steps over which the learning rate rises."""
+LAST_RATE = 0.02
+"""Where its decay ends, as a share of the highest rate."""
 _SCORING_BATCH = 4096
 """Rows scored at once, so that the memory for activations does not grow with the data."""
 
@@ -32,7 +35,7 @@ class TrainedNetwork:
     network: keras.Model
     """From features float32 [batch, D] to one logit [batch, 1], the mean over the ensemble."""
     history: dict[str, list[float]]
-    """By epoch: loss and accuracy of train, val_loss and val_accuracy of eval. The loss is the mean log loss."""
+    """By epoch: `passes.FIGURES` of train, and with the prefix `val_` of eval."""
     best_epoch: int
     """The epoch, from 0, whose weights were kept."""
 
@@ -81,25 +84,27 @@ def fit(
     keras.utils.set_random_seed(seed)
     rate = np.clip(np.average(train.label, weights=train.weight), 1e-3, 1.0 - 1e-3)
     model = network.build(train.features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
-    batch_size = min(hyperparameters.batch_size, len(train.label))
-    steps = hyperparameters.epochs * (len(train.label) // batch_size)
-    model.compile(
-        optimizer=optimizer(hyperparameters, steps),
-        loss=log_loss,
-        weighted_metrics=[accuracy, average_log_loss],
-        jit_compile=False,  # XLA costs seconds to compile for each fit and then steps no faster on CPUs.
-    )
-    best = keras.callbacks.EarlyStopping(
-        "val_average_log_loss", mode="min", patience=PATIENCE, restore_best_weights=True
-    )
-    callbacks: list[keras.callbacks.Callback] = [best]
+    count = len(train.label)
+    batch_size = min(hyperparameters.batch_size, count)
+    passes = Passes(model, optimizer(hyperparameters), batch_size)
+    rates = learning_rates(hyperparameters, count // batch_size)
+    orders = np.random.default_rng(seed)
+    history: list[dict[str, float]] = []
+    best, weights = 0, model.get_weights()
+    for epoch in range(hyperparameters.epochs):
+        figures = passes.train(train, orders.permutation(count), rates[epoch])
+        figures |= {f"val_{name}": value for name, value in passes.evaluate(evaluation).items()}
+        history.append(figures)
+        if epoch == 0 or figures[OBJECTIVE] < history[best][OBJECTIVE]:
+            best, weights = epoch, model.get_weights()
+        if epoch - best == PATIENCE:
+            break
+    model.set_weights(weights)
     if log_dir is not None:
-        callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
-    with _batches(train, batch_size, seed) as batches, _batches(evaluation, _SCORING_BATCH) as held_out:
-        history = model.fit(
-            batches, epochs=hyperparameters.epochs, validation_data=held_out, callbacks=callbacks, verbose=0
-        )
-    return TrainedNetwork(network.average(model), history.history, best.best_epoch)
+        _write_logs(history, Path(log_dir))
+    return TrainedNetwork(
+        network.average(model), {name: [epoch[name] for epoch in history] for name in history[0]}, best
+    )
 
 
 def logits(model: keras.Model, features: np.ndarray) -> np.ndarray:
@@ -108,57 +113,34 @@ def logits(model: keras.Model, features: np.ndarray) -> np.ndarray:
     return np.concatenate([model.predict_on_batch(batch)[:, 0] for batch in batches])
 
 
-def log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Mean log loss over the ensemble: labels [batch, 1] and logits [batch, members] give [batch]."""
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(labels, tf.shape(logits)), logits)
-    return tf.reduce_mean(losses, axis=1)
-
-
-def average_log_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Log loss of the ensemble's mean logit: labels [batch, 1] and logits [batch, members] give [batch]."""
-    return log_loss(labels, tf.reduce_mean(logits, axis=1, keepdims=True))
-
-
-def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """1 where the ensemble's mean logit is on the label's side of 0, else 0: float32 [batch]."""
-    return tf.cast((tf.reduce_mean(logits, axis=1) > 0.0) == (labels[:, 0] > 0.5), tf.float32)
-
-
-def optimizer(hyperparameters: Hyperparameters, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with a linear warm-up and a cosine decay over this many steps."""
-    warm_up = max(1, round(WARM_UP * steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, steps - warm_up),
-        alpha=0.02,
-        warmup_target=hyperparameters.learning_rate,
-        warmup_steps=warm_up,
+def optimizer(hyperparameters: Hyperparameters) -> keras.optimizers.Optimizer:
+    """AdamW whose learning rate is set from outside."""
+    adamw = keras.optimizers.AdamW(
+        hyperparameters.learning_rate, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0
     )
-    adamw = keras.optimizers.AdamW(schedule, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0)
     adamw.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return adamw
 
 
-@contextmanager
-def _batches(rows: Rows, batch_size: int, shuffle_seed: int | None = None) -> Iterator[tf.data.Dataset]:
-    """The batches of one pass, shuffled where there is a seed.
+def learning_rates(hyperparameters: Hyperparameters, steps: int) -> np.ndarray:
+    """The learning rate of each step, float32 [epochs, steps]: a linear warm-up, then a cosine decay.
 
-    Each batch is gathered from the arrays in one step: row by row would cost more than training. The arrays stay as
-    they are, since a tensor of them would be a second copy. A shuffled pass leaves out the last, smaller batch.
+    Args:
+      hyperparameters: epochs and the highest rate.
+      steps: of an epoch.
     """
-    indices = tf.data.Dataset.range(len(rows.label))
-    if shuffle_seed is not None:
-        indices = indices.shuffle(len(rows.label), seed=shuffle_seed)
-    shape = [None, rows.features.shape[1]]
-    columns = [*rows]
+    total = hyperparameters.epochs * steps
+    warm_up = max(1, round(WARM_UP * total))
+    step = np.arange(total)
+    decay = np.cos(np.pi * np.clip((step - warm_up) / max(1, total - warm_up), 0.0, 1.0))
+    share = np.where(step < warm_up, step / warm_up, LAST_RATE + (1.0 - LAST_RATE) * (1.0 + decay) / 2.0)
+    return (hyperparameters.learning_rate * share).astype(np.float32).reshape(hyperparameters.epochs, steps)
 
-    def take(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        features, label, weight = tf.numpy_function(
-            lambda i: (columns[0][i], columns[1][i, np.newaxis], columns[2][i]), [i], (tf.float32,) * 3, stateful=False
-        )
-        return tf.ensure_shape(features, shape), tf.ensure_shape(label, [None, 1]), tf.ensure_shape(weight, [None])
 
-    try:
-        yield indices.batch(batch_size, drop_remainder=shuffle_seed is not None).map(take).prefetch(2)
-    finally:
-        columns.clear()  # TensorFlow keeps every function given to numpy_function, and with it the arrays.
+def _write_logs(history: list[dict[str, float]], folder: Path) -> None:
+    """Writes the history for TensorBoard, as Keras does: `epoch_loss` and so on in folders `train` and `validation`."""
+    for split, prefix in (("train", ""), ("validation", "val_")):
+        with tf.summary.create_file_writer(str(folder / split)).as_default():
+            for epoch, figures in enumerate(history):
+                for name in FIGURES:
+                    tf.summary.scalar(f"epoch_{name}", figures[prefix + name], step=epoch)

@@ -12,9 +12,8 @@ from tfx.components.tuner.component import TunerFnResult
 from modules.purchase.config import TrainingConfig
 from modules.purchase.hyperparameters import Hyperparameters
 from modules.purchase.rows import Rows, load
-from modules.purchase.training import fit
+from modules.purchase.training import OBJECTIVE, fit
 
-OBJECTIVE = "val_average_log_loss"
 TRIAL_EPOCHS = 6
 """Enough epochs to rank hyperparameters, in a fraction of a full fit's time."""
 

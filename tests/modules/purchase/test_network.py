@@ -12,11 +12,24 @@ SMALL = Hyperparameters(width=8, depth=2, members=3)
 
 
 @pytest.mark.parametrize("batch_normalization", [False, True])
-def test_only_dense_normalization_and_dropout_layers_learn_or_act(batch_normalization):
-    settings = Hyperparameters(width=8, depth=2, members=3, batch_normalization=batch_normalization)
-    model = network.average(network.build(5, settings))
-    allowed = {"InputLayer", "Dense", "Dropout", "Average"} | ({"BatchNormalization"} if batch_normalization else set())
-    assert {type(layer).__name__ for layer in model.layers} == allowed
+def test_the_nets_share_nothing_but_their_input(batch_normalization):
+    settings = Hyperparameters(
+        width=8, depth=3, members=3, dropout=0.0, input_dropout=0.0, batch_normalization=batch_normalization
+    )
+    model = network.build(5, settings)
+    features = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    before = model(features, training=batch_normalization).numpy()
+    kernel = model.get_layer("hidden1").kernel
+    kernel.assign(kernel.value + np.array([0.0, 1.0, 0.0], np.float32)[:, np.newaxis, np.newaxis])
+    change = np.abs(model(features, training=batch_normalization).numpy() - before)
+    assert (change.max(axis=0) > 1e-3).tolist() == [False, True, False]
+
+
+def test_every_net_starts_as_one_alone_would():
+    alone, beside = (network.build(40, Hyperparameters(width=32, depth=2, members=count)) for count in (1, 8))
+    for name in ("hidden1", "logits"):
+        spread = [np.std(model.get_layer(name).kernel.numpy()) for model in (alone, beside)]
+        assert spread[0] == pytest.approx(spread[1], rel=0.15)
 
 
 def test_the_served_logit_is_the_mean_of_the_members():

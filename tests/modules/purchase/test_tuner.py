@@ -5,7 +5,8 @@ import pytest
 
 from modules.purchase.hyperparameters import Hyperparameters
 from modules.purchase.rows import Rows
-from modules.purchase.tuner import OBJECTIVE, Search
+from modules.purchase.training import OBJECTIVE
+from modules.purchase.tuner import Search
 
 DEFAULTS = Hyperparameters(width=8, depth=1, epochs=2, members=2, batch_size=64)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, tuple_, update
 
 from campaigns import lists, training
 from campaigns.records import Campaign
@@ -21,10 +21,12 @@ from campaigns.request_log.spool import FOLDER, Spool
 from campaigns.served import contract_from_json
 from campaigns.store import groups, tables
 from campaigns.store.campaigns import all_campaigns
+from campaigns.store.database import in_chunks
 from campaigns.store.tables import bad_rows, customers, outcomes, ranking, request_log
 from data.errors import NotReadyError
 
 _DELIMITERS = ",;\t|"
+_KEY = tuple_(request_log.c.batch, request_log.c.place)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def remove_from_log(engine: Engine, folder: Path, identifier: str) -> InLog:
 
 def hashed(folder: Path, identifier: str) -> str:
     """The keyed hash under which the request log knows a customer."""
-    return key.hashed(key.load(folder), identifier)
+    return key.hasher(key.load(folder))(identifier)
 
 
 def _log(engine: Engine, folder: Path, identifier: str, removes: bool) -> InLog:
@@ -159,16 +161,28 @@ def _log(engine: Engine, folder: Path, identifier: str, removes: bool) -> InLog:
             )
         return InLog(0, 0)
     customer = hashed(folder, identifier)
-    its = request_log.c.customer == customer
-    with spool.locked():  # the writer moves rows from the spool into the table
-        if not removes:
+    with spool.locked():  # the writer moves rows from the spool into the table, which is looked at after it
+        if removes:
+            spooled = spool.filter(lambda row: row[CUSTOMER] != customer)
+        else:
             rows = [row for file in spool.files() for batch in spool.read(file)[0] for row in batch.rows]
-            with engine.connect() as connection:
-                written = connection.scalar(select(func.count()).where(its)) or 0
-            return InLog(written, sum(row[CUSTOMER] == customer for row in rows))
-        spooled = spool.filter(lambda row: row[CUSTOMER] != customer)
-        with engine.begin() as connection:
-            return InLog(connection.execute(delete(request_log).where(its)).rowcount, spooled)
+            spooled = sum(row[CUSTOMER] == customer for row in rows)
+    written = _written(engine, customer)
+    if removes:
+        for part in in_chunks(written):
+            with engine.begin() as connection:
+                connection.execute(delete(request_log).where(_KEY.in_(part)))
+    return InLog(len(written), spooled)
+
+
+def _written(engine: Engine, customer: str) -> list[tuple[int, int]]:
+    """The keys of a customer's rows in the request log. Nothing but a look at all rows finds them: an index would cost
+    each scored row more than all the rest of the log."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            select(request_log.c.batch, request_log.c.place).where(request_log.c.customer == customer)
+        )
+        return [(number, place) for number, place in found]
 
 
 def _find(connection: Connection, campaign: Campaign, folder: Path, identifier: str) -> InCampaign:

@@ -6,9 +6,10 @@ hashing all identifiers of the bank. Without the secret the hashes can be tied t
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,7 @@ VARIABLE = "CAMPAIGNS_LOG_KEY"
 SHORTEST = 32
 """Characters of a secret."""
 _HASH_BYTES = 16
-"""Of the 32 that HMAC-SHA256 gives: two customers never share a hash, and the index has half the size."""
+"""So many that two customers never share a hash."""
 
 
 def load(folder: Path) -> bytes:
@@ -42,9 +43,19 @@ def exists(folder: Path) -> bool:
     return VARIABLE in os.environ or (folder / FILE).exists()
 
 
-def hashed(key: bytes, identifier: str) -> str:
-    """The keyed hash of an identifier: HMAC-SHA256, cut to 128 bits, in hexadecimal digits."""
-    return hmac.digest(key, identifier.encode("utf-8", "surrogatepass"), "sha256")[:_HASH_BYTES].hex()
+def hasher(key: bytes) -> Callable[[str], str]:
+    """The keyed hash of identifiers: BLAKE2b with 128 bits, in hexadecimal digits.
+
+    Its key is the secret's hash, since it takes 64 bytes at most. HMAC-SHA256 takes four times as long.
+    """
+    begun = hashlib.blake2b(key=hashlib.blake2b(key).digest(), digest_size=_HASH_BYTES)
+
+    def hashed(identifier: str) -> str:
+        hash = begun.copy()
+        hash.update(identifier.encode("utf-8", "surrogatepass"))
+        return hash.hexdigest()
+
+    return hashed
 
 
 def _make(file: Path) -> None:

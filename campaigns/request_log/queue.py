@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import select
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
 
 from campaigns.records import Scored
 from campaigns.request_log import spool, wire
 from campaigns.request_log.child import Child
+from campaigns.request_log.rows import columns, new_number
 
 MOST_ROWS = 100_000
 MOST_BYTES = 64 << 20
@@ -27,8 +27,6 @@ RESTART_SECONDS, LONGEST_RESTART_SECONDS = 1.0, 60.0
 """From the death of a writer to the start of the next one; twice as long each time that one dies without a word."""
 MOST_TRIES = 5
 """Writers that a batch is sent to, if they die of it."""
-_RANDOM_BITS = 21
-"""Of a batch's number, behind the time in milliseconds, so that desks that share a database have different ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +58,7 @@ class LogState:
 class _Sent:
     number: int
     rows: int
-    message: tuple[Any, ...]
+    message: bytes
 
 
 class RequestLog:
@@ -81,7 +79,7 @@ class RequestLog:
         self.keeps_inputs = keeps_inputs
         self._config = wire.Config(database, str(file), str(folder / spool.FOLDER), key)
         self._lock = Lock()
-        self._queue: deque[tuple[int, bytes]] = deque()
+        self._queue: deque[Scored] = deque()
         self._rows = self._bytes = 0
         self._sent: _Sent | None = None
         self._dropped = self._written = self._spooled_bytes = 0
@@ -95,30 +93,19 @@ class RequestLog:
         self._thread = Thread(target=self._work, name="request log", daemon=True)
 
     def add(self, scored: Scored) -> None:
-        """Takes an entry. It never waits and raises nothing: an entry that does not fit is dropped."""
-        rows = len(scored.probabilities)
-        if not rows:
-            return
-        try:
-            data = wire.pack(scored if self.keeps_inputs or scored.inputs is None else scored._replace(inputs=None))
-        except ValueError:
-            data = None
+        """Takes an entry, which must not change any more. It never waits: an entry that does not fit is dropped."""
+        rows, size = len(scored.probabilities), _size(scored)
         with self._lock:
             if scored.campaign_id is None:
                 self._of_requests += rows
             else:
                 self._of_lists += rows
-            if (
-                data is None
-                or self._rows + rows > MOST_ROWS
-                or self._bytes + len(data) > MOST_BYTES
-                or self._stopping.is_set()
-            ):
+            if self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES or self._stopping.is_set():
                 self._dropped += rows
-                return
-            self._rows += rows
-            self._bytes += len(data)
-            self._queue.append((rows, data))
+            elif rows:
+                self._rows += rows
+                self._bytes += size
+                self._queue.append(scored)
 
     def state(self) -> LogState:
         """How it is doing now."""
@@ -179,15 +166,14 @@ class RequestLog:
                 self._sent = None
         if self._sent:  # to the writer before; the database and the spool know it if they have it
             self._tries += 1
-            wire.send(child.connection, self._sent.message)
-        while True:
+            child.connection.sendall(self._sent.message)
+        while not self._finished():
             self._listen(child, EVERY_SECONDS)
             if self._sent is None:
-                batch, self._tries = self._take_batch(), 1
-                if batch:
-                    wire.send(child.connection, batch.message)
-            if self._finished():
-                return
+                self._take_batch()
+                self._tries = 1
+                if self._sent:
+                    child.connection.sendall(self._sent.message)
 
     def _listen(self, child: Child, seconds: float) -> None:
         """Takes what the writer says for some time."""
@@ -207,18 +193,43 @@ class RequestLog:
             if self._sent and status.batch == self._sent.number:
                 self._sent = None
 
-    def _take_batch(self) -> _Sent | None:
-        """The next batch, which is then the one under way; None where the queue is empty."""
-        taken: list[tuple[int, bytes]] = []
+    def _take_batch(self) -> None:
+        """Makes the oldest entries the batch that is under way, if there are any. Only this thread takes entries."""
+        taken: list[Scored] = []
         rows = 0
+        while self._queue and (not taken or rows + len(self._queue[0].probabilities) <= BATCH_ROWS):
+            taken.append(self._queue.popleft())
+            rows += len(taken[-1].probabilities)
+        if not taken:
+            return
+        number = new_number()
+        try:
+            sent = self._packed(number, taken)
+        except ValueError:
+            sent = self._packed(number, [one for one in taken if _is_plain(one)])
         with self._lock:
-            while self._queue and (not taken or rows + self._queue[0][0] <= BATCH_ROWS):
-                taken.append(self._queue.popleft())
-                rows += taken[-1][0]
-            if not taken:
-                return None
             self._rows -= rows
-            self._bytes -= sum(len(data) for _, data in taken)
-            number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-            self._sent = _Sent(number, rows, (number, taken))
-            return self._sent
+            self._bytes -= sum(map(_size, taken))
+            self._dropped += rows - sent.rows
+            self._sent = sent if sent.rows else None
+
+    def _packed(self, number: int, entries: Sequence[Scored]) -> _Sent:
+        rows = sum(len(one.probabilities) for one in entries)
+        by_column = columns(entries)
+        if not self.keeps_inputs:
+            by_column = *by_column[:-1], (None,) * len(entries)
+        return _Sent(number, rows, wire.packed((number, rows, by_column)))
+
+
+def _is_plain(scored: Scored) -> bool:
+    """Whether an entry can be sent."""
+    try:
+        wire.packed(tuple(scored))
+    except ValueError:
+        return False
+    return True
+
+
+def _size(scored: Scored) -> int:
+    """Characters of an entry's texts, as far as nothing else limits them."""
+    return sum(map(len, filter(None, scored.identifiers))) + (sum(map(len, scored.inputs)) if scored.inputs else 0)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
 from campaigns.records import Scored
-from campaigns.request_log.key import hashed
+from campaigns.request_log.key import hasher
 
 Row = Sequence[Any]
+Column = Sequence[Any]
 COLUMNS = (
     "place", "time", "request", "caller", "campaign_id", "customer", "model", "version", "probability", "purchase",
     "seconds", "inputs",
 )  # fmt: skip
 """Of a row, which is plain JSON; `time` is in seconds since 1970."""
 CUSTOMER = COLUMNS.index("customer")
+_RANDOM_BITS = 21
+"""Of a batch's number, behind the time in milliseconds, so that desks that share a database have different ones."""
+_LISTS = {list, tuple}
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,33 +42,88 @@ class Batch:
     rows: Sequence[Row]
 
 
-def batch(number: int, entries: Iterable[Scored], key: bytes) -> Batch:
-    """One row for each customer of the entries.
+def new_number() -> int:
+    """The number of a batch that is made now, after all its rows were scored."""
+    return (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+
+
+def first_number(when: datetime) -> int:
+    """No batch that was made at a time or later has a smaller number."""
+    return int(when.timestamp() * 1_000) << _RANDOM_BITS
+
+
+def columns(entries: Iterable[Scored]) -> tuple[Column, ...]:
+    """Entries by column, as they are sent and as `batch` takes them."""
+    return tuple(zip(*entries, strict=True))
+
+
+def batch(number: int, entries: Sequence[Column], key: bytes) -> Batch:
+    """One row for each customer of the entries; an entry that is not as `Scored` says is left out.
+
+    All entries are looked at together, a column at a time, which takes a third of the time that one at a time does.
 
     Args:
       number: of the batch.
-      entries: as the desk reported them.
+      entries: by column, see `columns`.
       key: for the hashes, see `key.load`.
     """
-    rows: list[Row] = []
-    for entry in entries:
-        request, caller, model, version = map(_clean, (entry.request, entry.caller, entry.model, entry.version))
-        customers = zip(
-            entry.identifiers,
-            entry.probabilities,
-            entry.purchases,
-            entry.inputs or repeat(None, len(entry.probabilities)),
-            strict=True,
-        )
-        for place, (identifier, probability, purchase, inputs) in enumerate(customers, len(rows)):
-            customer = None if identifier is None else hashed(key, identifier)
-            about = (place, entry.time, request, caller, entry.campaign_id, customer, model, version)
-            rows.append((*about, probability, purchase, entry.seconds, inputs and _clean(inputs)))
+    customer = hasher(key)
+    try:
+        return Batch(number, _rows(entries, customer))
+    except (TypeError, ValueError):
+        rows: list[Row] = []
+    for entry in zip(*entries, strict=True):
+        try:
+            rows += _rows(tuple(zip(entry, strict=True)), customer, len(rows))
+        except (TypeError, ValueError) as error:
+            _log.warning("request log: an entry is not as it should be: %s", error)
     return Batch(number, rows)
 
 
-def _clean(text: str) -> str:
-    """Text that both databases take, see `store.tables.AnyText`."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+def _rows(entries: Sequence[Column], customer: Callable[[str], str], first: int = 0) -> list[Row]:
+    """The rows of entries, whose places are counted from `first`.
+
+    Raises:
+      TypeError, ValueError: an entry is not as `Scored` says.
+    """
+    times, requests, callers, campaigns, identifiers, models, versions, probabilities, purchases, seconds, inputs = (
+        entries
+    )
+    counts = list(map(len, probabilities))
+    total = sum(counts)
+
+    def each(values: Iterable[Any]) -> Iterable[Any]:
+        """What entries say once, for each of their rows."""
+        return values if total == len(counts) else chain.from_iterable(map(repeat, values, counts))
+
+    def flat(lists: Column) -> list[Any]:
+        """What entries say of each of their rows."""
+        if not set(map(type, lists)) <= _LISTS or list(map(len, lists)) != counts:
+            raise ValueError("its columns do not fit together")
+        return list(chain.from_iterable(lists))
+
+    given = flat([(None,) * count if one is None else one for one, count in zip(inputs, counts, strict=True)])
+    return list(
+        zip(
+            range(first, first + total),
+            each(map(float, times)),
+            each(_texts(requests)),
+            each(_texts(callers)),
+            each(campaigns),
+            [None if one is None else customer(one) for one in flat(identifiers)],
+            each(_texts(models)),
+            each(_texts(versions)),
+            map(float, flat(probabilities)),
+            map(int, flat(purchases)),
+            each(map(float, seconds)),
+            [one and _texts((one,))[0] for one in given],
+            strict=True,
+        )
+    )
+
+
+def _texts(values: Column) -> Column:
+    """Texts as both databases take them, see `store.tables.AnyText`."""
+    if (together := "".join(values)).isascii() and "\0" not in together:
+        return values
+    return [value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode() for value in values]

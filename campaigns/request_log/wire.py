@@ -8,8 +8,6 @@ import struct
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from campaigns.records import Scored
-
 _LENGTH = struct.Struct("<I")
 
 
@@ -32,7 +30,8 @@ class Config:
 
 @dataclass(frozen=True)
 class Status:
-    """What the writer says after each step.
+    """What the writer says after each step. The desk sends the number of a batch, how many rows it has, and its
+    entries by column.
 
     Attributes:
       batch: number of the batch that the desk need keep no longer; 0 for none.
@@ -49,51 +48,23 @@ class Status:
     database_up: bool
 
 
-def send(connection: socket.socket, message: Config | Status | tuple[Any, ...]) -> None:
-    """Sends one message; a batch is a tuple.
+def send(connection: socket.socket, message: Config | Status) -> None:
+    """Sends one message.
 
     Raises:
       OSError: the other side is gone.
-      ValueError: the message holds more than plain values.
     """
-    plain = message if isinstance(message, tuple) else astuple(message)
-    data = marshal.dumps(plain)
-    connection.sendall(_LENGTH.pack(len(data)) + data)
+    connection.sendall(packed(astuple(message)))
 
 
-def pack(scored: Scored) -> bytes:
-    """An entry as it is queued and sent.
+def packed(message: tuple[Any, ...]) -> bytes:
+    """A message as it is sent.
 
     Raises:
       ValueError: it holds more than plain values.
     """
-    plain: tuple[Any, ...] = scored
-    return marshal.dumps(tuple(plain))  # only a real tuple can be marshalled
-
-
-def unpack(data: bytes) -> Scored:
-    """The entry again.
-
-    Raises:
-      ValueError: it is not what `Scored` says.
-    """
-    try:
-        time, request, caller, campaign_id, identifiers, model, version, probabilities, purchases, seconds, inputs = (
-            marshal.loads(data)
-        )
-        rows = len(probabilities)
-        columns = identifiers, probabilities, purchases, *([] if inputs is None else [inputs])
-        for column in columns:
-            if type(column) not in (list, tuple) or len(column) != rows:
-                raise ValueError("its columns do not fit together")
-        for text in (request, caller, model, version):
-            if type(text) is not str:
-                raise ValueError("a name is no text")
-        chances, decisions = [float(one) for one in probabilities], [int(one) for one in purchases]
-        about = time, request, caller, campaign_id, identifiers, model, version
-        return Scored(*about, chances, decisions, float(seconds), inputs)
-    except (TypeError, EOFError) as error:
-        raise ValueError(str(error)) from error
+    data = marshal.dumps(message)
+    return _LENGTH.pack(len(data)) + data
 
 
 def receive(connection: socket.socket) -> tuple[Any, ...] | None:

@@ -6,11 +6,9 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from campaigns.records import Scored
 from campaigns.request_log import wire
 from campaigns.request_log.destination import Destination, RefusedRowsError, UnavailableError, connect
 from campaigns.request_log.rows import Batch, batch
@@ -52,19 +50,13 @@ class Writer:
                 message = wire.receive(self._connection)
                 if message is None:
                     return
-                number, packed = message
+                number, rows, entries = message
                 if number != spooled:  # the desk sends a batch again if a writer was killed before it could answer
-                    self._take(batch(number, self._entries(packed), self._config.key))
+                    taken = batch(number, entries, self._config.key)
+                    self._dropped += rows - len(taken.rows)
+                    self._take(taken)
                 self._say(number)
                 pause = max(0.0, self._next_attempt - time.monotonic())
-
-    def _entries(self, packed: Iterable[tuple[int, bytes]]) -> Iterator[Scored]:
-        for rows, data in packed:
-            try:
-                yield wire.unpack(data)
-            except ValueError as error:
-                self._dropped += rows
-                _log.warning("request log: %d rows are not as they should be: %s", rows, error)
 
     def _catch_up(self) -> None:
         """Writes the oldest file of the spool, or asks the database whether it is there."""

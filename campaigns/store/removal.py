@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Engine, Table, delete, select, update
 
+from campaigns.request_log.rows import first_number
 from campaigns.store import audit, tables
 from campaigns.store.tables import bad_rows, campaigns, customers, outcomes, ranking, request_log
 
@@ -50,8 +51,8 @@ def remove_campaign(engine: Engine, id: int, why: str) -> bool:
 
 
 def remove_log(engine: Engine, before: datetime) -> int:
-    """Removes rows of the request log that were scored before a time, and returns how many."""
-    return _remove(engine, request_log, request_log.c.time, request_log.c.time < before)
+    """Removes rows of the request log whose batch was made before a time, and returns how many."""
+    return _remove(engine, request_log, request_log.c.batch, request_log.c.batch < first_number(before))
 
 
 def remove_audit(engine: Engine, before: datetime) -> int:

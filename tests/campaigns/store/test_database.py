@@ -16,7 +16,13 @@ from tests.support.server import free_port
 
 def test_migrations_make_the_tables_that_the_code_expects(engine):
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_object": _is_of_dialect(engine.dialect.name)})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def _is_of_dialect(dialect):
+    """Leaves out the index that only PostgreSQL has; Alembic does not know `ddl_if`."""
+    return lambda _, name, *__: dialect == "postgresql" or name != "ix_request_log_time"
 
 
 def test_opened_again_it_has_what_was_stored(engine, where):

@@ -15,7 +15,7 @@ from campaigns import forget, forgetting, lists, standing
 from campaigns.records import Bad, Customer, Outcome, Terms
 from campaigns.request_log import key
 from campaigns.request_log.destination import connect
-from campaigns.request_log.rows import batch
+from campaigns.request_log.rows import batch, columns
 from campaigns.request_log.spool import FOLDER, Spool
 from campaigns.served import contract_to_json
 from campaigns.store import audit, campaigns, customers, groups, outcomes, standings, tables
@@ -177,18 +177,20 @@ def test_rows_that_were_set_aside(engine, run):
 
 
 def test_the_request_log_and_its_spool(engine, run, where, home):
-    secret = key.load(home)
+    secret, hashed = key.load(home), key.hasher(key.load(home))
     log = connect(where[0], str(home / FILE))
-    log.write([batch(1, [entry(3)], secret), batch(2, [entry(2, campaign_id=4)], secret)])
+    entries = entry(3), entry(2, campaign_id=4), entry(2)
+    one, two, waiting = (batch(number, columns([of]), secret) for number, of in enumerate(entries, 1))
+    log.write([one, two])
     log.close()
-    Spool(home / FOLDER).add(batch(3, [entry(2)], secret))
+    Spool(home / FOLDER).add(waiting)
     code, said = run("c1", "--dry-run")
     assert (code, said) == (0, "Stored of 'c1':\n  request log: rows 2, rows that wait on disk 1\n")
     code, said = run("c1")
     assert (code, said) == (0, "Removed of 'c1':\n  request log: rows 2, rows that wait on disk 1\n")
     with engine.connect() as connection:
         left = connection.scalars(select(tables.request_log.c.customer)).all()
-    assert sorted(left) == sorted([key.hashed(secret, "c0")] * 2 + [key.hashed(secret, "c2")])
+    assert sorted(left) == sorted([hashed("c0")] * 2 + [hashed("c2")])
     assert [len(one.rows) for file in Spool(home / FOLDER).files() for one in Spool(home / FOLDER).read(file)[0]] == [1]
 
 
@@ -225,7 +227,7 @@ def test_a_list_that_is_still_to_be_scored(engine, run, home):
 def test_without_the_secret_nothing_is_claimed(engine, run, home, where):
     secret = key.load(home)
     log = connect(where[0], str(home / FILE))
-    log.write([batch(1, [entry(1)], secret)])
+    log.write([batch(1, columns([entry(1)]), secret)])
     log.close()
     (home / key.FILE).rename(home / "away")
     try:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from campaigns.records import Bad, Outcome
+from campaigns.request_log.rows import first_number
 from campaigns.store import audit, campaigns, customers, outcomes, removal, tables
 from tests.support.campaigns import customer, ranked, waiting
 
@@ -93,8 +94,9 @@ def test_old_rows_of_the_logs_go(engine):
             connection.execute(delete(table))
         for number in range(40):
             time = OLD if number % 4 else NEW
-            for place in range(3):  # rows of a batch have one time
-                connection.execute(insert(tables.request_log).values(batch=number, place=place, time=time, **log))
+            for place in range(3):
+                key = {"batch": first_number(time) + number, "place": place}
+                connection.execute(insert(tables.request_log).values(**key, time=time, **log))
             connection.execute(insert(tables.audit).values(time=time, **action))
     assert removal.remove_log(engine, BEFORE) == 90
     assert removal.remove_audit(engine, BEFORE) == 30

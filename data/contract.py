@@ -13,7 +13,8 @@ serving signature, request validation and the drift monitors. A new data set is 
     |- after_call    columns known only after the call, such as its duration; they may be blank
     |- at_call       columns that describe the planned call, such as its channel; a plan may give them for a whole list
     |- calendar      columns that say on which day the call was, such as its month: kept, and no features
-    |- clock         columns that say when in time the call was, such as an interest rate: likewise
+    |- clock         columns that say when in time the call was, such as an interest rate: likewise; both may be blank
+    |                where the date does not follow from them
     |- call_date     how the date of a call follows from its row
     |- derived       features that follow from the dates of all calls: `list_size`
     |- backtest      the months on which choices are made, and those on which they are stated
@@ -163,12 +164,18 @@ class Contract(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _let_after_call_be_blank(cls, document: Any) -> Any:
-        """Lets columns known only after the call be blank, unless they say `blank: false`: a call list lacks them."""
+    def _let_unknown_be_blank(cls, document: Any) -> Any:
+        """Lets columns be blank that the calls of the desk lack, unless they say `blank: false`.
+
+        These are the columns known only after the call, and those that say when it was and are not needed to date it.
+        """
         if not isinstance(document, dict):
             return document
-        names = document.get("after_call")
-        names = names if isinstance(names, list | tuple) else ()
+        date = document.get("call_date")
+        parts = date.columns if isinstance(date, CallDate) else [*date.values()] if isinstance(date, dict) else []
+        keys = ("after_call", "calendar", "clock")
+        named = [name for key in keys if isinstance(document.get(key), list | tuple) for name in document[key]]
+        names = [name for name in named if name not in parts]
         changed = dict(document)
         for kind in ("numeric", "categorical"):
             columns = document.get(kind)

@@ -1,9 +1,11 @@
 """Outcomes as training rows: calls with a known result, as the data contract has them, for the next training.
 
 The rows of a campaign are one CSV file, `training/<id>.csv` in the desk's folder, that the strict reader takes as
-TRAINING. A column that is known only after the call is blank, since the desk never learns it; so is an identifier that
-the list did not have. Beside the file lies a manifest, `<id>.json`. A file whose rows change, because outcomes came or
-were corrected, becomes a new revision, and the manifest keeps the hashes of the earlier ones.
+TRAINING. The date of a call is the day on which the call list was frozen. A column that is known only after the call is
+blank, since the desk never learns it; so is one that says when the call was and is not a part of its date, and an
+identifier that the list did not have. Beside the file lies a manifest, `<id>.json`. A file whose rows change, because outcomes came or were corrected,
+becomes a new revision, and the manifest keeps the hashes of the earlier ones. `campaigns.outcome_spans` adds the rows
+to the spans that models are trained on.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
@@ -29,7 +31,8 @@ from campaigns.served import contract_from_json
 from campaigns.store import outcomes
 from campaigns.store import performance as store
 from campaigns.store.outcomes import Known
-from data.contract import MISSING_TEXT, Contract, Role
+from data import call_dates
+from data.contract import MISSING_TEXT, Contract
 
 FOLDER = "training"
 _LOCK = ".lock"
@@ -62,9 +65,10 @@ class Manifest:
       rows: in the file; 0 where there is no file, since no result is known any more.
       buyers: among them.
       control_rows: the rows, from 1, of customers drawn at random; the others were called because of their rank.
-      blank: columns without a value in any row, since they are known only after the call.
+      blank: columns without a value in any row, since they are known only after the call or say when it was.
       left_out: calls with a cell that the contract's way of writing CSV cannot hold.
       earlier: revisions that are gone.
+      dated: whether the contract says how the date of a call follows from its row.
     """
 
     campaign: int
@@ -83,6 +87,12 @@ class Manifest:
     blank: tuple[str, ...]
     left_out: int
     earlier: tuple[Revision, ...]
+    dated: bool = False
+
+    @property
+    def day(self) -> date:
+        """The date of the calls, in UTC."""
+        return _day(self.frozen)
 
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -99,6 +109,12 @@ def manifest(folder: Path, campaign_id: int) -> Manifest | None:
         return _MANIFEST.validate_json(_manifest_file(folder, campaign_id).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def manifests(folder: Path) -> list[Manifest]:
+    """What is in the training rows of all campaigns, by number; manifests that cannot be read are left out."""
+    ids = sorted(int(path.stem) for path in (folder / FOLDER).glob("*.json") if path.stem.isdecimal())
+    return [found for id in ids if (found := manifest(folder, id))]
 
 
 def write(engine: Engine, folder: Path, campaign: Campaign) -> Manifest | None:
@@ -124,7 +140,7 @@ def write(engine: Engine, folder: Path, campaign: Campaign) -> Manifest | None:
             last = before.last_outcome  # those that came were of customers who are forgotten
         target = file(folder, campaign.id)
         part = target.with_suffix(".part")
-        rows = _Rows(contract)
+        rows = _Rows(contract, call_dates.cells(_day(campaign.frozen), contract))
         with _private(part) as output:
             rows.write(outcomes.known(engine, campaign.id), output)
         sha256 = rows.sha256.hexdigest()
@@ -151,9 +167,10 @@ def write(engine: Engine, folder: Path, campaign: Campaign) -> Manifest | None:
             rows=rows.count,
             buyers=rows.buyers,
             control_rows=tuple(rows.control),
-            blank=contract.after_call,
+            blank=rows.blank,
             left_out=rows.left_out,
             earlier=_earlier(before, same),
+            dated=contract.call_date is not None,
         )
         _write_manifest(folder, found)
         return found
@@ -176,10 +193,12 @@ def remove(folder: Path, campaign_id: int) -> None:
 class _Rows:
     """Writes rows and counts them."""
 
-    def __init__(self, contract: Contract):
+    def __init__(self, contract: Contract, date_cells: Mapping[str, str]):
         self.label = contract.required_label
-        self.columns = (*contract.identifiers, *contract.columns(Role.TRAINING))
-        self.unknown = frozenset(contract.after_call)
+        self.columns = contract.training_header[:-1]
+        self.date_cells = date_cells
+        timing = [name for name in (*contract.calendar, *contract.clock) if name not in date_cells]
+        self.blank = (*contract.after_call, *(name for name in timing if contract.may_be_blank(name)))
         self.delimiter = contract.source.delimiter
         self.quoted = contract.source.quoting != "none"
         self.sha256 = hashlib.sha256()
@@ -200,7 +219,8 @@ class _Rows:
                 self.control.append(self.count)
 
     def _cells(self, cells: Mapping[str, str]) -> list[str]:
-        return [MISSING_TEXT if name in self.unknown else cells.get(name, MISSING_TEXT) for name in self.columns]
+        known = {**cells, **dict.fromkeys(self.blank, MISSING_TEXT), **self.date_cells}
+        return [known.get(name, MISSING_TEXT) for name in self.columns]
 
     def _line(self, cells: tuple[str, ...], output: TextIO) -> None:
         if self.quoted:
@@ -211,6 +231,10 @@ class _Rows:
             line = self.delimiter.join(cells) + "\r\n"
         self.sha256.update(line.encode())
         output.write(line)
+
+
+def _day(time: datetime) -> date:
+    return time.astimezone(timezone.utc).date()
 
 
 def _earlier(before: Manifest | None, same: bool) -> tuple[Revision, ...]:

@@ -158,9 +158,8 @@ class Calendar:
         column = block.batch[name]
         if pa.types.is_string(column.type):
             texts = column.to_numpy(zero_copy_only=False)
-            known = {text: number for number, text in enumerate(names)}
             distinct, places = np.unique(texts.astype(str), return_inverse=True)
-            values = np.array([known.get(text.lower()[:3], _number(text)) for text in distinct], np.int64)[places]
+            values = np.array([_index(text, names) for text in distinct], np.int64)[places]
         else:
             numbers = column.to_numpy()
             texts, values = numbers, np.where(np.isfinite(numbers), numbers, 0).astype(np.int64) - 1
@@ -175,6 +174,37 @@ class Calendar:
         good = np.delete(np.arange(block.batch.num_rows + len(bad)), bad)
         line = _line(self.file, self.contract, self.rows + int(good[row]))
         return BadFileError(f"{self.file}:{line}: column {column!r}: got {value!r}, expected {expected}")
+
+
+def cells(day: date, contract: Contract) -> dict[str, str]:
+    """The cells from which the date of a call follows, by column; none where the contract's rows have no dates."""
+    rule = contract.call_date
+    if rule is None:
+        return {}
+    if rule.column:
+        return {rule.column: day.isoformat()}
+    found = {}
+    if rule.month:
+        found[rule.month] = _part_of(contract, rule.month, day.month, MONTHS)
+    if rule.day:
+        found[rule.day] = str(day.day)
+    if rule.day_of_week:
+        found[rule.day_of_week] = _part_of(contract, rule.day_of_week, day.isoweekday(), WEEKDAYS)
+    return found
+
+
+def _part_of(contract: Contract, column: str, number: int, names: tuple[str, ...]) -> str:
+    """A month or a weekday, counted from 1, as the contract writes it: `Mar`, `march`, `3`."""
+    if column in contract.numeric:
+        return str(number)
+    name = names[number - 1]
+    return next((value for value in contract.categorical[column].values if _index(value, names) == number - 1), name)
+
+
+def _index(text: str, names: tuple[str, ...]) -> int:
+    """Which month or weekday a text says, from 0; -1 where it says none."""
+    start = text.lower()[:3]
+    return names.index(start) if start in names else _number(text)
 
 
 def _day(day: int) -> np.datetime64:

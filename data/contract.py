@@ -374,6 +374,11 @@ class Contract(Frozen):
         date = (self.call_date.column,) if self.call_date and self.call_date.column else ()
         return (*self.identifiers, *date, *self.columns(Role.TRAINING), *label)
 
+    def may_be_blank(self, name: str) -> bool:
+        """Whether the cells of a feature may be empty."""
+        rule = self.numeric.get(name) or self.categorical[name]
+        return rule.blank
+
     def accepts(self, names: Iterable[str], role: Role) -> bool:
         """Whether these are the column names of a file of this role; CUSTOMERS may have more than it needs."""
         names, wanted = set(names), self.header(role)

@@ -45,7 +45,7 @@ def _rows(found: Manifest) -> str:
     )
     if found.blank:
         columns = ", ".join(found.blank)
-        text += " " + tr("Blank, since they are known only after the call: {columns}.", columns=columns)
+        text += " " + tr("Blank, since the desk does not know them: {columns}.", columns=columns)
     if found.left_out:
         left_out = number(found.left_out)
         text += " " + tr("Left out, since the contract's CSV cannot hold their cells: {rows}.", rows=left_out)
@@ -74,8 +74,11 @@ def _selection(found: Manifest) -> str:
 
 
 def _training(found: Manifest) -> list[Block]:
-    says = tr("The files of all campaigns lie in one folder. This trains on them:")
-    return [
-        Paragraph("train", says),
-        Command("train", "python -m pipeline.run --data artifacts/campaigns/training"),
-    ]
+    if found.dated:
+        says = tr("The schedule adds these rows to the months that models learn from. This does it by hand:")
+        file = f"artifacts/campaigns/training/{found.campaign}.csv"
+        command = f"python -m data.spans add {file} --month {found.day:%Y-%m} --source campaign-{found.campaign}"
+    else:
+        says = tr("The files of all campaigns lie in one folder. This trains on them:")
+        command = "python -m pipeline.run --data artifacts/campaigns/training"
+    return [Paragraph("train", says), Command("train", command)]

@@ -50,6 +50,7 @@ def model(desk: TheDesk) -> dict[str, Any]:
         "version": served.version,
         "columns": list(contract.features()),
         "at_call": list(contract.planned),
+        "assumed": served.assumed.values(contract.derived_columns) if served.assumed else {},
         "synthetic": run.dataset.synthetic if run else None,
         "test": asdict(run.metrics["test"]) if run else None,
     }

@@ -39,6 +39,7 @@ from campaigns.store.errors import StateError
 from campaigns.store.outcomes import Recorded
 from campaigns.typical import Absent, Typical, nearest
 from campaigns.what_if import Choice
+from data import reader
 from data.errors import BadFileError, UserError
 from runs.summary import PurchaseSummary
 from serving.client import Explanation
@@ -131,11 +132,13 @@ class Desk:
           UserError: an answer or the list is wrong.
           ServiceError: no model serves.
         """
-        contract = self.served().contract
+        served = self.served()
+        contract = served.contract
         decided = terms.read(answers, contract)
         folder, name = self.settings.folder, lists.file_name(filename)
         file = lists.check_upload(stream, filename, folder)
         try:
+            decided = terms.with_list_size(decided, served, reader.header(file, contract.source.trim)[0])
             lists.check(file, name, contract, decided.plan)
             campaign = campaigns.create(self.engine, decided, name, contract_to_json(contract))
             lists.keep(file, folder, campaign.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +21,8 @@ from serving.client.refusal import error_text, refusal
 
 FRESH_SECONDS = 1.0
 """How long an answer of the model server is relied on."""
+REREAD_SECONDS = 60.0
+"""How long what lies on the disk about a version is relied on: the calls of the past change with the spans."""
 MOST_NAMED = 32
 """Versions and labels that are remembered."""
 _LONGEST_LABEL = 100
@@ -63,11 +65,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Ready:
-    """A version that serves, with the check of rows for it."""
+    """A version that serves, with the check of rows for it; when it was asked for, and when its folder was read."""
 
     model: ServedModel
     check: RowCheck
     asked: float
+    read: float
 
 
 class Models:
@@ -113,12 +116,12 @@ class Models:
                 raise NoVersionError(await self._unknown(address, named, answer))
             answer = await self._connections.request("GET", f"{address}/metadata")
         served = Served.of_metadata(document(answer, f"{address}{path}/metadata"))
-        model = known.model if known else None
-        if known and model and model.version == served.version and [*model.inputs] == [*served.inputs]:
-            ready = Ready(model, known.check, asked)
+        fresh = known is not None and asked - known.read < REREAD_SECONDS
+        if known and fresh and known.model.version == served.version and [*known.model.inputs] == [*served.inputs]:
+            ready = replace(known, asked=asked)
         else:
             model = await asyncio.to_thread(of_answer, served, self._artifacts, name)
-            ready = Ready(model, RowCheck(model), asked)
+            ready = Ready(model, RowCheck(model), asked, asked)
         while len(self._known) >= MOST_NAMED:
             self._known.pop(next(iter(self._known)))
         self._known[name, path] = ready

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NoReturn
@@ -34,12 +34,14 @@ class Rows:
       identifiers: as they came, None for a row without one.
       others: further columns that were allowed, as far as every row has them.
       has_nan: whether a number is missing, which JSON has no word for.
+      assumed: the values of inputs about the size of the list that some rows lacked.
     """
 
     columns: Mapping[str, Column]
     identifiers: Sequence[Identifier | None]
     others: Mapping[str, Column]
     has_nan: bool
+    assumed: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.identifiers)
@@ -66,22 +68,23 @@ class RowCheck:
         self._derived = {name for name in model.contract.derived_columns if name in self._names}
         self._required = tuple(name for name in self._names if name not in self._derived)
         self._cells = itemgetter(*self._required)
+        self._assumed = model.assumed
 
     def __call__(self, instances: list[Any], others: Collection[str] = ()) -> Rows:
         """The rows by column.
 
         Args:
-          instances: one JSON object for each row: the model's inputs by name, of which those that say how long the list
-            is may be left out, and columns that identify the customer.
+          instances: one JSON object for each row: the model's inputs by name, and columns that identify the customer.
+            Those inputs that say how long the list is may be left out; then what is usual takes their place.
           others: names of further columns that rows may have.
 
         Raises:
           BadOptionError: a row has a wrong column or a wrong value.
         """
-        columns = self._columns(instances)
+        columns, lacking = self._columns(instances)
         identifiers: Sequence[Identifier | None] = [None] * len(instances)
         further: dict[str, Column] = {}
-        if sum(map(len, instances)) != len(self._names) * len(instances):
+        if lacking or sum(map(len, instances)) != len(self._names) * len(instances):
             extra = [name for name in dict.fromkeys(chain.from_iterable(instances)) if name not in self._names]
             identifiers = self._identifiers(instances, extra, others)
             further = {
@@ -99,18 +102,25 @@ class RowCheck:
             column = columns[name]
             if set(map(type, column)) != {str} or (not blank and MISSING_TEXT in column):
                 columns[name] = [_text(place, name, value, blank) for place, value in enumerate(column)]
-        return Rows(columns, identifiers, further, has_nan)
+        return Rows(columns, identifiers, further, has_nan, self._usual(lacking))
 
-    def _columns(self, instances: list[Any]) -> dict[str, Column]:
+    def _columns(self, instances: list[Any]) -> tuple[dict[str, Column], list[str]]:
+        """The columns, and those of the size of the list that some rows lack; what is usual is in them."""
         try:
             rows = list(map(self._cells, instances))
         except (KeyError, TypeError, IndexError):
             self._say_what_is_missing(instances)
         cells = [rows] if len(self._required) == 1 else zip(*rows, strict=True)
         columns: dict[str, Column] = dict(zip(self._required, cells, strict=True))
+        lacking = [name for name in self._derived if not all(name in row for row in instances)]
+        usual = self._usual(lacking)
         for name in self._derived:
-            columns[name] = [row.get(name) for row in instances]
-        return {name: columns[name] for name in self._names}
+            columns[name] = [row.get(name, usual.get(name)) for row in instances]
+        return {name: columns[name] for name in self._names}, lacking
+
+    def _usual(self, names: Collection[str]) -> dict[str, int]:
+        """What is assumed of the size of the list."""
+        return self._assumed.values(names) if self._assumed else {}
 
     def _say_what_is_missing(self, instances: list[Any]) -> NoReturn:
         for place, row in enumerate(instances):

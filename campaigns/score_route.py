@@ -47,6 +47,11 @@ _ANSWER = {
     "properties": {
         "model": {"type": "string"},
         "version": {"type": "string"},
+        "assumed": {
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "description": "what the model was told of the size of the list, by column, for rows that do not say it",
+        },
         "predictions": {"type": "array", "items": _PREDICTION},
     },
 }
@@ -56,7 +61,8 @@ def score() -> None:
     """Probability and decision for each row; rows are objects with the columns of `/api/model`, as the model server
     takes them. A column that identifies the customer comes back as `identifier`. With `reasons` each row gets the
     strongest reasons for and against, with `segments` the name of its segment, null where that is not known. `version`
-    or `label` names the version of the model that is to answer."""
+    or `label` names the version of the model that is to answer. Where rows lack the size of the list (`calls_today`,
+    `calls_7d`, `calls_30d`), usual values take its place, which the answer names as `assumed`."""
 
 
 class ScoreRoute(APIRoute):

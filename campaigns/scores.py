@@ -103,7 +103,8 @@ class Scores:
             if question.segments:
                 _add(answers, "segment", await self._segments(segment_model, rows))
             self._log(self._scored(model, rows, probabilities, purchases, time.perf_counter() - began))
-        return orjson.dumps({"model": model.name, "version": model.version, "predictions": answers})
+        said = {"assumed": rows.assumed} if rows.assumed else {}
+        return orjson.dumps({"model": model.name, "version": model.version, **said, "predictions": answers})
 
     async def _predicted(self, model: ServedModel, rows: Rows) -> tuple[Sequence[float], Sequence[int]]:
         if len(rows) <= FEW_ROWS:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.profile import Profile
+from data.assumed_size import AssumedSize, assumed
 from data.contract import Contract, from_inputs
 from data.errors import NotReadyError, RefusedError
 from data.model_folder import CONTRACT, ModelFolder
@@ -28,6 +29,7 @@ class ServedModel:
       inputs: for each input whether it is text.
       contract: the data contract it was trained with, or one that says no more than its inputs.
       profile: of its training rows; None where the folder of the version cannot be read.
+      assumed: what it is told of the size of a list unless somebody says otherwise; None where its folder says nothing.
     """
 
     name: str
@@ -35,6 +37,7 @@ class ServedModel:
     inputs: Mapping[str, bool]
     contract: Contract
     profile: Profile | None
+    assumed: AssumedSize | None = None
 
 
 def ask(server: str, artifacts: Path, name: str = PURCHASE_MODEL.name) -> ServedModel:
@@ -61,7 +64,8 @@ def of_answer(answer: Served, artifacts: Path, name: str) -> ServedModel:
     """What a server says of a model, with what the version's folder says; see `ask`."""
     inputs = {column: kind == _TEXT for column, kind in answer.inputs.items()}
     folder = ModelFolder(serving_folder(artifacts, name) / answer.version)
-    return ServedModel(name, answer.version, inputs, _contract(folder, name, inputs), _profile(folder))
+    size = assumed(folder, artifacts)
+    return ServedModel(name, answer.version, inputs, _contract(folder, name, inputs), _profile(folder), size)
 
 
 def _contract(folder: ModelFolder, name: str, inputs: Mapping[str, bool]) -> Contract:

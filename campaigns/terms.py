@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from campaigns.records import Terms
+from campaigns.served import ServedModel
 from data import plan
 from data.contract import Contract
 from data.errors import BadOptionError
@@ -36,6 +38,19 @@ def read(answers: Mapping[str, str], contract: Contract) -> Terms:
     except BadOptionError as error:
         problems.append(str(error))
     return _terms(answers, planned, answers.get("quarantine") == "yes", problems)
+
+
+def with_list_size(terms: Terms, served: ServedModel, columns: Collection[str]) -> Terms:
+    """The terms with the usual size of a list as the plan where neither the plan nor the list says it.
+
+    Args:
+      terms: of a new campaign.
+      served: the model that will score the list.
+      columns: of the list.
+    """
+    lacking = [name for name in served.contract.derived_columns if name not in {*terms.plan, *columns}]
+    assumed = served.assumed.values(lacking) if served.assumed else {}
+    return replace(terms, plan={**terms.plan, **{name: str(value) for name, value in assumed.items()}})
 
 
 def revised(terms: Terms, answers: Mapping[str, str]) -> Terms:

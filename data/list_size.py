@@ -16,6 +16,7 @@ import numpy as np
 from data import reader
 from data.call_dates import START, Calendar, Place
 from data.contract import LIST_SIZE, Contract
+from data.model_folder import ListSize
 from data.span_folder import calls_elsewhere
 
 WINDOWS = {"calls_7d": 7, "calls_30d": 30}
@@ -62,6 +63,19 @@ class Volume:
         found = {"calls_today": between(distinct, distinct + 1)}
         found |= {name: between(distinct - days, distinct) for name, days in WINDOWS.items()}
         return {name: found[name][places].astype(np.float32) for name in LIST_SIZE}
+
+
+def usual(dates: np.ndarray, columns: Mapping[str, np.ndarray]) -> ListSize:
+    """What was usual in the newest month of some calls.
+
+    Args:
+      dates: days since 1970-01-01, [rows].
+      columns: the derived columns of these calls, [rows] each.
+    """
+    months = dates.astype("datetime64[D]").astype("datetime64[M]")
+    days, places = np.unique(np.where(months == months.max(), dates, -1), return_index=True)
+    medians = {name: round(float(np.median(columns[name][places[days >= 0]]))) for name in LIST_SIZE}
+    return ListSize(**medians, month=str(months.max()))
 
 
 @dataclass(frozen=True)

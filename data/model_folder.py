@@ -69,6 +69,22 @@ class ModelCard:
 
 
 @dataclass(frozen=True)
+class ListSize:
+    """How many calls were usual in a month: medians over its days with calls.
+
+    Attributes:
+      calls_today: calls on a day.
+      calls_7d, calls_30d: calls on the 7 and on the 30 days before.
+      month: such as `2009-03`.
+    """
+
+    calls_today: int
+    calls_7d: int
+    calls_30d: int
+    month: str
+
+
+@dataclass(frozen=True)
 class PurchaseCard(ModelCard):
     """What the Trainer noted about a purchase model.
 
@@ -79,6 +95,8 @@ class PurchaseCard(ModelCard):
       best_epoch: the epoch, from 0, whose weights were kept.
       calibration: fields of `modules.purchase.calibration.Calibration`.
       threshold: the score above which a row counts as positive.
+      list_size: what was usual in the newest month of its rows; None where the model does not take the size of the
+        list. Cards of earlier models have none.
     """
 
     hyperparameters: dict[str, Any]
@@ -87,6 +105,16 @@ class PurchaseCard(ModelCard):
     best_epoch: int
     calibration: dict[str, Any]
     threshold: float
+    list_size: ListSize | None = None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PurchaseCard:
+        """As `ModelCard.from_json`."""
+        card, size = super().from_json(text), json.loads(text).get("list_size")
+        try:
+            return dataclasses.replace(card, list_size=ListSize(**size)) if size else card
+        except TypeError as error:
+            raise ValueError(f"not a model card: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ PATTERN = "span-{SPAN}/version-{VERSION}/rows.csv"
 ROWS, SOURCES, MANIFEST, JUDGEMENTS = "rows.csv", "sources", "manifest.json", "judgements.json"
 _SPAN = re.compile(r"span-(\d{6})", re.ASCII)
 _VERSION = re.compile(r"version-([1-9]\d*)", re.ASCII)
+EPOCH = date(1970, 1, 1)
 _FIRST_MONTH = 190001
 """A lower number is not that of a month."""
 
@@ -194,7 +195,7 @@ def calls_by_day(span: Span) -> dict[int, int]:
 
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""
-    return (day - date(1970, 1, 1)).days
+    return (day - EPOCH).days
 
 
 def judgements(span: Span) -> dict[str, str | None]:

@@ -37,6 +37,7 @@ from data.list_size import Volume
 from data.paths import ARTIFACTS
 from data.paths import spans_folder as folder
 from data.span_folder import (
+    EPOCH,
     PATTERN,
     Manifest,
     Span,
@@ -82,7 +83,6 @@ exit codes: 0 done, also where nothing is new; 2 a wrong file or option; 1 anyth
 _WORK = ".adding"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 _MONTH = re.compile(r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])", re.ASCII)
-_EPOCH = date(1970, 1, 1)
 
 
 def add(
@@ -266,7 +266,7 @@ def _publish(folder: Path, work: Path, contract: Contract, month: str, sources: 
         shutil.copyfile(only, span.file)
     calendar = Calendar(span.file, contract, Place.in_month(month), month) if dated else None
     counts = span_rows.count(span.file, contract, calendar) if sources else span_rows.Counts(0, 0, {})
-    calls = tuple((_EPOCH + timedelta(day), number) for day, number in sorted(counts.calls.items()))
+    calls = tuple((EPOCH + timedelta(day), number) for day, number in sorted(counts.calls.items()))
     manifest = Manifest(
         contract=contract.name,
         rows=counts.rows,

@@ -10,7 +10,7 @@ from campaigns.security import TOKEN
 from campaigns.served import ServedModel
 from campaigns.terms import PLAN
 from campaigns.views.screen import NEW, Screen, problem_notice
-from data.contract import Contract
+from data.assumed_size import AssumedSize
 from pages.blocks import Link, Links, Paragraph, Section
 from pages.formatting import number, percent
 from pages.forms import Button, Field, Form
@@ -48,7 +48,7 @@ def screen(served: ServedModel, answers: Mapping[str, str], problem: str | None,
     form = Form(
         "new",
         "/campaigns",
-        list(_fields(contract, answers, problem is not None)),
+        list(_fields(served, answers, problem is not None)),
         tr("Upload and score"),
         {TOKEN: token},
         others=samples,
@@ -80,25 +80,49 @@ def money_fields(answers: Mapping[str, str]) -> Iterator[Field]:
     yield Field("control_share", tr("Control group"), "choice", answers.get("control_share", "0.1"), hint, shares)
 
 
-def _fields(contract: Contract, answers: Mapping[str, str], again: bool) -> Iterator[Field]:
+def _fields(served: ServedModel, answers: Mapping[str, str], again: bool) -> Iterator[Field]:
+    contract = served.contract
     hint = tr("Choose the file again: a browser does not keep it.") if again else ""
     yield Field(
         "file", tr("List of customers (CSV)"), "file", "", hint, required=True, drop=tr("or drop the file here")
     )
     yield Field("name", tr("Name of the campaign"), value=answers.get("name", ""), required=True)
     yield from money_fields(answers)
-    for column in contract.planned:
+    for column in contract.at_call:
         name = f"{PLAN}{column}"
         label, value = tr("Planned {column}", column=column), answers.get(name, "")
         if column in contract.categorical and contract.categorical[column].values:
             choices = [("", tr("as in the file")), *((one, one) for one in contract.categorical[column].values)]
             yield Field(name, label, "choice", value, tr("For the whole list."), choices)
-        elif column in contract.derived_columns:
-            what = contract.numeric[column].unit.capitalize()
-            hint = tr("{what}. Leave it empty to take it from the file, or where it is not known.", what=what)
-            yield Field(name, label, "number", value, hint, low=0, whole=True)
         else:
             hint = tr("For the whole list. Leave it empty to take it from the file.")
             yield Field(name, label, "number" if column in contract.numeric else "text", value, hint)
+    labels = {
+        "calls_today": tr("Planned calls a day"),
+        "calls_7d": tr("Calls of the 7 days before"),
+        "calls_30d": tr("Calls of the 30 days before"),
+    }
+    for column in contract.derived_columns:
+        name = f"{PLAN}{column}"
+        hint = _list_size_hint(column, served.assumed)
+        yield Field(name, labels[column], "number", answers.get(name, ""), hint, low=0, whole=True)
     hint = tr("They can be downloaded with the reasons. Otherwise a single bad row refuses the list.")
     yield Field("quarantine", tr("Set bad rows aside"), "check", answers.get("quarantine", ""), hint)
+
+
+def _list_size_hint(column: str, assumed: AssumedSize | None) -> str:
+    """What the desk takes where the person leaves the size of the list open."""
+    if assumed is None:
+        return tr("For the whole list. Leave it empty to take it from the file; without it, it is unknown.")
+    value = number(assumed.value(column))
+    if column in assumed.past and assumed.until:
+        return tr(
+            "For the whole list. Leave it empty to take it from the file, or else {calls}, as known on {day}.",
+            calls=value,
+            day=str(assumed.until),
+        )
+    return tr(
+        "For the whole list. Leave it empty to take it from the file, or else {calls}, which was usual in {month}.",
+        calls=value,
+        month=assumed.usual.month,
+    )

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from data.command import DONE, guarded
+from data.model_folder import ModelFolder
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
+from data.paths import ARTIFACTS, serving_folder
 from serving.client import DEFAULT_URL, Client
 
 
@@ -57,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the value of a column that describes the call, for all rows, such as contact=cellular; the file may lack the "
         "column; may be repeated",
     )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="FOLDER",
+        help="as given to pipeline.run; says how many calls are usual (default: artifacts/)",
+    )
     parser.add_argument("--url", default=DEFAULT_URL, help="the server (default: %(default)s)")
     parser.add_argument(
         "--model", help=f"the model's name (default: {PURCHASE_MODEL.name}, with --segments {SEGMENT_MODEL.name})"
@@ -68,15 +77,20 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, console: Console) -> int:
     from data import plan as plans  # imports Arrow, which --help does not need
     from data import reader
+    from data.assumed_size import assumed
     from serving.client.score_file import assign_file, score_file
 
     plan = plans.parse(options.at_call)
-    header = reader.header(options.source)[0] if plan else ()
+    header = reader.header(options.source)[0]
     model = options.model or (SEGMENT_MODEL if options.segments else PURCHASE_MODEL).name
     columns = SpinnerColumn(), TextColumn("{task.completed:,} rows scored"), TimeElapsedColumn()
     started = time.perf_counter()
     segments: Counter[str] = Counter()
     with Client(options.url, model) as client, Progress(*columns, console=console, transient=True) as bar:
+        served = client.served()
+        usual = assumed(ModelFolder(serving_folder(options.artifacts, model) / served.version), options.artifacts)
+        size = usual.values(served.inputs.keys() - {*plan, *header}) if usual else {}
+        plan |= {name: str(value) for name, value in size.items()}
         advance = partial(bar.advance, bar.add_task("", total=None))
         if options.segments:
             segments = assign_file(
@@ -86,6 +100,9 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         else:
             rows = score_file(client, options.source, options.out, options.batch_rows, advance, plan)
     console.print(f"{rows:,} rows scored in {time.perf_counter() - started:.1f} s, written to {options.out}")
+    if size and usual:
+        values = ", ".join(f"{name} {value:,}" for name, value in size.items())
+        console.print(f"assumed: {values}, as usual in {usual.usual.month}; --at-call calls_today=N says otherwise")
     if replaced := [column for column in plan if column in header]:
         console.print(f"--at-call replaced these columns of the file: {', '.join(replaced)}")
     for name, count in segments.most_common():

@@ -32,9 +32,9 @@ LIST = list_text([{"id": f"c{row}", "age": str(20 + row % 60), "job": "guru"} fo
 VALUES = {value for rule in CONTRACT.categorical.values() for value in rule.values}
 DATA = {*TYPICAL, *TYPICAL.values(), *CONTRACT.features(), *VALUES} | {
     "id", "guru", "spring", "purchase-model", "list.csv", "make serve", "young", "old",
-    "python -m pipeline.run --data artifacts/campaigns/training",
 }  # fmt: skip
 PATTERNS = [
+    r"python -m data\.spans add artifacts/campaigns/training/1\.csv --month \d{4}-\d\d --source campaign-1",
     r"c?\d+",
     r"[−+\d.,%\xa0 –×€()]+(\xa0(rb|jt))?",
     r"\d+ \w{3} \d{4} \d\d\.\d\d UTC",

@@ -20,7 +20,7 @@ from data.model_spec import PURCHASE_MODEL
 from data.paths import serving_folder
 from tests.campaigns.browsing import ADDRESS, TERMS, Browser
 from tests.campaigns.conftest import list_text
-from tests.support import stand_in
+from tests.support import purchase_cards, stand_in
 from tests.support.customers import CONTRACT
 
 ATTACK = "<script>alert(1)</script>"
@@ -210,6 +210,22 @@ def test_planned_columns_may_be_missing(browser):
     browser.ended()
     customer = browser.open("/campaigns/1/customers/1")
     assert re.search(r">contact</th>\s*<td[^>]*>telephone</td>\s*<td[^>]*>plan<", customer.html)
+
+
+def test_the_size_of_the_list_is_the_usual_one_where_nobody_says_it(browser, tmp_path):
+    page = browser.open("/campaigns/new")
+    assert "without it, it is unknown" in page.text
+    purchase_cards.write(tmp_path / "artifacts", CONTRACT.name)
+    page = browser.open("/campaigns/new")
+    assert "Planned calls a day" in page.text
+    assert "or else 12, which was usual in 2010-11" in page.text
+    browser.start(LIST, **{"plan.calls_7d": "90"})
+    plan = browser.client.get("/api/campaigns/1").json()["terms"]["plan"]
+    assert plan == {"calls_7d": "90", "calls_today": "12", "calls_30d": "280"}
+    browser.ended()
+    browser.start(list_text([{"calls_today": "130"}] * 3))
+    plan = browser.client.get("/api/campaigns/2").json()["terms"]["plan"]
+    assert plan == {"calls_7d": "70", "calls_30d": "280"}
 
 
 def test_terms_change_until_the_call_list_is_frozen(browser):

@@ -14,6 +14,7 @@ from campaigns.settings import Settings
 from data.paths import serving_folder
 from tests.campaigns.browsing import ADDRESS
 from tests.campaigns.conftest import ROW
+from tests.support import purchase_cards
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
 from tests.support.server import free_port
@@ -80,6 +81,34 @@ def test_how_long_the_list_is_may_be_left_out(client, model_server, rows):
 
 def test_when_the_call_was_is_no_column(client):
     assert "'month' is not a column" in ask(client, {**ROW, "month": "may"})[1]["error"]
+
+
+@pytest.mark.parametrize("rows", [3, scores.FEW_ROWS + 1])
+def test_what_rows_do_not_say_of_the_size_of_the_list_is_assumed_and_said(client, model_server, artifacts, rows):
+    purchase_cards.write(artifacts, CONTRACT.name)
+    row = {name: cell for name, cell in ROW.items() if name not in CONTRACT.derived_columns}
+    # As many identifiers as columns that are lacking, which is no reason to overlook them.
+    named = {**row, **ROW, "id": "c1"}
+    del named["calls_30d"]
+    _, answer = ask(client, named, {**row, "calls_today": None}, *[row] * (rows - 2))
+    assert answer["assumed"] == {"calls_today": 12, "calls_7d": 70, "calls_30d": 280}
+    assert answer["predictions"][0]["identifier"] == "c1"
+    sent = [[one[name] for name in CONTRACT.derived_columns] for one in model_server.rows()]
+    assert sent[0] == [*(ROW[name] for name in ("calls_today", "calls_7d")), 280]
+    assert sent[1][0] != sent[1][0]  # null says that it is not known
+    assert sent[1][1:] == [70, 280]
+    assert sent[2:] == [[12, 70, 280]] * (rows - 2)
+    assert "assumed" not in ask(client, ROW)[1]
+    assert client.get("/api/model").json()["assumed"] == {"calls_today": 12, "calls_7d": 70, "calls_30d": 280}
+
+
+def test_the_calls_of_the_past_are_read_again_after_a_while(client, artifacts, monkeypatch):
+    row = {name: cell for name, cell in ROW.items() if name not in CONTRACT.derived_columns}
+    assert "assumed" not in ask(client, row)[1]
+    purchase_cards.write(artifacts, CONTRACT.name)
+    assert "assumed" not in ask(client, row)[1]
+    monkeypatch.setattr(models, "REREAD_SECONDS", 0.0)
+    assert ask(client, row)[1]["assumed"]["calls_today"] == 12
 
 
 def test_many_rows_are_answered_in_their_order(client, model_server):

@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.contract import LIST_SIZE
 from data.errors import RefusedError, ServiceError, UserError
 from serving import client as module
 from serving.client import Client
 from serving.client.__main__ import main
 from serving.client.output_files import neutral
 from serving.client.score_file import SEGMENT_OUTPUTS, assign_file, list_name, score_file
+from tests.campaigns.conftest import TYPICAL
+from tests.support import purchase_cards
+from tests.support.customers import CONTRACT
+from tests.support.model_server import ModelServer
 from tests.support.server import ServerProcess
 from tests.support.toy_models import SEGMENT_NAMES
 
@@ -311,6 +316,24 @@ def test_the_command_takes_a_plan_and_says_what_it_replaced(server, tmp_path, ca
     assert "--at-call replaced these columns of the file: b" in capsys.readouterr().err
     assert main([str(source), *command, "b"]) == 2
     assert "got 'b', expected COLUMN=VALUE" in capsys.readouterr().err
+
+
+def test_the_command_assumes_the_usual_size_of_a_list_and_says_so(tmp_path, capsys):
+    artifacts = ["--artifacts", str(tmp_path), "--out", str(tmp_path / "out.csv")]
+    purchase_cards.write(tmp_path, CONTRACT.name)
+    row = {name: cell for name, cell in TYPICAL.items() if name in CONTRACT.features()}
+    source = write(tmp_path / "in.csv", f"{','.join(row)}\n{','.join(row.values())}\n")
+    with ModelServer(CONTRACT) as server:
+        command = [str(source), *artifacts, "--url", server.url]
+        assert main(command) == 0
+        assert main([*command, "--at-call", "calls_today=130"]) == 0
+        assert main([str(tmp_path / "out.csv"), *command[1:]]) == 0
+        sent = [[one[name] for name in LIST_SIZE] for one in server.rows()]
+    assert sent == [[12, 70, 280], [130, 70, 280], [130, 70, 280]]
+    first, second, third = capsys.readouterr().err.split("1 rows scored")[1:]
+    assert "assumed: calls_today 12, calls_7d 70, calls_30d 280, as usual in 2010-11" in first
+    assert "assumed: calls_7d 70, calls_30d 280" in second
+    assert "assumed" not in third
 
 
 @pytest.mark.e2e

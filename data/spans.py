@@ -300,7 +300,7 @@ def _judge(span: Span, reason: str | None) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[Path]:
     """Holds off others who write spans, also in other processes; yields an empty folder for unfinished files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the rows have identifiers where the contract names some
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         work = folder / _WORK

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import itertools
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -92,6 +93,7 @@ def test_a_file_is_cut_into_months_with_manifests(two_months):
     assert february.file.read_text() == "age,day,month,weekday,bought\n30,5,feb,mon,yes\n31,5,feb,mon,no\n"
     assert described([march]) == [("2008-03", 1, 1)]
     assert reader.files(two_months) == [february.file, march.file]
+    assert stat.S_IMODE(two_months.stat().st_mode) == 0o700
     assert ages(two_months) == [30, 31, 32]
 
 

@@ -71,12 +71,13 @@ __all__ = [
 
 EPILOG = """\
 examples:
-  python -m data.spans add calls-2009-03.csv                   the months of a file
-  python -m data.spans add late.csv --month 2009-03            calls of one month that came late
+  python -m data.spans add calls.csv                                the months of a file
+  python -m data.spans add late.csv --month 2009-03                 calls of one month that came late
+  python -m data.spans add new.csv --month 2009-03 --source late    rows that replace those of late.csv
   python -m data.spans list
   python -m data.spans set-aside 2009-03 --because "outcomes of another list"
   python -m data.spans accept 2009-03
-  python -m pipeline.run --data artifacts/spans/bank-full      learns from the months that are not set aside
+  python -m pipeline.run --data artifacts/spans/bank-full           learns from the months that are not set aside
 
 exit codes: 0 done, also where nothing is new; 2 a wrong file or option; 1 anything else
 """

@@ -32,6 +32,7 @@ COMMANDS = (
     "data.draft",
     "data.sample",
     "data.download",
+    "data.spans",
     "serving.client",
     "campaigns",
     "campaigns.keys",

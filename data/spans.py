@@ -230,7 +230,8 @@ def _refuse_unclear_year(folder: Path, file: Path, name: str, month: str) -> Non
         if named and span.month != month and span.month[5:] == month[5:]:
             raise BadOptionError(
                 f"{file}: {name!r} was added before, with calls of {span.month}; does the file begin in {span.month} "
-                f"or in {month}? Say --month {span.month} if it corrects these calls; else give it another --source"
+                f"or in {month}? If it corrects these calls, add each month from a file of its own, this one with "
+                f"--month {span.month}; else give it another --source"
             )
 
 

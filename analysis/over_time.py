@@ -6,8 +6,11 @@ rewards a model that knows only in which months customers buy.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +105,20 @@ def measure(
     )
 
 
+def mean(figures: Sequence[OverTime]) -> OverTime:
+    """The mean of each figure, and of each end of its interval, over the same rows scored by several models."""
+
+    def of(values: Sequence[Any]) -> Any:
+        if any(value is None for value in values):
+            return None
+        if isinstance(values[0], Interval):
+            return Interval(fmean(value.low for value in values), fmean(value.high for value in values))
+        return values[0] if isinstance(values[0], int) else fmean(values)
+
+    names = [field.name for field in dataclasses.fields(OverTime)]
+    return OverTime(**{name: of([getattr(entry, name) for entry in figures]) for name in names})
+
+
 def months_of(days: np.ndarray) -> np.ndarray:
     """The calendar months of days since 1970-01-01, datetime64[M] [rows]."""
     return np.asarray(days, np.int64).astype("datetime64[D]").astype("datetime64[M]")
@@ -110,6 +127,11 @@ def months_of(days: np.ndarray) -> np.ndarray:
 def measurable(labels: np.ndarray) -> bool:
     """Whether rows have enough of both labels for their ranking to be measured."""
     return min(labels.sum(), (1 - labels).sum()) >= FEWEST
+
+
+def auc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """AUC of the rows of a month; None where they are not :func:`measurable`."""
+    return ranking(labels, ranks(probabilities), np.ones(len(labels)))[0] if measurable(labels) else None
 
 
 def day_weights(days: np.ndarray, seed: int) -> Iterator[np.ndarray]:

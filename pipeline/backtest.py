@@ -1,83 +1,68 @@
-"""Replays the past: trains on the calls so far and tests on the calls that came next: `python -m pipeline.backtest`.
-
-    |------ first part ------|-- span 1 --|-- span 2 --|-- span 3 --| ...       rows in the order of the calls
-    static     trained on the first part, once
-    expanding  for each span, trained on all rows before it
-    rolling    for each span, trained on the newest rows before it, as many as the first part has
-
-All three are the same in span 1. In each window a random share of the rows is held out for early stopping, calibration
-and the threshold. Holding out the newest rows instead keeps the most informative rows out of training: the mean AUC of
-five spans was 0.602 against 0.617 on bank-full and 0.533 against 0.572 on bank-additional (measured on the spans
-themselves). A random split is measured as well, for comparison.
+"""Replays the schedule on the past and measures how well it ranked the calls that came next:
+`python -m pipeline.backtest`.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import itertools
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import Metrics
+from analysis.figures import COST, MARGIN
 from data.command import DONE, captured, guarded
 from data.contract import Contract
 from data.errors import BadOptionError
 from pipeline.dataset import resolve
 from pipeline.options import add_columns_options, add_common_options, add_data_options, positive
-from runs.backtest_result import FILE, MODELS, BacktestResult, SpanResult, backtest_folder
+from report import add_money
+from runs.backtest_result import FILE, BacktestResult, MonthResult, Period, SpanResult, backtest_folder
 from runs.summary import LabelWords
 
 if TYPE_CHECKING:
+    from analysis.over_time import OverTime
+    from pipeline.replay import Calls, Replay
     from pipeline.screen import Screen
 
-Columns = Mapping[str, np.ndarray]
-HELD_OUT = 0.15
-"""Share of a window's rows in its eval part, and of the file's rows in the test part of the random split."""
-FEWEST_ROWS = 100
-"""In the first part and in each span; figures on fewer rows are noise."""
+PLANNED = "calls_today"
+"""The derived column that `--past-volume-only` leaves blank."""
 LOG = "backtest.log"
 
 EPILOG = """\
-A random split measures how well the model ranks calls of days it has learned from. A backtest measures how well it
-ranks the calls of the weeks to come, which is what a campaign needs. Where customers or campaigns change, the second
-figure is lower. It also shows whether retraining pays (static against the others) and whether old calls should be
-forgotten (expanding against rolling).
+A random split measures how well the model ranks calls of weeks that it has learned from. A backtest measures how well
+the schedule would have ranked each month's calls before it knew them, which is what a campaign needs. Each month is
+scored by the model that the schedule would have had before the month's first day: trained on the months before,
+compared with the champion, promoted or refused. Beside it:
+  static    the first of these models, never trained again
+  rolling   trained each month on the newest calls only, as many as there were before the first month
+  histgb    gradient boosting, trained each month on the same calls and columns
+  logistic  logistic regression, likewise
+
+Believe the AUC within a month: a list is worked through month by month. The pooled AUC also rewards a model that knows
+only in which months customers buy. Choose on the period dev (--dev-only does not look further) and state confirm.
+
+The size of the list is a feature where the contract has derived: list_size. It stands for how the bank chose whom to
+call, and changes its meaning when the model's own lists decide that. --past-volume-only leaves the planned size out.
 
 examples:
-  python -m pipeline.backtest                             on the synthetic sample (offline)
-  python -m pipeline.backtest --data bank-full.csv        five spans over the newer half of a file of yours
-  python -m pipeline.backtest --data calls/ --spans 10    shorter spans; takes twice as long
-  python -m pipeline.backtest --first 0.2 --spans 4       start from the oldest fifth of the rows
+  python -m pipeline.backtest                                  on the synthetic sample (offline)
+  python -m pipeline.backtest --data bank-full --dev-only      to choose, on the months of the period dev
+  python -m pipeline.backtest --data bank-full --seeds 3       to state the figures, means of three seeds
+  python -m pipeline.backtest --data calls.csv --with-calendar with the month as a feature, for comparison
 
-The rows must be in the order of the calls, and their contract must say so (row_order: date). The result is also
-written to artifacts/backtests/<contract>/backtest.json.
+The rows must be in the order of the calls, and their contract must say so (row_order: date). With call_date the units
+are calendar months, from the first of the contract's backtest: dev on, else over the newer half. Without call_date they
+are 1,000 rows each. The result is also written to artifacts/backtests/<contract>/backtest.json, and every report of a
+run on the same file and columns shows it.
 
 exit codes: 0 done, 2 bad input, 1 anything else (details in the log)
 """
-
-
-@dataclass(frozen=True)
-class Span:
-    """Consecutive rows, scored by models of earlier rows.
-
-    Attributes:
-      number: from 1.
-      start, stop: the rows, numbered from 0; the end is exclusive.
-      windows: start and stop of the training rows of each of MODELS.
-    """
-
-    number: int
-    start: int
-    stop: int
-    windows: dict[str, tuple[int, int]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,8 +79,19 @@ def _prepare(options: argparse.Namespace) -> int:
         raise BadOptionError(
             f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"
         )
+    if options.past_volume_only and PLANNED not in contract.derived_columns:
+        raise BadOptionError(f"--past-volume-only: contract {contract.name} has no derived: list_size")
+    if options.with_calendar:
+        contract = contract.with_calendar()
     synthetic = sample.is_synthetic(path)
-    folder = backtest_folder(options.artifacts.resolve(), contract.name, synthetic, options.with_after_call)
+    folder = backtest_folder(
+        options.artifacts.resolve(),
+        contract.name,
+        synthetic,
+        options.with_after_call,
+        options.with_calendar,
+        options.past_volume_only,
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,6 +111,7 @@ def _run(
     options: argparse.Namespace, path: Path, contract: Contract, synthetic: bool, folder: Path, screen: Screen
 ) -> int:
     from data import columns as tables
+    from pipeline.replay import Calls, to_score
     from pipeline.screen import SYNTHETIC
 
     started = time.monotonic()
@@ -122,13 +119,24 @@ def _run(
     if synthetic:
         screen.say(SYNTHETIC, style="yellow")
     columns = tables.read(path, contract)
-    spans = plan(len(columns[contract.required_label.name]), options.spans, options.first)
+    if options.past_volume_only:
+        columns[PLANNED] = np.full_like(columns[PLANNED], np.nan)
+    calls = Calls(columns, contract, options.with_after_call)
+    scored = to_score(calls, options.dev_only)
+    seeds = tuple(range(options.seed, options.seed + options.seeds))
+    cost, margin = options.cost or COST, options.margin or MARGIN
     try:
-        with screen.steps(2 * len(spans)) as begin:
-            result = backtest(columns, contract, options.with_after_call, spans, options.seed, begin)
+        with screen.steps(len(seeds) * (len(scored) + 1 + options.spans)) as begin:
+            result = backtest(calls, scored, options.spans, seeds, cost, margin, begin)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("nothing was written") from None
-    result = dataclasses.replace(result, source=str(path.resolve()), synthetic=synthetic)
+    result = dataclasses.replace(
+        result,
+        source=str(path.resolve()),
+        synthetic=synthetic,
+        with_calendar=options.with_calendar,
+        past_volume_only=options.past_volume_only,
+    )
     fresh = folder / f".{FILE}"
     fresh.write_text(result.to_json(), encoding="utf-8")
     fresh.replace(folder / FILE)
@@ -137,187 +145,196 @@ def _run(
     return DONE
 
 
-def plan(rows: int, spans: int, first: float) -> list[Span]:
-    """Cuts the rows after the first part into spans of equal length.
-
-    Args:
-      rows: in the file.
-      spans: how many, at least 1.
-      first: share of the rows in the first part, above 0 and below 1.
-
-    Raises:
-      BadOptionError: the first part or a span would have fewer than FEWEST_ROWS.
-    """
-    start = round(rows * first)
-    edges = [start + (rows - start) * i // spans for i in range(spans + 1)]
-    if min(start, (rows - start) // spans) < FEWEST_ROWS:
-        raise BadOptionError(
-            f"{rows:,} rows are too few for {spans} spans after a first part of {first:.0%}: "
-            f"that and each span need at least {FEWEST_ROWS} rows"
-        )
-    return [
-        Span(
-            number,
-            begin,
-            end,
-            {"static": (0, start), "expanding": (0, begin), "rolling": (begin - start, begin)},
-        )
-        for number, (begin, end) in enumerate(itertools.pairwise(edges), 1)
-    ]
-
-
-def walk(
-    columns: Columns,
-    contract: Contract,
-    with_after_call: bool,
-    spans: Sequence[Span],
-    seed: int,
-    begin: Callable[[str], None],
-) -> tuple[dict[int, dict[str, Metrics]], Metrics]:
-    """Fits a model on every window, once, and measures each span with the models of the rows before it.
-
-    Args:
-      columns: the whole file, from `data.columns.read`.
-      contract: describes the columns.
-      with_after_call: whether columns known only after the call are features.
-      spans: from :func:`plan`.
-      seed: of the fits, the held-out rows and the random split.
-      begin: called with the name of the next step.
-
-    Returns:
-      Metrics by span number and model, and the metrics of the random split.
-    """
-    from analysis.metrics import evaluate
-    from modules.purchase import estimator
-
-    labels = columns[contract.required_label.name]
-
-    def fit(rows: np.ndarray) -> estimator.Estimator:
-        """Fits a model on rows in random order; the first HELD_OUT of them are the eval part."""
-        evaluation, train = np.split(rows, [max(1, round(len(rows) * HELD_OUT))])
-        return estimator.fit(_take(columns, train), _take(columns, evaluation), contract, with_after_call, seed=seed)
-
-    def measure(model: estimator.Estimator, rows: np.ndarray) -> Metrics:
-        return evaluate(labels[rows], model.score(_take(columns, rows)), model.threshold)
-
-    measured: dict[tuple[int, int], dict[int, Metrics]] = {}
-    for window in dict.fromkeys(window for span in spans for window in span.windows.values()):
-        begin(f"rows {window[0] + 1:,} to {window[1]:,}")
-        model = fit(np.random.default_rng(seed).permutation(np.arange(*window)))
-        measured[window] = {
-            span.number: measure(model, np.arange(span.start, span.stop))
-            for span in spans
-            if window in span.windows.values()
-        }
-    by_span = {
-        span.number: {name: measured[window][span.number] for name, window in span.windows.items()} for span in spans
-    }
-    begin("random split")
-    test, rest = np.split(np.random.default_rng(seed).permutation(len(labels)), [round(len(labels) * HELD_OUT)])
-    return by_span, measure(fit(rest), test)
-
-
 def backtest(
-    columns: Columns,
-    contract: Contract,
-    with_after_call: bool,
-    spans: Sequence[Span],
-    seed: int,
+    calls: Calls,
+    scored: range,
+    spans: int,
+    seeds: Sequence[int],
+    cost: float,
+    margin: float,
     begin: Callable[[str], None],
 ) -> BacktestResult:
-    """The result of a backtest, without the source of the rows.
-
-    Args: as for :func:`walk`.
-    """
-    by_span, random_split = walk(columns, contract, with_after_call, spans, seed, begin)
-    label = contract.required_label
-    labels = columns[label.name]
-    mean = {name: _mean([by_span[span.number][name] for span in spans]) for name in MODELS}
-    return BacktestResult(
-        source="",
-        synthetic=False,
-        contract=contract.name,
-        with_duration=with_after_call,
-        seed=seed,
-        rows=len(labels),
-        spans=tuple(
-            SpanResult(
-                number=span.number,
-                first_row=span.start + 1,
-                last_row=span.stop,
-                train_rows={name: stop - start for name, (start, stop) in span.windows.items()},
-                rows=span.stop - span.start,
-                label_rate=float(labels[span.start : span.stop].mean()),
-                **by_span[span.number],
-            )
-            for span in spans
-        ),
-        mean=mean,
-        random_split=random_split,
-        verdict=verdict(mean, random_split),
-        words=LabelWords(label.one, label.many),
-    )
-
-
-def verdict(mean: Mapping[str, Metrics], random_split: Metrics) -> str:
-    """Which figure to rely on, in words.
+    """The result of a backtest, without what only the command line knows.
 
     Args:
-      mean: for each of MODELS, the mean of its metrics over the spans.
-      random_split: metrics of the random split.
+      calls: of the file.
+      scored: from `pipeline.replay.to_score`.
+      spans: equal spans of the newer half of the rows, to be measured as well.
+      seeds: at least one.
+      cost, margin: of a call and of a positive row, in euros.
+      begin: called with the name of the next step.
     """
-    means = {name: mean[name].auc for name in MODELS}
-    if random_split.auc is None or None in means.values():
-        return "No span has rows of both labels, so the ranking cannot be measured."
-    figures = ", ".join(f"{auc:.3f} ({name})" for name, auc in means.items())
+    from pipeline.replay import replay
+
+    def named(seed: int) -> Callable[[str], None]:
+        return (lambda name: begin(f"seed {seed}, {name}")) if len(seeds) > 1 else begin
+
+    replays = [replay(calls, scored, spans, seed, named(seed)) for seed in seeds]
+    units = [calls.units[place] for place in scored]
+    periods = {"all": (units[0].name, units[-1].name)}
+    if calls.contract.backtest is not None:
+        periods = calls.contract.backtest.periods | periods
+    label = calls.contract.required_label
+    result = BacktestResult(
+        source="",
+        synthetic=False,
+        contract=calls.contract.name,
+        with_after_call=calls.with_after_call,
+        with_calendar=False,
+        past_volume_only=False,
+        seeds=tuple(seeds),
+        rows=len(calls.labels),
+        cost=cost,
+        margin=margin,
+        dated=calls.dated,
+        periods={
+            name: period
+            for name, (first, last) in periods.items()
+            if (period := _period(calls, scored, replays, first, last, cost, margin))
+        },
+        months=tuple(_month(calls, place, replays, place - scored.start) for place in scored),
+        random_split=_random_split(calls, replays, cost, margin),
+        spans=tuple(_span(calls, replays, number, spans) for number in range(spans)),
+        verdict="",
+        words=LabelWords(label.one, label.many),
+    )
+    return dataclasses.replace(result, verdict=verdict(result))
+
+
+def verdict(result: BacktestResult) -> str:
+    """Which figure to rely on, in words."""
+    worth, random = result.worth, result.random_split
+    if worth.within_month_auc is None or worth.better_half_share is None:
+        return "No month has enough rows of both labels, so the ranking cannot be measured."
+    many, interval = result.words.many, worth.within_month_auc_interval
+    assert interval is not None
+    at_random = (
+        ""
+        if random.pooled_auc is None
+        else (
+            f" On calls held out at random the pooled AUC is {random.pooled_auc:.3f}"
+            + (
+                "."
+                if random.within_month_auc is None
+                else f", of which {random.within_month_auc:.3f} is left within months."
+            )
+        )
+    )
     return (
-        f"On the calls that came next, the mean AUC over the spans is {figures}. On calls held out at random it is "
-        f"{random_split.auc:.3f}. Plan with the first figures: a campaign calls customers of the weeks to come, but a "
-        "random split lets the model learn from calls of the same days."
+        f"On the calls of {result.months_stated}, each month scored by the model that the schedule would have had, the "
+        f"AUC within a month is {worth.within_month_auc:.3f} (95 % interval {interval.low:.3f} to "
+        f"{interval.high:.3f}), and the better half of a month's list holds {worth.better_half_share:.0%} of its "
+        f"{many}.{at_random} Plan with the first figures: a campaign calls customers of the weeks to come."
     )
 
 
-def _mean(metrics: Sequence[Metrics]) -> Metrics:
-    """Mean of each figure over the spans that have it; None where no span has it."""
-    columns = {
-        field.name: [value for split in metrics if (value := getattr(split, field.name)) is not None]
-        for field in dataclasses.fields(Metrics)
+def _period(
+    calls: Calls, scored: range, replays: Sequence[Replay], first: str, last: str, cost: float, margin: float
+) -> Period | None:
+    """The figures of the months that were scored, from a first to a last one; None where there are none."""
+    from analysis.over_time import mean, measure
+
+    units = (
+        [unit for place in scored if first <= (unit := calls.units[place]).name <= last]
+        if calls.dated
+        else [calls.units[place] for place in scored]
+    )
+    if not units:
+        return None
+    rows = np.arange(units[0].start, units[-1].stop)
+    models = {
+        name: mean(
+            [measure(calls.labels[rows], one.scores[name][rows], calls.days[rows], cost, margin) for one in replays]
+        )
+        for name in replays[0].scores
     }
-    means: dict[str, Any] = {name: statistics.fmean(values) if values else None for name, values in columns.items()}
-    return Metrics(**means)
+    return Period(units[0].name, units[-1].name, models)
 
 
-def _take(columns: Columns, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: column[rows] for name, column in columns.items()}
+def _month(calls: Calls, place: int, replays: Sequence[Replay], number: int) -> MonthResult:
+    from analysis.over_time import auc
+
+    unit = calls.units[place]
+    labels = calls.labels[unit.rows]
+    return MonthResult(
+        name=unit.name,
+        rows=len(labels),
+        label_rate=float(labels.mean()),
+        auc={name: _mean([auc(labels, one.scores[name][unit.rows]) for one in replays]) for name in replays[0].scores},
+        decisions=tuple(one.decisions[number] for one in replays),
+    )
+
+
+def _random_split(calls: Calls, replays: Sequence[Replay], cost: float, margin: float) -> OverTime:
+    from analysis.over_time import mean, measure
+
+    return mean(
+        [
+            measure(calls.labels[one.random_rows], one.random_scores, calls.days[one.random_rows], cost, margin)
+            for one in replays
+        ]
+    )
+
+
+def _span(calls: Calls, replays: Sequence[Replay], number: int, spans: int) -> SpanResult:
+    from analysis.metrics import evaluate
+    from pipeline.replay import span_edges
+
+    start, stop = span_edges(len(calls.labels), spans)[number : number + 2]
+    labels = calls.labels[start:stop]
+    aucs = [evaluate(labels, one.spans[number], 0.5).auc for one in replays]
+    return SpanResult(start + 1, stop, float(labels.mean()), _mean(aucs))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None where one of them is."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if len(known) == len(values) else None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.backtest",
-        description="Measures how models of the past ranked the calls that came next.",
+        description="Replays the schedule on the past: how well would it have ranked the calls that came next?",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_data_options(parser)
     add_columns_options(parser)
     parser.add_argument(
-        "--spans", type=positive, default=5, metavar="N", help="number of spans to test on (default: %(default)s)"
+        "--past-volume-only",
+        action="store_true",
+        help="leave out how many calls are planned for the day, and keep how many there were on the days before",
     )
     parser.add_argument(
-        "--first",
-        type=_share,
-        default=0.5,
-        metavar="SHARE",
-        help="share of the rows to start from, and length of the rolling window (default: %(default)s)",
+        "--dev-only",
+        action="store_true",
+        help="stop at the end of the contract's period dev, on which choices are made",
     )
+    parser.add_argument(
+        "--seeds",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="repeat with so many seeds, from --seed on, and give the means (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--spans",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="also measure the pooled AUC on N equal spans of the newer half, each scored by a model of all rows "
+        "before it, as earlier versions did (they used 5; default: %(default)s)",
+    )
+    add_money(parser)
     add_common_options(parser)
     return parser
 
 
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0.0 < number < 1.0:
-        raise argparse.ArgumentTypeError("must lie between 0 and 1")
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be at least 0")
     return number
 
 

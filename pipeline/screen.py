@@ -30,7 +30,8 @@ from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
 
 if TYPE_CHECKING:
     from analysis.figures import Metrics
-    from runs.backtest_result import BacktestResult
+    from analysis.over_time import Interval
+    from runs.backtest_result import BacktestResult, Period
     from runs.summary import ComparedModel, Stage
 
 SYNTHETIC = "synthetic sample: the figures show that the pipeline works, not what a bank would see"
@@ -100,21 +101,30 @@ class Screen:
             yield advance
 
     def backtest(self, result: BacktestResult) -> None:
-        """The table and the sentence that end a backtest."""
-        spans = result.spans
-        self.say(f"\n{result.contract}: {result.rows:,} rows; {len(spans)} spans of {spans[0].rows:,} rows")
-        table = _table("span", result.words.many, "model", "trained on", "AUC", "log loss", "ECE", "lift")
-        for span in spans:
-            # In the first span all models are the same.
-            names = {"all": MODELS[0]} if span is spans[0] else {name: name for name in MODELS}
-            for line, (title, name) in enumerate(names.items()):
-                place = ("", "") if line else (str(span.number), f"{span.label_rate:.1%}")
-                table.add_row(*place, title, f"{span.train_rows[name]:,}", *_qualities(span.metrics[name]))
-        for name in MODELS:
-            table.add_row("mean", "", name, "", *_qualities(result.mean[name]))
-        table.add_row("random", "", "", "", *_qualities(result.random_split))
-        self._console.print(table)
-        self.say(result.verdict, style="bold")
+        """The tables and the sentence that end a backtest."""
+        seeds = "1 seed" if len(result.seeds) == 1 else f"means of {len(result.seeds)} seeds"
+        self.say(f"\n{result.contract}: {result.rows:,} rows, {seeds}")
+        for name, period in result.periods.items():
+            self._console.print(_period(name, period))
+        random = result.random_split
+        self.say(f"random split: AUC {_figure(random.pooled_auc)}, within a month {_figure(random.within_month_auc)}")
+        if result.spans:
+            spans = ", ".join(_figure(span.auc) for span in result.spans)
+            self.say(f"{len(result.spans)} spans of the newer half: AUC {spans}; mean {_figure(result.span_mean)}")
+        months = _table("month", "calls", result.words.many, *MODELS, "model")
+        for month in result.months:
+            aucs = [_figure(month.auc[name], digits=3) for name in MODELS]
+            outcomes = dict.fromkeys(decided.outcome for decided in month.decisions)
+            months.add_row(month.name, f"{month.rows:,}", f"{month.label_rate:.1%}", *aucs, "/".join(outcomes))
+        self._console.print(months)
+        for month in result.months:
+            for text in dict.fromkeys(
+                f"{month.name}: {decided.outcome}: {'; '.join(decided.reasons)}"
+                for decided in month.decisions
+                if decided.outcome in ("refused", "kept")
+            ):
+                self.say(text)
+        self.say(f"\n{result.verdict}", style="bold")
 
     def summary(self, summary: RunSummary) -> None:
         """The tables that end a run."""
@@ -215,6 +225,29 @@ def _table(first: str, *others: str) -> Table:
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _period(name: str, period: Period) -> Table:
+    """The headline figures with their 95 % intervals; `mixed` is the pooled AUC, which mixes base rates."""
+    table = _table(name, "in month", "95 %", "half", "95 %", "mixed", "log loss", "ECE", "profit")
+    table.title = f"{name}: {period.first} to {period.last}"
+    for model, figures in period.models.items():
+        table.add_row(
+            model,
+            _figure(figures.within_month_auc, digits=3),
+            _interval(figures.within_month_auc_interval),
+            _figure(figures.better_half_share, digits=3),
+            _interval(figures.better_half_share_interval),
+            _figure(figures.pooled_auc, digits=3),
+            _figure(figures.log_loss, digits=3),
+            _figure(figures.ece, digits=3),
+            f"{figures.profit:,.0f}",
+        )
+    return table
+
+
+def _interval(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.low:.3f}-{interval.high:.3f}"
 
 
 def _qualities(metrics: Metrics) -> list[str]:

@@ -61,13 +61,13 @@ def add_money(parser: argparse.ArgumentParser) -> None:
         "--cost",
         type=_euros,
         metavar="EUROS",
-        help=f"cost of a call, for the report's profit curve (default: the run's setting, else {COST:g})",
+        help=f"cost of a call, for the profit (default: the run's setting if there is a run, else {COST:g})",
     )
     parser.add_argument(
         "--margin",
         type=_euros,
         metavar="EUROS",
-        help=f"margin of a positive row before the cost of its call (default: the run's setting, else {MARGIN:g})",
+        help=f"margin of a positive row before the cost of its call (default: likewise, else {MARGIN:g})",
     )
 
 

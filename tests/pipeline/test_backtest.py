@@ -1,182 +1,196 @@
-"""Walking forward: what is trained on what, what is measured, and that no model sees a row of the future."""
+"""The backtest: what its result says, what the screen shows, and what the command refuses. See test_replay for how."""
 
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from data import columns as tables
+from analysis.over_time import measure
 from data import contract as contracts
-from data import sample
-from data.command import BAD_INPUT
-from data.errors import UserError
+from data.command import BAD_INPUT, FAILED
 from modules.purchase import baselines
-from modules.purchase.calibration import best_threshold
 from pipeline import backtest
-from pipeline.backtest import FEWEST_ROWS, plan
+from pipeline.replay import Calls, to_score
 from pipeline.screen import Screen
-from runs.backtest_result import MODELS, BacktestResult
+from runs.backtest_result import FILE, MODELS, BacktestResult
 from tests.conftest import ROOT
+from tests.support import dated
 
 QUICK = {"width": 8, "depth": 1, "epochs": 2, "members": 1}
-CONTRACT = contracts.load("bank-full").with_modelling(hyperparameters=QUICK)
-
-
-@pytest.fixture(scope="module")
-def customers(tmp_path_factory):
-    file = tmp_path_factory.mktemp("customers") / "customers.csv"
-    sample.write(file, rows=1_200, seed=3)
-    return tables.read(file, CONTRACT)
-
-
-def walked(customers, begin=lambda name: None, spans=2):
-    return backtest.backtest(customers, CONTRACT, False, plan(len(customers["y"]), spans, 0.5), 1, begin)
+PERIODS = {"dev": ("2009-01", "2009-01"), "confirm": ("2009-02", "2009-03")}
+SIZES = [200, 200, 300, 250, 250]
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A logistic regression in the network's place, which is tried in the tests below that do without."""
+    """A logistic regression in the network's place."""
 
     def fit(train, evaluation, contract, with_after_call, seed):
-        model = baselines.fit("logistic_regression", train, contract, contract.features(with_after_call), seed)
-        threshold = best_threshold(evaluation["y"], model.score(evaluation))
-        return SimpleNamespace(score=model.score, threshold=threshold)
+        return baselines.fit("logistic_regression", train, contract, contract.features(with_after_call), seed)
 
     monkeypatch.setattr("modules.purchase.estimator.fit", fit)
 
 
+def some(sizes=SIZES, **changes) -> Calls:
+    return Calls(dated.calls(sizes), dated.contract(**changes))
+
+
+def made(calls: Calls, seeds=(1,), spans=0, begin=lambda name: None, dev_only=False) -> BacktestResult:
+    return backtest.backtest(calls, to_score(calls, dev_only), spans, seeds, 10.0, 100.0, begin)
+
+
 @pytest.fixture
-def result(customers, quick):
-    return walked(customers)
+def result(quick) -> BacktestResult:
+    return made(some(backtest=PERIODS), spans=2)
 
 
-@given(
-    rows=st.integers(4 * FEWEST_ROWS, 10_000_000),
-    spans=st.integers(1, 100),
-    first=st.floats(0.01, 0.99),
-)
-def test_spans_follow_each_other_to_the_last_row_and_windows_end_before_them(rows, spans, first):
-    try:
-        cut = plan(rows, spans, first)
-    except UserError:
-        assert min(rows * first, rows * (1 - first) / spans) < FEWEST_ROWS + 1
-        return
-    assert [span.number for span in cut] == list(range(1, spans + 1))
-    assert cut[-1].stop == rows
-    assert all(before.stop == after.start for before, after in itertools.pairwise(cut))
-    sizes = {span.stop - span.start for span in cut}
-    assert max(sizes) - min(sizes) <= 1
-    start = cut[0].start
-    for span in cut:
-        assert span.windows == {
-            "static": (0, start),
-            "expanding": (0, span.start),
-            "rolling": (span.start - start, span.start),
-        }
+def test_periods_hold_the_months_that_the_contract_names(result):
+    assert {name: (period.first, period.last) for name, period in result.periods.items()} == {
+        "dev": ("2009-01", "2009-01"),
+        "confirm": ("2009-02", "2009-03"),
+        "all": ("2009-01", "2009-03"),
+    }
+    rows = {name: {figures.rows for figures in period.models.values()} for name, period in result.periods.items()}
+    assert rows == {"dev": {300}, "confirm": {500}, "all": {800}}
+    assert all(tuple(period.models) == tuple(MODELS) for period in result.periods.values())
+    assert result.stated == "confirm"
+    assert result.worth == result.periods["confirm"].models["monthly"]
 
 
-def test_too_few_rows_for_the_spans_say_so():
-    with pytest.raises(UserError, match="1,000 rows are too few for 10 spans"):
-        plan(1_000, 10, 0.5)
-    with pytest.raises(UserError, match="too few"):
-        plan(1_000, 1, 0.01)
+def test_without_periods_all_months_are_stated(quick):
+    found = made(some())
+    assert list(found.periods) == ["all"]
+    assert found.months_stated == "2009-02 to 2009-03"
 
 
-def test_every_window_is_fitted_once_and_the_random_split_last(customers, quick):
-    begun = []
-    walked(customers, begin=begun.append)
-    assert begun == ["rows 1 to 600", "rows 1 to 900", "rows 301 to 900", "random split"]
+def test_dev_only_does_not_look_further(quick):
+    calls = some(backtest=PERIODS)
+    later = {name: column.copy() for name, column in calls.columns.items()}
+    later["bought"][700:] = 0
+    found = made(calls, dev_only=True)
+    assert [month.name for month in found.months] == ["2009-01"]
+    assert list(found.periods) == ["dev", "all"]
+    assert made(Calls(later, calls.contract), dev_only=True) == found
 
 
-def test_the_result_says_what_was_measured(result, customers):
-    assert (result.contract, result.with_duration, result.rows) == ("bank-full", False, 1_200)
-    first, second = result.spans
-    assert (first.first_row, first.last_row, first.rows) == (601, 900, 300)
-    assert (second.first_row, second.last_row, second.rows) == (901, 1_200, 300)
-    assert second.train_rows == {"static": 600, "expanding": 900, "rolling": 600}
-    assert second.label_rate == pytest.approx(customers["y"][900:].mean())
-    for metrics in (*(span.metrics[name] for span in result.spans for name in MODELS), result.random_split):
-        assert 0 < metrics.log_loss < 2
-    assert first.static == first.expanding == first.rolling
-    assert second.static != second.rolling
+def test_each_month_has_its_figures_and_the_decision_before_it(result):
+    first, second, _ = result.months
+    labels = dated.calls(SIZES)["bought"]
+    assert (first.name, first.rows) == ("2009-01", 300)
+    assert first.label_rate == pytest.approx(labels[400:700].mean())
+    assert first.auc["monthly"] == first.auc["static"] == first.auc["rolling"]
+    assert first.auc["monthly"] == pytest.approx(result.periods["dev"].models["monthly"].within_month_auc)
+    assert [decided.outcome for month in result.months for decided in month.decisions][0] == "first"
+    assert second.auc["histgb"] != second.auc["logistic"]
+
+
+def test_figures_are_means_over_the_seeds(quick):
+    calls, begun = some(backtest=PERIODS), []
+    both = made(calls, seeds=(1, 2), begin=begun.append)
+    one, two = made(calls, seeds=(1,)), made(calls, seeds=(2,))
+    assert begun[0] == "seed 1, 2009-01"
+    assert begun[-1] == "seed 2, random split"
+    for name in ("within_month_auc", "log_loss", "ece", "profit"):
+        figures = [getattr(found.worth, name) for found in (one, two)]
+        assert figures[0] != figures[1]
+        assert getattr(both.worth, name) == pytest.approx(np.mean(figures))
+    lows = [found.worth.within_month_auc_interval.low for found in (one, two)]
+    assert both.worth.within_month_auc_interval.low == pytest.approx(np.mean(lows))
+    assert both.worth.rows == one.worth.rows
+    assert both.months[0].decisions == (*one.months[0].decisions, *two.months[0].decisions)
+
+
+def test_the_same_seed_gives_the_same_result(quick):
+    assert made(some()) == made(some())
+
+
+def test_a_random_split_stands_beside_it_with_its_own_months(result):
+    assert result.random_split.rows == pytest.approx(0.15 * 1_200, abs=50)
+    assert result.random_split.months == 5
+    assert (
+        f"{result.random_split.pooled_auc:.3f}, of which {result.random_split.within_month_auc:.3f}" in result.verdict
+    )
+    assert f"{result.worth.within_month_auc:.3f} (95 % interval" in result.verdict
+
+
+def test_spans_of_the_newer_half_have_a_mean(result):
+    assert [(span.first_row, span.last_row) for span in result.spans] == [(601, 900), (901, 1_200)]
+    assert result.span_mean == pytest.approx(np.mean([span.auc for span in result.spans]))
+    assert json.loads(result.to_json())["span_mean"] == pytest.approx(result.span_mean)
+
+
+def test_a_result_comes_back_from_json_and_has_the_agreed_layout(result):
     assert BacktestResult.from_json(result.to_json()) == result
+    figures = json.loads(result.to_json())["periods"]["confirm"]["models"]["histgb"]
+    names = {"within_month_auc", "pooled_auc", "better_half_share", "ece", "log_loss", "rows", "months"}
+    assert names <= figures.keys()
 
 
-def test_the_mean_is_over_spans(result):
-    for name in MODELS:
-        expected = np.mean([span.metrics[name].auc for span in result.spans])
-        assert result.mean[name].auc == pytest.approx(expected)
+def test_months_of_one_label_have_figures_as_far_as_they_exist(quick):
+    calls = some(backtest=PERIODS)
+    calls.columns["bought"][400:] = 0
+    found = made(calls)
+    assert found.worth.within_month_auc is None
+    assert found.worth.log_loss < 2
+    assert found.months[0].auc["monthly"] is None
+    assert "cannot be measured" in found.verdict
+    assert BacktestResult.from_json(found.to_json()) == found
 
 
-def test_the_verdict_names_the_figures_of_both_kinds(result):
-    assert f"held out at random it is {result.random_split.auc:.3f}" in result.verdict
-    assert f"{result.mean['rolling'].auc:.3f} (rolling)" in result.verdict
+def test_the_network_itself_takes_months_of_one_label():
+    calls = Calls(dated.calls([150, 60]), dated.contract().with_modelling(hyperparameters=QUICK))
+    calls.columns["bought"][:] = 0
+    calls.columns["bought"][-1] = 1
+    assert made(calls).worth.log_loss < 0.3
 
 
-def test_what_comes_later_changes_nothing_that_was_measured_before(result, customers):
-    """And the same rows and seed give the same figures."""
-    others = {name: column.copy() for name, column in customers.items()}
-    for column in others.values():
-        column[900:] = column[900:][::-1]
-    others["y"][900:] = 1 - others["y"][900:]
-    again = walked(others)
-    assert again.spans[0] == result.spans[0]
-    assert again.spans[1].static != result.spans[1].static
+def test_the_network_replays_the_same_way_twice():
+    calls = Calls(dated.calls([150, 60, 60]), dated.contract().with_modelling(hyperparameters=QUICK))
+    assert made(calls) == made(calls)
 
 
-def test_a_span_of_one_label_has_figures_as_far_as_they_exist(customers, quick):
-    nobody = {**customers, "y": customers["y"].copy()}
-    nobody["y"][600:900] = 0
-    found = walked(nobody)
-    first, second = found.spans
-    assert first.static.auc is None
-    assert first.static.log_loss < 0.7
-    assert second.static.auc is not None
-    assert found.mean["static"].auc == second.static.auc
-
-
-def test_the_network_itself_takes_windows_of_one_label(customers):
-    nobody = {**customers, "y": np.zeros_like(customers["y"])}
-    nobody["y"][-1] = 1
-    found = walked(nobody, spans=1)
-    assert 0 <= found.spans[0].static.auc <= 1
-    assert found.spans[0].static.log_loss < 0.3
-    assert found.random_split.log_loss < 0.3
-    assert ("cannot be measured" in found.verdict) == (found.random_split.auc is None)
-
-
-def test_figures_fit_eighty_columns_and_the_first_span_is_told_once(result, monkeypatch):
+def test_tables_fit_and_name_what_was_refused(quick, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
+    result = made(some(backtest=PERIODS), seeds=(1, 2), spans=2)
     stream = io.StringIO()
     Screen(stream).backtest(result)
     lines = stream.getvalue().splitlines()
-    table = [line for line in lines if line.startswith((" span", " 1", " 2", "   ", " mean", " random"))]
-    assert max(map(len, table)) <= 80
-    words = [line.split() for line in table]
-    assert [line[2] for line in words if line[:1] == ["1"]] == ["all"]
-    assert [line[1] for line in words if line[:1] == ["mean"]] == list(MODELS)
-    assert f"{result.spans[1].rolling.auc:.4f}" in stream.getvalue()
+    assert max(len(line) for line in lines if not line.startswith(result.verdict[:20])) <= 100
+    text = stream.getvalue()
+    assert "means of 2 seeds" in text
+    assert "confirm: 2009-02 to 2009-03" in text
+    assert f"{result.periods['dev'].models['histgb'].within_month_auc:.3f}" in text
+    assert "2 spans of the newer half" in text
+    assert [line.split()[0] for line in lines if line.startswith("2009-0") and ":" not in line] == [
+        "2009-01",
+        "2009-02",
+        "2009-03",
+    ]
     assert lines[-1] == result.verdict
-    assert ["span", "buyers"] in [line[:2] for line in words]
+
+
+def test_what_was_set_aside_is_told_with_its_reason(quick):
+    calls = some([900, 500, 300, 300], backtest={"dev": ("2008-12", "2008-12"), "confirm": ("2009-01", "2009-02")})
+    labels = calls.columns["bought"]
+    labels[900:1_400] = np.random.default_rng(4).permutation(labels[900:1_400])
+    stream = io.StringIO()
+    Screen(stream).backtest(made(calls))
+    assert "2009-01: kept: 2008-12: neither the model that serves" in stream.getvalue()
 
 
 def test_a_step_is_a_line_where_there_is_no_terminal():
     stream = io.StringIO()
     with Screen(stream).steps(2) as begin:
-        begin("rows 1 to 10")
+        begin("2009-01")
         begin("random split")
     assert [line.strip() for line in stream.getvalue().splitlines() if line.strip()] == [
-        "1/2  rows 1 to 10",
+        "1/2  2009-01",
         "2/2  random split",
     ]
 
@@ -192,6 +206,18 @@ def test_what_libraries_write_does_not_get_between_the_steps(monkeypatch):
     assert "retracing" not in terminal.getvalue()
 
 
+@pytest.fixture
+def files(tmp_path) -> tuple[Path, Path]:
+    """A CSV file of dated calls and its contract."""
+    days = dated.calls([200, 60, 60], first="2008-12")["call_day"].astype("datetime64[D]").astype(object)
+    names = {12: "dec", 1: "jan", 2: "feb"}
+    calls = dated.write(tmp_path / "calls.csv", [(day.day, names[day.month]) for day in days])
+    rules = tmp_path / "calls.yaml"
+    periods = {"dev": ("2009-01", "2009-01"), "confirm": ("2009-02", "2009-02")}
+    rules.write_text(dated.contract(backtest=periods, modelling={"hyperparameters": QUICK}).model_dump_json())
+    return calls, rules
+
+
 def refused(capsys, *arguments) -> str:
     assert backtest.main([*map(str, arguments)]) == BAD_INPUT
     return capsys.readouterr().err
@@ -205,15 +231,25 @@ def test_help_teaches_and_imports_nothing_heavy():
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert all(word in result.stdout for word in ("--spans", "static", "rolling", "examples:"))
+    for word in ("--seeds", "--past-volume-only", "--dev-only", "static", "rolling", "pooled AUC", "examples:"):
+        assert word in result.stdout
 
 
 def test_rows_in_no_date_order_are_refused(capsys, tmp_path, sample_csv):
     file = tmp_path / "unordered.yaml"
-    file.write_text(CONTRACT.model_copy(update={"row_order": "none"}).model_dump_json())
+    changes = {"row_order": "none", "call_date": None, "derived": None, "backtest": None}
+    contract = contracts.load("bank-full").model_copy(update=changes).with_modelling(half_life_days=None)
+    file.write_text(contract.model_dump_json())
     message = refused(capsys, "--data", sample_csv, "--contract", file, "--artifacts", tmp_path / "artifacts")
     assert "row_order: none" in message
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_past_volume_needs_list_size(capsys, tmp_path, files):
+    calls, rules = files
+    rules.write_text(dated.contract(derived=None).model_dump_json())
+    message = refused(capsys, "--data", calls, "--contract", rules, "--past-volume-only", "--artifacts", tmp_path / "a")
+    assert "--past-volume-only: contract dated-calls has no derived: list_size" in message
 
 
 def test_files_that_cannot_be_read_are_named(capsys, tmp_path):
@@ -225,11 +261,27 @@ def test_files_that_cannot_be_read_are_named(capsys, tmp_path):
     assert "'jobb'" in refused(capsys, "--data", tmp_path / "other.csv", *artifacts)
 
 
-@pytest.mark.parametrize("arguments", [["--spans", "0"], ["--first", "0"], ["--first", "1"], ["--first", "half"]])
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--spans", "-1"], ["--cost", "0"], ["--seed", "half"]])
 def test_arguments_that_make_no_sense(arguments):
     with pytest.raises(SystemExit) as ending:
         backtest.main(arguments)
     assert ending.value.code == 2
+
+
+def run(files, artifacts: Path, *arguments) -> int:
+    calls, rules = files
+    given = ("--data", calls, "--contract", rules, "--artifacts", artifacts, "--seed", 1, *arguments)
+    return backtest.main([*map(str, given)])
+
+
+def test_ctrl_c_writes_nothing(quick, monkeypatch, files, tmp_path, capfd):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.backtest.backtest", interrupted)
+    assert run(files, tmp_path / "artifacts") == FAILED
+    assert "nothing was written" in capfd.readouterr().out
+    assert not list((tmp_path / "artifacts").rglob(f"*{FILE}"))
 
 
 def command(*arguments) -> subprocess.CompletedProcess:
@@ -238,44 +290,45 @@ def command(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.fixture
-def contract_file(tmp_path) -> Path:
-    file = tmp_path / "quick.yaml"
-    file.write_text(CONTRACT.model_dump_json())
-    return file
-
-
 @pytest.mark.e2e
-@pytest.mark.e2e
-def test_the_command_shows_the_table_and_writes_the_figures(tmp_path, sample_csv, contract_file):
-    arguments = ("--data", sample_csv, "--contract", contract_file, "--artifacts", tmp_path, "--with-after-call")
-    done = command(*arguments, "--spans", 2, "--first", 0.6, "--seed", 5)
+def test_the_command_shows_the_tables_and_writes_the_figures(tmp_path, files):
+    calls, rules = files
+    given = ("--data", calls, "--contract", rules, "--artifacts", tmp_path / "artifacts", "--seed", 1)
+    done = command(*given, "--seeds", 2, "--spans", 2, "--past-volume-only", "--cost", 5)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert "4,000 rows; 2 spans of 800 rows" in done.stdout
-    assert "4/4  random split" in done.stdout
-    folder = tmp_path / "backtests" / "bank-full-with-after-call"
-    found = json.loads((folder / "backtest.json").read_text())
+    assert "10/10  seed 2, span of rows 241 to 320" in done.stdout
+    folder = tmp_path / "artifacts" / "backtests" / "dated-calls-past-volume-only"
     assert sorted(file.name for file in folder.iterdir()) == ["backtest.json", "backtest.log"]
-    assert (found["source"], found["synthetic"], found["with_duration"]) == (str(sample_csv), False, True)
-    assert found["seed"] == 5
-    assert [span["first_row"] for span in found["spans"]] == [2_401, 3_201]
-    assert found["verdict"] in done.stdout
+    found = BacktestResult.from_json((folder / FILE).read_bytes())
+    assert (found.source, found.synthetic, found.past_volume_only) == (str(calls), False, True)
+    assert (found.seeds, found.cost, found.margin) == ((1, 2), 5.0, 100.0)
+    assert list(found.periods) == ["dev", "confirm", "all"]
+    assert found.verdict in done.stdout
 
 
 @pytest.mark.e2e
-def test_a_row_that_cannot_be_read_stops_the_command(tmp_path, sample_csv, contract_file):
-    lines = sample_csv.read_text().splitlines()
-    lines[100] = "x" + lines[100]
-    broken = tmp_path / "broken.csv"
-    broken.write_text("\n".join(lines) + "\n")
-    done = command("--data", broken, "--contract", contract_file, "--artifacts", tmp_path / "artifacts")
+def test_calendar_columns_come_back_on_request(tmp_path, files):
+    calls, rules = files
+    given = ("--data", calls, "--contract", rules, "--artifacts", tmp_path / "artifacts")
+    assert command(*given, "--with-calendar").returncode == 0
+    folder = tmp_path / "artifacts" / "backtests" / "dated-calls-with-calendar"
+    assert BacktestResult.from_json((folder / FILE).read_bytes()).with_calendar
+
+
+@pytest.mark.e2e
+def test_a_row_that_cannot_be_read_stops_the_command(tmp_path, files):
+    calls, rules = files
+    lines = calls.read_text().splitlines()
+    broken, few = tmp_path / "broken.csv", tmp_path / "few.csv"
+    broken.write_text("\n".join([*lines[:100], f"x{lines[100]}", *lines[101:]]) + "\n")
+    few.write_text("\n".join(lines[:91]) + "\n")
+    given = ("--contract", rules, "--artifacts", tmp_path / "artifacts")
+    done = command("--data", broken, *given)
     assert done.returncode == 2
     assert "broken.csv:101" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    few = tmp_path / "few.csv"
-    few.write_text("\n".join(sample_csv.read_text().splitlines()[:200]))
-    done = command("--data", few, "--contract", contract_file, "--artifacts", tmp_path / "artifacts")
+    done = command("--data", few, *given)
     assert done.returncode == 2
-    assert "199 rows are too few" in done.stdout
-    assert not list((tmp_path / "artifacts").rglob("backtest.json"))
+    assert "90 rows from 2008-12 to 2008-12 are too few" in done.stdout
+    assert not list((tmp_path / "artifacts").rglob(FILE))

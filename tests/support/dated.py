@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from data.contract import Contract
+from data.list_size import Volume
 
 
 def contract(**changes) -> Contract:
@@ -39,3 +43,22 @@ def write(file: Path, dates: list[tuple[object, str]], weekdays: list[str] | Non
     ]
     file.write_text("\n".join(["age,day,month,weekday,bought", *rows]) + "\n")
     return file
+
+
+def calls(sizes: Sequence[int], first: str = "2008-11", seed: int = 0) -> dict[str, np.ndarray]:
+    """Columns of labelled calls, as `data.columns.read` gives them: so many in each month, on its first 20 days.
+
+    Older customers buy more often.
+    """
+    generator = np.random.default_rng(seed)
+    starts = np.arange(np.datetime64(first, "M"), np.datetime64(first, "M") + len(sizes)).astype("datetime64[D]")
+    days = np.concatenate(
+        [start.astype(np.int64) + np.arange(size) * 20 // size for start, size in zip(starts, sizes, strict=True)]
+    )
+    age = generator.integers(18, 90, len(days)).astype(np.float32)
+    return {
+        "age": age,
+        "bought": (generator.random(len(days)) < (age - 10) / 90).astype(np.int64),
+        "call_day": days,
+        **Volume.of(days).columns(days),
+    }

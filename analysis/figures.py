@@ -62,3 +62,31 @@ class Interval:
 
         low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         return cls(float(low), float(high))
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Figures over the months of a period; None is a figure that cannot be computed.
+
+    Attributes:
+      rows, months: that were scored.
+      within_month_auc: AUC inside each month, the mean over months weighted by their rows. Months with fewer than
+        `analysis.over_time.FEWEST` rows of a label are left out.
+      better_half_share: share of the positive rows of these months that are in the better half of their month's list.
+      pooled_auc: AUC over all months together; it mixes the ranking with the months' base rates.
+      log_loss, ece: see `analysis.figures.Metrics`.
+      profit: euros that calling each customer with a probability above cost / margin earns.
+      within_month_auc_interval, better_half_share_interval, pooled_auc_interval: by bootstrap over calling days.
+    """
+
+    rows: int
+    months: int
+    within_month_auc: float | None
+    better_half_share: float | None
+    pooled_auc: float | None
+    log_loss: float
+    ece: float
+    profit: float
+    within_month_auc_interval: Interval | None = None
+    better_half_share_interval: Interval | None = None
+    pooled_auc_interval: Interval | None = None

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures import Interval
+from analysis.figures import Interval, OverTime
 from analysis.metrics import evaluate
 
 FEWEST = 5
@@ -22,34 +22,6 @@ FEWEST = 5
 FEWEST_DAYS = 5
 """Below which the bootstrap draws rows instead of days."""
 RESAMPLES = 500
-
-
-@dataclass(frozen=True)
-class OverTime:
-    """Figures over the months of a period; None is a figure that cannot be computed.
-
-    Attributes:
-      rows, months: that were scored.
-      within_month_auc: AUC inside each month, the mean over months weighted by their rows. Months with fewer than
-        FEWEST rows of a label are left out.
-      better_half_share: share of the positive rows of these months that are in the better half of their month's list.
-      pooled_auc: AUC over all months together; it mixes the ranking with the months' base rates.
-      log_loss, ece: see `analysis.figures.Metrics`.
-      profit: euros that calling each customer with a probability above cost / margin earns.
-      within_month_auc_interval, better_half_share_interval, pooled_auc_interval: by bootstrap over calling days.
-    """
-
-    rows: int
-    months: int
-    within_month_auc: float | None
-    better_half_share: float | None
-    pooled_auc: float | None
-    log_loss: float
-    ece: float
-    profit: float
-    within_month_auc_interval: Interval | None = None
-    better_half_share_interval: Interval | None = None
-    pooled_auc_interval: Interval | None = None
 
 
 def measure(

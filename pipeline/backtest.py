@@ -26,7 +26,7 @@ from runs.backtest_result import FILE, BacktestResult, MonthResult, Period, Span
 from runs.summary import LabelWords
 
 if TYPE_CHECKING:
-    from analysis.over_time import OverTime
+    from analysis.figures import OverTime
     from pipeline.replay import Calls, Replay
     from pipeline.screen import Screen
 

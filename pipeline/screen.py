@@ -29,8 +29,7 @@ from runs.kinds import space
 from runs.summary import PurchaseSummary, RunSummary, SegmentSummary
 
 if TYPE_CHECKING:
-    from analysis.figures import Metrics
-    from analysis.over_time import Interval
+    from analysis.figures import Interval, Metrics
     from runs.backtest_result import BacktestResult, Period
     from runs.summary import ComparedModel, Stage
 
@@ -104,19 +103,25 @@ class Screen:
         """The tables and the sentence that end a backtest."""
         seeds = "1 seed" if len(result.seeds) == 1 else f"means of {len(result.seeds)} seeds"
         self.say(f"\n{result.contract}: {result.rows:,} rows, {seeds}")
-        for name, period in result.periods.items():
-            self._console.print(_period(name, period))
+        self.say(
+            f"in month: AUC within each month; half: share of the {result.words.many} in the better half of each "
+            "month's list; pooled: AUC over all months, which mixes their base rates"
+        )
+        for months in dict.fromkeys((period.first, period.last) for period in result.periods.values()):
+            name, period = next((n, p) for n, p in result.periods.items() if (p.first, p.last) == months)
+            self.say(f"\n{name}: {' to '.join(dict.fromkeys(months))}")
+            self._console.print(_period(period))
         random = result.random_split
         self.say(f"random split: AUC {_figure(random.pooled_auc)}, within a month {_figure(random.within_month_auc)}")
         if result.spans:
             spans = ", ".join(_figure(span.auc) for span in result.spans)
             self.say(f"{len(result.spans)} spans of the newer half: AUC {spans}; mean {_figure(result.span_mean)}")
-        months = _table("month", "calls", result.words.many, *MODELS, "model")
+        table = _table("month", "calls", result.words.many, *MODELS, "model")
         for month in result.months:
             aucs = [_figure(month.auc[name], digits=3) for name in MODELS]
             outcomes = dict.fromkeys(decided.outcome for decided in month.decisions)
-            months.add_row(month.name, f"{month.rows:,}", f"{month.label_rate:.1%}", *aucs, "/".join(outcomes))
-        self._console.print(months)
+            table.add_row(month.name, f"{month.rows:,}", f"{month.label_rate:.1%}", *aucs, "/".join(outcomes))
+        self._console.print(table)
         for month in result.months:
             for text in dict.fromkeys(
                 f"{month.name}: {decided.outcome}: {'; '.join(decided.reasons)}"
@@ -227,17 +232,14 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _period(name: str, period: Period) -> Table:
-    """The headline figures with their 95 % intervals; `mixed` is the pooled AUC, which mixes base rates."""
-    table = _table(name, "in month", "95 %", "half", "95 %", "mixed", "log loss", "ECE", "profit")
-    table.title = f"{name}: {period.first} to {period.last}"
+def _period(period: Period) -> Table:
+    """The figures of each model; the headline ones with their 95 % intervals."""
+    table = _table("", "in month (95 %)", "half (95 %)", "pooled", "log loss", "ECE", "profit")
     for model, figures in period.models.items():
         table.add_row(
             model,
-            _figure(figures.within_month_auc, digits=3),
-            _interval(figures.within_month_auc_interval),
-            _figure(figures.better_half_share, digits=3),
-            _interval(figures.better_half_share_interval),
+            _with_interval(figures.within_month_auc, figures.within_month_auc_interval),
+            _with_interval(figures.better_half_share, figures.better_half_share_interval),
             _figure(figures.pooled_auc, digits=3),
             _figure(figures.log_loss, digits=3),
             _figure(figures.ece, digits=3),
@@ -246,8 +248,12 @@ def _period(name: str, period: Period) -> Table:
     return table
 
 
-def _interval(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{interval.low:.3f}-{interval.high:.3f}"
+def _with_interval(value: float | None, interval: Interval | None) -> str:
+    shown = _figure(value, digits=3)
+    if interval is None:
+        return shown
+    low, high = (f"{end:.2f}".removeprefix("0") for end in (interval.low, interval.high))
+    return f"{shown} ({low}-{high})"
 
 
 def _qualities(metrics: Metrics) -> list[str]:

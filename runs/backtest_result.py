@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from analysis.over_time import OverTime
+from analysis.figures import OverTime
 from analysis.segmentation import strict_json
 from runs.summary import LabelWords
 
@@ -179,10 +179,7 @@ class BacktestResult:
                 f"a backtest of layout {document.get('schema', 1)}, and this program reads layout {SCHEMA}: "
                 "make it again with python -m pipeline.backtest"
             )
-        return _ADAPTER.validate_python(document)
-
-
-_ADAPTER = TypeAdapter(BacktestResult)
+        return TypeAdapter(BacktestResult).validate_python(document)
 
 
 def backtest_folder(

@@ -107,9 +107,8 @@ class Screen:
             f"in month: AUC within each month; half: share of the {result.words.many} in the better half of each "
             "month's list; pooled: AUC over all months, which mixes their base rates"
         )
-        for months in dict.fromkeys((period.first, period.last) for period in result.periods.values()):
-            name, period = next((n, p) for n, p in result.periods.items() if (p.first, p.last) == months)
-            self.say(f"\n{name}: {' to '.join(dict.fromkeys(months))}")
+        for name, period in result.different_periods.items():
+            self.say(f"\n{name}: {period.months}")
             self._console.print(_period(period))
         random = result.random_split
         self.say(f"random split: AUC {_figure(random.pooled_auc)}, within a month {_figure(random.within_month_auc)}")

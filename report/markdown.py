@@ -27,6 +27,8 @@ def first_screen(run_folder: Path, summary: PurchaseSummary) -> str:
         lines += [f"> {found.caution.text}", ""]
     lines += ["| figure | what it is | compared |", "|---|---|---|"]
     lines += [_row(tile.figure, tile.what, tile.comparison) for tile in found.tiles]
+    if found.missing:
+        lines += ["", found.missing.text, "", f"    {found.missing.command.line}"]
     lines += ["", "| data | |", "|---|---|", *(_row(name, value) for name, value in found.facts)]
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pages.blocks import Tile
+from pages.blocks import Command, Tile
 from pages.formatting import number
 from runs.summary import Check, RunSummary
 
@@ -59,6 +59,14 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """A figure that nobody has measured yet, and the command that does."""
+
+    text: str
+    command: Command
+
+
+@dataclass(frozen=True)
 class Overview:
     """The first screen.
 
@@ -71,6 +79,7 @@ class Overview:
       facts: names and values about the data.
       tiles: the most important figures.
       kinds: of customers, where the model has found some.
+      missing: how to measure an important figure that is missing.
     """
 
     headline: str
@@ -81,6 +90,7 @@ class Overview:
     facts: Sequence[tuple[str, str]]
     tiles: Sequence[Tile]
     kinds: Sequence[Kind] = ()
+    missing: Missing | None = None
 
 
 def verdict(summary: RunSummary) -> str:

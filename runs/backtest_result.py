@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from analysis.figures import OverTime
 from analysis.segmentation import strict_json
@@ -78,6 +78,11 @@ class Period:
     last: str
     models: dict[Model, OverTime]
 
+    @property
+    def months(self) -> str:
+        """In words: `2009-03`, or `2009-08 to 2010-11`."""
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
+
 
 @dataclass(frozen=True)
 class SpanResult:
@@ -139,9 +144,15 @@ class BacktestResult:
     schema: int = SCHEMA
 
     @property
+    def different_periods(self) -> dict[str, Period]:
+        """The periods without one whose months another one has."""
+        names = {period.months: name for name, period in reversed(self.periods.items())}
+        return {name: period for name, period in self.periods.items() if name in names.values()}
+
+    @property
     def stated(self) -> str:
         """The name of the period on which the model's worth is stated: no choice was made on it, if there is such."""
-        return "confirm" if "confirm" in self.periods else "all"
+        return next(name for name in ("confirm", *self.different_periods) if name in self.periods)
 
     @property
     def worth(self) -> OverTime:
@@ -150,9 +161,8 @@ class BacktestResult:
 
     @property
     def months_stated(self) -> str:
-        """That period in words, such as `2009-08 to 2010-11`."""
-        period = self.periods[self.stated]
-        return period.first if period.first == period.last else f"{period.first} to {period.last}"
+        """The months of that period in words."""
+        return self.periods[self.stated].months
 
     @property
     def span_mean(self) -> float | None:
@@ -179,7 +189,12 @@ class BacktestResult:
                 f"a backtest of layout {document.get('schema', 1)}, and this program reads layout {SCHEMA}: "
                 "make it again with python -m pipeline.backtest"
             )
-        return TypeAdapter(BacktestResult).validate_python(document)
+        try:
+            return TypeAdapter(BacktestResult).validate_python(document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"not the result of a backtest: {key}: {first['msg']}") from error
 
 
 def backtest_folder(

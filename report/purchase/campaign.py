@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from analysis import economics
 from analysis.economics import DECILES, SHARES, Decile, Profit, perfect_gain, wilson
+from analysis.figures import Interval, OverTime
 from analysis.metrics import gains
-from data.contract import CONTRACTS
-from pages.blocks import Block, Command, Figure, Paragraph, Section, Table
+from data.contract import CONTRACTS, LIST_SIZE
+from pages.blocks import Block, Command, Figure, Lines, Paragraph, Section, Table
 from pages.charts import Axis, Chart, Row, Series, around, curves, rows
-from pages.formatting import euro, number, percent, percents, plain_euro, short_euro
+from pages.formatting import UNKNOWN, euro, interval, number, percent, percents, plain_euro, short_euro
 from report.purchase.gather import PurchaseReport
-from runs.backtest_result import MODELS, BacktestResult
+from runs.backtest_result import MODELS, BacktestResult, Model, MonthResult, Outcome
 from runs.summary import LabelWords, PurchaseSummary
 
 CALLED = "customers called, best-scored first"
-TRAINED = dict(zip(MODELS, ("trained once", "retrained on all calls so far", "retrained on the newest"), strict=True))
-"""The models of a backtest in words."""
+OUTCOMES: dict[Outcome, str] = {
+    "first": "first model",
+    "promoted": "new model",
+    "refused": "new model refused",
+    "kept": "nothing trained",
+}
+"""What the schedule decided before a month, in words."""
+_LIST_SIZE = (
+    "The size of the list is one of the columns. In past calls it stands for how the bank chose whom to call. When the "
+    "model's own lists decide that, it changes its meaning; the drift monitor watches it."
+)
 
 
 def whom_to_call(report: PurchaseReport) -> Section:
@@ -195,11 +205,12 @@ def _profit_table(profit: Profit) -> Table:
 
 
 def forecast(report: PurchaseReport) -> Section:
-    """The random split beside the backtest, whose spans are the calls that came next."""
+    """The random split beside the backtest, whose months are the calls that came next."""
     data, backtest = report.summary.dataset, report.backtest
     text = (
         "A random split measures how well the model ranks customers of weeks that it has learned from. This is good "
-        "for comparing models. A backtest measures how well it ranks the calls that came next."
+        "for comparing models. A backtest measures how well the schedule would have ranked each month's calls before "
+        "it knew them."
     )
     blocks: list[Block] = [Paragraph("two-kinds-of-figures", text)]
     if data.split == "time":
@@ -212,82 +223,128 @@ def forecast(report: PurchaseReport) -> Section:
         blocks.append(Paragraph("no-dates", text))
     else:
         blocks.append(Paragraph("no-backtest", "There is no backtest on this data yet. It takes some minutes:"))
-        blocks.append(Command("backtest", _backtest_command(report.summary)))
-    return Section("forecast", "What to expect of the next campaign", blocks)
+        blocks.append(Command("backtest", backtest_command(report.summary)))
+    if LIST_SIZE.keys() & set(report.summary.features):
+        blocks.append(Paragraph("list-size", _LIST_SIZE))
+    return Section("forecast", "What to expect of the lists to come", blocks)
 
 
 def _backtest(backtest: BacktestResult) -> list[Block]:
-    source = f"{number(backtest.rows)} calls of {Path(backtest.source).name}"
-    return [Paragraph("verdict", f"{backtest.verdict} ({source}.)"), _auc_by_span(backtest), _rate_by_span(backtest)]
-
-
-def _auc_by_span(backtest: BacktestResult) -> Figure:
-    spans, random = backtest.spans, backtest.random_split.auc
-    ends = (0.5, len(spans) + 0.5)
-    series = [
-        Series(
-            TRAINED[name],
-            [span.number for span in spans],
-            [span.metrics[name].auc for span in spans],
-            style=style,
-            dashed=name != "expanding",
-        )
-        for style, name in zip((2, 0, 1), MODELS, strict=True)
+    seeds = "one seed" if len(backtest.seeds) == 1 else f"means of {len(backtest.seeds)} seeds"
+    source = f"{number(backtest.rows)} calls of {Path(backtest.source).name}, {seeds}"
+    blocks: list[Block] = [
+        Paragraph("verdict", f"{backtest.verdict} ({source}.)"),
+        _periods(backtest),
+        _months(backtest),
     ]
-    retrained = ", ".join(number(span.expanding.auc, 3) for span in spans)
-    aucs = [span.metrics[name].auc for span in spans for name in MODELS]
-    chart = curves(
-        "auc-by-span",
-        "AUC on each span of calls, of models trained on earlier calls",
-        f"On a random split AUC is {number(random, 3)}. A model retrained on all calls so far has {retrained}.",
-        Axis("span of calls, oldest first", *ends, lambda v: _plain(v) if float(v).is_integer() else ""),
-        around("AUC", [*aucs, random, 0.5], lambda v: f"{v:.2f}"),
-        [Series("random split", ends, [random] * 2, style=3, dashed=True), *series],
+    if texts := _not_promoted(backtest):
+        blocks += [Paragraph("not-promoted", "Before these months no new model took over:"), Lines("decisions", texts)]
+    return blocks
+
+
+def _periods(backtest: BacktestResult) -> Table:
+    """The figures of each model over each period, and those of the random split."""
+    many = backtest.words.many
+    cells = [
+        (f"{name}: {period.months}", MODELS[model], *_over_time(figures))
+        for name, period in backtest.different_periods.items()
+        for model, figures in period.models.items()
+    ]
+    cells.append(("random split", "network", *_over_time(backtest.random_split)))
+    head = (
+        *("Months", "Model", "AUC within a month", "95 %", f"{many.capitalize()} in the better half of a list", "95 %"),
+        *("Pooled AUC, mixes base rates", "Log loss", "ECE", "Profit"),
     )
-    cells = [(str(s.number), number(s.rows), *(number(s.metrics[name].auc, 3) for name in MODELS)) for s in spans]
-    cells.append(("Random split", "", *[number(random, 3)] * len(MODELS)))
-    head = ("Span", "Calls", *map(str.capitalize, TRAINED.values()))
-    says = "Every model has learned from earlier calls only. Random order has an AUC of 0.5."
-    return Figure(chart, says, Table("auc-by-span", "AUC by span", head, cells))
+    marked = next(n for n, row in enumerate(cells) if row[0] == f"{backtest.stated}: {backtest.months_stated}")
+    caption = f"Models of the past on later calls; profit at {plain_euro(backtest.cost)} a call and "
+    caption += f"{plain_euro(backtest.margin)} per {backtest.words.one}"
+    return Table("periods", caption, head, cells, texts=frozenset({0, 1}), marked=marked)
 
 
-def _rate_by_span(backtest: BacktestResult) -> Figure:
-    spans, many = backtest.spans, backtest.words.many
-    chart = rows(
-        "rate-by-span",
-        f"Share of {many} in each span of calls",
-        f"The share of {many} goes from {percent(spans[0].label_rate, 1)} to {percent(spans[-1].label_rate, 1)}.",
-        around(f"share of {many}", [s.label_rate for s in spans], percent, zero=True),
-        [Row(f"span {s.number}", s.label_rate) for s in spans],
+def _over_time(figures: OverTime) -> tuple[str, ...]:
+    return (
+        number(figures.within_month_auc, 3),
+        _interval(figures.within_month_auc_interval, lambda low, high: interval(low, high, 3)),
+        percent(figures.better_half_share, 1),
+        _interval(figures.better_half_share_interval, lambda low, high: percents(low, high, 1)),
+        number(figures.pooled_auc, 3),
+        number(figures.log_loss, 3),
+        number(figures.ece, 3),
+        euro(figures.profit),
+    )
+
+
+def _interval(found: Interval | None, text: Callable[[float, float], str]) -> str:
+    return UNKNOWN if found is None else text(found.low, found.high)
+
+
+def _months(backtest: BacktestResult) -> Figure:
+    """AUC inside each month, of the schedule's model and of its first one."""
+    months, many = backtest.months, backtest.words.many
+    places = list(range(1, len(months) + 1))
+    drawn: dict[Model, int] = {"static": 2, "monthly": 0}
+    series = [
+        Series(MODELS[model], places, [month.auc[model] for month in months], style=style, dashed=bool(style))
+        for model, style in drawn.items()
+    ]
+    known = [auc for month in months for model in drawn if (auc := month.auc[model]) is not None]
+    ends = (0.5, len(months) + 0.5)
+    chart = curves(
+        "auc-by-month",
+        "AUC inside each month",
+        "Of a model trained as the schedule trains, month by month: "
+        + ", ".join(f"{month.name} {number(month.auc['monthly'], 3)}" for month in months),
+        Axis("month of the calls", *ends, lambda place: _month_at(months, place)),
+        around("AUC", [*known, 0.5], lambda v: f"{v:.2f}"),
+        [Series("random order", ends, [0.5, 0.5], style=3, dashed=True), *series],
     )
     cells = [
         (
-            str(s.number),
-            percent(s.label_rate, 1),
-            *(number(s.metrics[name].ece, 3) for name in MODELS),
-            *(number(s.metrics[name].lift_top_decile, 2) for name in MODELS),
+            month.name,
+            number(month.rows),
+            percent(month.label_rate, 1),
+            *(number(month.auc[model], 3) for model in MODELS),
+            " or ".join(dict.fromkeys(OUTCOMES[decided.outcome] for decided in month.decisions)),
         )
-        for s in spans
+        for month in months
     ]
-    figures = [f"{figure}, {name}" for figure in ("ECE", "Lift") for name in TRAINED.values()]
-    head = ("Span", many.capitalize(), *figures)
-    says = f"Customers change. Where the share of {many} changes, probabilities learned earlier are off."
-    table = Table("rate-by-span", f"{many.capitalize()}, calibration error and lift by span", head, cells)
+    head = ("Month", "Calls", f"Share of {many}", *map(str.capitalize, MODELS.values()), "Before the month")
+    says = "Every model has learned from earlier months only. Months with few calls vary by chance."
+    table = Table("auc-by-month", "AUC by month", head, cells, texts=frozenset({0, len(head) - 1}))
     return Figure(chart, says, table)
+
+
+def _month_at(months: Sequence[MonthResult], place: float) -> str:
+    whole = float(place).is_integer() and 1 <= place <= len(months)
+    return months[int(place) - 1].name.removeprefix("rows ") if whole else ""
+
+
+def _not_promoted(backtest: BacktestResult) -> list[str]:
+    """Why a challenger was refused or nothing was trained, for each month where that was so."""
+    return list(
+        dict.fromkeys(
+            f"{month.name}: {OUTCOMES[decided.outcome]}: {'; '.join(decided.reasons)}."
+            for month in backtest.months
+            for decided in month.decisions
+            if decided.outcome in ("refused", "kept")
+        )
+    )
 
 
 def _report_command(summary: PurchaseSummary) -> str:
     return f".venv/bin/python -m report {summary.run_id} --cost 8 --margin 120"
 
 
-def _backtest_command(summary: PurchaseSummary) -> str:
+def backtest_command(summary: PurchaseSummary) -> str:
     """The command for a backtest on the run's data and columns."""
     data = summary.dataset
     command = [".venv/bin/python", "-m", "pipeline.backtest"]
     command += [] if data.synthetic else ["--data", data.source]
     if not (CONTRACTS / f"{data.contract}.yaml").is_file():
         command += ["--contract", f"{data.contract}.yaml"]
-    command += ["--with-after-call"] if summary.settings.with_duration else []
+    command += ["--with-after-call"] * summary.settings.with_duration + [
+        "--with-calendar"
+    ] * summary.settings.with_calendar
     return shlex.join(command)
 
 

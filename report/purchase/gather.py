@@ -126,8 +126,9 @@ def _trial(trial_id: str, score: float, **hyperparameters: Any) -> Trial:
 
 def _backtest(artifacts: Path, summary: PurchaseSummary) -> BacktestResult | None:
     """The backtest with the same contract and columns, if it was made on the same file."""
-    data = summary.dataset
-    file = backtest_folder(artifacts, data.contract, data.synthetic, summary.settings.with_duration) / FILE
+    data, settings = summary.dataset, summary.settings
+    columns = (settings.with_duration, settings.with_calendar)
+    file = backtest_folder(artifacts, data.contract, data.synthetic, *columns) / FILE
     try:
         result = BacktestResult.from_json(file.read_bytes())
     except (OSError, ValueError):

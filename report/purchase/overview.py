@@ -10,10 +10,11 @@ import numpy as np
 from analysis.economics import auc_interval, profit
 from analysis.figures import Metrics
 from analysis.metrics import gains
-from pages.blocks import Block, Paragraph, Section, Table, Tile
+from pages.blocks import Block, Command, Paragraph, Section, Table, Tile
 from pages.formatting import UNKNOWN, euro, interval, number, percent, plain_euro, signed
 from report.changes import settings_that_differ
-from report.overview import Caution, Overview, verdict
+from report.overview import Caution, Missing, Overview, verdict
+from report.purchase.campaign import backtest_command
 from report.purchase.gather import PurchaseReport
 from runs.compare import same_test_rows
 from runs.summary import PurchaseSummary
@@ -55,7 +56,8 @@ def overview(report: PurchaseReport, cost: float, margin: float) -> Overview:
             ("Split", split),
             ("Columns", _columns(report.summary)),
         ],
-        tiles=[*_ranking_tiles(report, cost, margin), _accuracy_tile(report)],
+        tiles=[*_ranking_tiles(report, cost, margin), *_tile_to_come(report), _accuracy_tile(report)],
+        missing=_missing(report),
     )
 
 
@@ -106,18 +108,46 @@ def _headline(report: PurchaseReport) -> str:
 def _caution(report: PurchaseReport) -> Caution | None:
     if report.summary.dataset.split != "random" or report.summary.dataset.synthetic:
         return None
-    return Caution(_how_far_to_believe(report), "forecast", "What to expect of the next campaign")
+    return Caution(_how_far_to_believe(report), "forecast", "What to expect of the lists to come")
 
 
 def _how_far_to_believe(report: PurchaseReport) -> str:
     text = "The test customers were chosen at random, from the same weeks that the model learned from."
     backtest = report.backtest
-    if backtest is None or backtest.random_split.auc is None or backtest.mean["expanding"].auc is None:
+    if backtest is None or backtest.worth.within_month_auc is None:
         return f"{text} Expect lower figures for the weeks to come."
     return (
-        f"{text} On the calls that came next, AUC was {number(backtest.mean['expanding'].auc, 2)}, against "
-        f"{number(backtest.random_split.auc, 2)} at random."
+        f"{text} Of the lists to come, expect the AUC within a month, which was "
+        f"{number(backtest.worth.within_month_auc, 2)} on {backtest.months_stated}, by models of the months before."
     )
+
+
+def _missing(report: PurchaseReport) -> Missing | None:
+    if report.backtest is not None or report.summary.dataset.row_order == "none":
+        return None
+    text = "Nobody has measured yet what to expect of the lists to come. This does, in some minutes:"
+    return Missing(text, Command("measure-lists-to-come", backtest_command(report.summary)))
+
+
+def _tile_to_come(report: PurchaseReport) -> list[Tile]:
+    """What to expect of the lists to come, beside the figures of the test customers."""
+    backtest = report.backtest
+    if backtest is None or backtest.worth.within_month_auc is None:
+        return []
+    worth, at_random = backtest.worth, backtest.random_split.within_month_auc
+    found = worth.within_month_auc_interval
+    assert found is not None
+    inside = "" if at_random is None else f"; within a month of the random split {number(at_random, 3)}"
+    return [
+        Tile(
+            "lists-to-come",
+            number(worth.within_month_auc, 3),
+            f"AUC within a month, to expect of the lists to come: on {backtest.months_stated}, by models of the months "
+            "before",
+            f"the better half of a list holds {percent(worth.better_half_share)} of its {backtest.words.many}; 95 % "
+            f"interval of the AUC {interval(found.low, found.high, 3)}{inside}",
+        )
+    ]
 
 
 def _ranking_tiles(report: PurchaseReport, cost: float, margin: float) -> list[Tile]:
@@ -147,9 +177,13 @@ def _ranking_tiles(report: PurchaseReport, cost: float, margin: float) -> list[T
             "auc",
             number(test.auc, 3),
             f"AUC: how often a {words.one} has a higher score than another customer",
-            f"random order has 0.5; 95 % interval {interval(*limits, 3)}",
+            f"{_held_out(report)}; random order has 0.5; 95 % interval {interval(*limits, 3)}",
         ),
     ]
+
+
+def _held_out(report: PurchaseReport) -> str:
+    return "on customers held out at random" if report.summary.dataset.split == "random" else "on the newest customers"
 
 
 def _accuracy_tile(report: PurchaseReport) -> Tile:

@@ -1,18 +1,17 @@
 """A report with everything on its page, without a pipeline."""
 
-import dataclasses
 import math
 from dataclasses import replace
 
 import numpy as np
 
 from analysis.drift import Drift, Shift
-from analysis.figures import Metrics
+from analysis.figures import Interval, Metrics, OverTime
 from analysis.importance import FeatureImportance, ImportanceResult
 from analysis.metrics import evaluate
 from report.gather import ArtifactRecord, Records
 from report.purchase.gather import PurchaseReport, Slice, Trial
-from runs.backtest_result import MODELS, BacktestResult, SpanResult
+from runs.backtest_result import MODELS, BacktestResult, Decided, Model, MonthResult, Period
 from runs.summary import Check, GateResult, PurchaseSummary, PushedVersion, Split
 from tests.support import summaries
 
@@ -86,23 +85,63 @@ def with_words(report: PurchaseReport, one: str, many: str) -> PurchaseReport:
     )
 
 
+def backtest() -> BacktestResult:
+    """Two periods of a month each, the second one after a refusal."""
+    months = [
+        _month("2009-07", 0.2, Decided("first", ("there is no model yet",))),
+        _month("2009-08", 0.4, Decided("refused", ("on 2009-07 its log loss is 0.5 against 0.4",))),
+    ]
+    periods = {
+        name: Period(month, month, dict.fromkeys(MODELS, over_time()))
+        for name, month in (("dev", "2009-07"), ("confirm", "2009-08"))
+    }
+    return BacktestResult(
+        source=f"/data/{ATTACK}",
+        synthetic=False,
+        contract="bank-full",
+        with_after_call=False,
+        with_calendar=False,
+        past_volume_only=False,
+        seeds=(42,),
+        rows=3_000,
+        cost=10.0,
+        margin=100.0,
+        dated=True,
+        periods={**periods, "all": Period("2009-07", "2009-08", dict.fromkeys(MODELS, over_time()))},
+        months=tuple(months),
+        random_split=replace(over_time(), within_month_auc=0.6312, pooled_auc=0.8034),
+        spans=(),
+        verdict="Rely on the first kind.",
+    )
+
+
+def over_time() -> OverTime:
+    """The figures of a usual period."""
+    return OverTime(
+        rows=500,
+        months=1,
+        within_month_auc=0.6738,
+        better_half_share=0.6261,
+        pooled_auc=0.6852,
+        log_loss=0.6343,
+        ece=0.0316,
+        profit=1_234.0,
+        within_month_auc_interval=Interval(0.6535, 0.6902),
+        better_half_share_interval=Interval(0.6075, 0.6404),
+        pooled_auc_interval=Interval(0.6683, 0.6996),
+    )
+
+
+def _month(name: str, rate: float, decided: Decided) -> MonthResult:
+    auc: dict[Model, float | None] = {model: 0.6 + place / 100 for place, model in enumerate(MODELS)}
+    return MonthResult(name, 500, rate, auc, (decided,))
+
+
 def whole() -> PurchaseReport:
     """A run with everything, of 3,000 customers."""
     rows = {"train": scores(2_000, 0), "eval": scores(500, 1), "test": scores(500, 2)}
     history = {"loss": [0.4, 0.3], "average_log_loss": [0.4, 0.3], "accuracy": [0.85, 0.9]}
     now = summary(rows)
-    on_eval = metrics(rows["eval"])
-    span = SpanResult(
-        number=1,
-        first_row=1,
-        last_row=500,
-        rows=500,
-        label_rate=0.2,
-        train_rows=dict.fromkeys(MODELS, 1_000),
-        static=on_eval,
-        expanding=on_eval,
-        rolling=on_eval,
-    )
     return PurchaseReport(
         summary=now,
         records=records(),
@@ -127,17 +166,6 @@ def whole() -> PurchaseReport:
             slice_of("job", ATTACK, 2, 10),
             slice_of("job", "student", 0, 50),
         ],
-        backtest=BacktestResult(
-            source=f"/data/{ATTACK}",
-            synthetic=False,
-            contract="bank-full",
-            with_duration=False,
-            seed=42,
-            rows=3_000,
-            spans=(span, dataclasses.replace(span, number=2, label_rate=0.4)),
-            mean=dict.fromkeys(MODELS, on_eval),
-            random_split=metrics(rows["test"]),
-            verdict="Rely on the second kind.",
-        ),
+        backtest=backtest(),
         model_run="/runs/Trainer/model_run/9",
     )

@@ -42,7 +42,7 @@ def test_the_last_blessed_run_is_the_newest_one_before_with_the_model_that_was_c
 def test_a_backtest_is_shown_only_beside_runs_on_the_same_file_and_columns(tmp_path):
     result = whole().backtest
     assert result is not None
-    file = backtest_folder(tmp_path, "bank-full", synthetic=False, with_after_call=False) / FILE
+    file = backtest_folder(tmp_path, "bank-full") / FILE
     assert _backtest(tmp_path, summaries.summary()) is None
     file.parent.mkdir(parents=True)
     file.write_text(result.to_json(), encoding="utf-8")
@@ -50,5 +50,7 @@ def test_a_backtest_is_shown_only_beside_runs_on_the_same_file_and_columns(tmp_p
     assert _backtest(tmp_path, summaries.summary(dataset__source="/data/other.csv")) is None
     with_duration = {"dataset__source": result.source, "settings__with_duration": True}
     assert _backtest(tmp_path, summaries.summary(**with_duration)) is None
+    with_calendar = {"dataset__source": result.source, "settings__with_calendar": True}
+    assert _backtest(tmp_path, summaries.summary(**with_calendar)) is None
     file.write_text("{}")
     assert _backtest(tmp_path, summaries.summary(dataset__source=result.source)) is None

@@ -15,7 +15,7 @@ from analysis.figures import Interval
 from analysis.metrics import gain
 from report.gather import Records
 from report.purchase.gather import PurchaseReport
-from runs.backtest_result import MODELS
+from runs.backtest_result import MODELS, Decided
 from runs.summary import Check
 from tests.report.page import Page
 from tests.report.report_run import ATTACK, metrics, not_blessed, whole, with_words
@@ -53,7 +53,7 @@ def test_the_headline_is_the_gain_on_test(build, data):
 def test_tiles_hold_a_figure_and_one_to_compare_it_with(build, data):
     page = build(data)
     test = data.summary.metrics["test"]
-    assert list(page.parts["tile"]) == ["profit", "lift", "auc", "accuracy"]
+    assert list(page.parts["tile"]) == ["profit", "lift", "auc", "lists-to-come", "accuracy"]
     assert page.part("tile", "auc").startswith(f"{test.auc:.3f}")
     assert page.part("tile", "lift").startswith(f"{test.lift_top_decile:.1f}")
     assert f"{100 * test.majority_accuracy:.1f} %" in page.part("tile", "accuracy")
@@ -214,11 +214,13 @@ def test_the_command_for_a_backtest_is_one_that_works(build, data):
 
     assert "--data '/my calls/a.csv'" in page(dataset__source="/my calls/a.csv").part("command", "backtest")
     assert "--data" not in page(dataset__synthetic=True).part("command", "backtest")
+    assert "--with-calendar" in page(settings__with_calendar=True).part("command", "backtest")
     assert "--with-after-call" in page(settings__with_duration=True).part("command", "backtest")
     assert "--contract loans.yaml" in page(dataset__contract="loans").part("command", "backtest")
     unordered = page(dataset__row_order="none")
     assert unordered.has("paragraph", "no-dates")
     assert not unordered.has("command", "backtest")
+    assert not unordered.has("overview", "missing")
 
 
 def test_quarantined_rows_are_listed_with_their_reasons(build, data, tmp_path):
@@ -236,26 +238,86 @@ def test_anomalies_are_listed(build, data):
     assert page.part("paragraph", "anomaly") == "train: column 'job': <i>odd</i>"
 
 
-def test_a_backtest_cautions_on_the_first_screen(build, data):
-    caution = build(data).part("overview", "caution")
-    assert f"{data.backtest.mean['expanding'].auc:.2f}" in caution
-    assert f"{data.backtest.random_split.auc:.2f}" in caution
-    without = build(replace(data, backtest=None)).part("overview", "caution")
-    assert not any(letter.isdigit() for letter in without)
+def test_what_to_expect_of_the_lists_to_come_stands_on_the_first_screen(build, data):
+    page = build(data)
+    worth = data.backtest.periods["confirm"].models["monthly"]
+    tile = page.part("tile", "lists-to-come")
+    for text in (f"{worth.within_month_auc:.3f}", "on 2009-08", "63 %", "0.653 to 0.690", "0.631"):
+        assert text in tile
+    assert "at random" in page.part("tile", "auc")
+    caution = page.part("overview", "caution")
+    assert f"{worth.within_month_auc:.2f} on 2009-08" in caution
+    assert not page.has("overview", "missing")
     by_time = build(replace(data, summary=changed(data.summary, dataset__split="time")))
+    assert by_time.has("tile", "lists-to-come")
     assert not by_time.has("overview", "caution")
     assert by_time.has("paragraph", "split-by-time")
+    assert "on the newest customers" in by_time.part("tile", "auc")
 
 
-def test_a_backtest_has_its_spans_beside_the_random_split(build, data):
+def test_without_a_backtest_the_first_screen_has_the_command_that_makes_it(build, data):
+    page = build(replace(data, backtest=None))
+    assert not page.has("tile", "lists-to-come")
+    assert page.has("overview", "missing")
+    assert page.part("command", "measure-lists-to-come") == page.part("command", "backtest")
+    assert not any(letter.isdigit() for letter in page.part("overview", "caution"))
+
+
+def test_where_no_month_can_be_measured_there_is_no_figure_to_expect(build, data):
+    unknown = replace(
+        data.backtest.worth,
+        within_month_auc=None,
+        within_month_auc_interval=None,
+        better_half_share=None,
+        better_half_share_interval=None,
+    )
+    page = build(changed(data, backtest__periods__confirm__models__monthly=unknown))
+    assert not page.has("tile", "lists-to-come")
+    assert page.rows("periods")[5][2:6] == ["–"] * 4
+    assert not {"nan", "None"} & page.cells
+
+
+def test_a_backtest_has_its_periods_beside_the_random_split(build, data):
     page = build(data)
-    auc = data.backtest.spans[0].expanding.auc
-    first, second, random = page.rows("auc-by-span")
-    assert first == ["1", "500", *[f"{auc:.3f}"] * 3]
-    assert second[0] == "2"
-    assert random[2:] == [f"{data.backtest.random_split.auc:.3f}"] * 3
+    rows = page.rows("periods")
+    assert [row[0] for row in rows] == [
+        *["dev: 2009-07"] * 5,
+        *["confirm: 2009-08"] * 5,
+        *["all: 2009-07 to 2009-08"] * 5,
+        "random split",
+    ]
+    assert [row[1] for row in rows[:5]] == list(MODELS.values())
+    assert rows[0][2:] == [
+        *("0.674", "0.653 to 0.690", "62.6 %", "60.8 to 64.0 %"),
+        *("0.685", "0.634", "0.032", "€1,234"),
+    ]
+    assert rows[-1][2] == "0.631"
     assert data.backtest.verdict in page.part("paragraph", "verdict")
-    assert [row[1] for row in page.rows("rate-by-span")] == ["20.0 %", "40.0 %"]
+    assert page.has("paragraph", "list-size") == ("calls_today" in data.summary.features)
+
+
+def test_the_size_of_the_list_is_explained_where_it_is_a_column(build, data):
+    assert not build(data).has("paragraph", "list-size")
+    assert build(changed(data, summary__features=("age", "calls_today"))).has("paragraph", "list-size")
+
+
+def test_a_backtest_has_its_months_and_what_was_decided_before_them(build, data):
+    page = build(data)
+    first, second = page.rows("auc-by-month")
+    assert first == ["2009-07", "500", "20.0 %", "0.600", "0.610", "0.620", "0.630", "0.640", "first model"]
+    assert (second[0], second[-1]) == ("2009-08", "new model refused")
+    assert page.part("lines", "decisions") == "2009-08: new model refused: on 2009-07 its log loss is 0.5 against 0.4."
+    promoted = Decided("promoted", ("2009-07 finished",))
+    without = changed(data, backtest__months=(replace(data.backtest.months[0], decisions=(promoted, promoted)),))
+    assert not build(without).has("lines", "decisions")
+
+
+def test_months_of_one_label_leave_gaps_in_the_backtest(build, data):
+    first, *others = data.backtest.months
+    unknown = replace(first, auc=dict.fromkeys(MODELS))
+    page = build(changed(data, backtest__months=(unknown, *others)))
+    assert page.rows("auc-by-month")[0][3:8] == ["–"] * 5
+    assert not {"nan", "None"} & page.cells
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
@@ -269,15 +331,6 @@ def test_a_test_split_of_one_label_has_a_page_without_curves(build, data, label)
     )
     page = build(replace(data, summary=now, scores={**data.scores, "test": rows}))
     assert not {"gain", "roc", "profit"} & page.parts["figure"].keys()
-    assert list(page.parts["tile"]) == ["accuracy"]
+    assert list(page.parts["tile"]) == ["lists-to-come", "accuracy"]
     assert "calibration" in page.parts["figure"]
-    assert not {"nan", "None"} & page.cells
-
-
-def test_spans_of_one_label_leave_gaps_in_the_backtest(build, data):
-    first = data.backtest.spans[0]
-    unknown = replace(first.static, auc=None, pr_auc=None, lift_top_decile=None, gain_top_half=None)
-    span = replace(first, **dict.fromkeys(MODELS, unknown))
-    page = build(replace(data, backtest=replace(data.backtest, spans=(span, *data.backtest.spans))))
-    assert page.rows("auc-by-span")[0][2:] == ["–"] * 3
     assert not {"nan", "None"} & page.cells

@@ -220,11 +220,12 @@ def verdict(result: BacktestResult) -> str:
             )
         )
     )
+    half = f"{100 * worth.better_half_share:.0f} %"
     return (
         f"On the calls of {result.months_stated}, each month scored by the model that the schedule would have had, the "
         f"AUC within a month is {worth.within_month_auc:.3f} (95 % interval {interval.low:.3f} to "
-        f"{interval.high:.3f}), and the better half of a month's list holds {worth.better_half_share:.0%} of its "
-        f"{many}.{at_random} Plan with the first figures: a campaign calls customers of the weeks to come."
+        f"{interval.high:.3f}), and the better half of a month's list holds {half} of its {many}.{at_random} Plan with "
+        "the first figures: a campaign calls customers of the weeks to come."
     )
 
 

@@ -28,6 +28,11 @@ OUTCOMES: dict[Outcome, str] = {
     "kept": "nothing trained",
 }
 """What the schedule decided before a month, in words."""
+PERIODS = {
+    "dev": "The months on which choices were made",
+    "confirm": "The months after them, on which no choice was made",
+    "all": "All months that were scored",
+}
 _LIST_SIZE = (
     "The size of the list is one of the columns. In past calls it stands for how the bank chose whom to call. When the "
     "model's own lists decide that, it changes its meaning; the drift monitor watches it."
@@ -234,7 +239,7 @@ def _backtest(backtest: BacktestResult) -> list[Block]:
     source = f"{number(backtest.rows)} calls of {Path(backtest.source).name}, {seeds}"
     blocks: list[Block] = [
         Paragraph("verdict", f"{backtest.verdict} ({source}.)"),
-        _periods(backtest),
+        *(_period(backtest, name) for name in backtest.periods if name != "all" or backtest.stated == "all"),
         _months(backtest),
     ]
     if texts := _not_promoted(backtest):
@@ -242,23 +247,20 @@ def _backtest(backtest: BacktestResult) -> list[Block]:
     return blocks
 
 
-def _periods(backtest: BacktestResult) -> Table:
-    """The figures of each model over each period, and those of the random split."""
-    many = backtest.words.many
-    cells = [
-        (f"{name}: {period.months}", MODELS[model], *_over_time(figures))
-        for name, period in backtest.different_periods.items()
-        for model, figures in period.models.items()
-    ]
-    cells.append(("random split", "network", *_over_time(backtest.random_split)))
+def _period(backtest: BacktestResult, name: str) -> Table:
+    """The figures of each model over a period, and those of the random split."""
+    many, period = backtest.words.many, backtest.periods[name]
+    cells = [(MODELS[model], *_over_time(figures)) for model, figures in period.models.items()]
+    cells.append(("network, random split", *_over_time(backtest.random_split)[:-1], UNKNOWN))
     head = (
-        *("Months", "Model", "AUC within a month", "95 %", f"{many.capitalize()} in the better half of a list", "95 %"),
+        *("Model", "AUC within a month", "95 %", f"{many.capitalize()} in the better half of a list", "95 %"),
         *("Pooled AUC, mixes base rates", "Log loss", "ECE", "Profit"),
     )
-    marked = next(n for n, row in enumerate(cells) if row[0] == f"{backtest.stated}: {backtest.months_stated}")
-    caption = f"Models of the past on later calls; profit at {plain_euro(backtest.cost)} a call and "
-    caption += f"{plain_euro(backtest.margin)} per {backtest.words.one}"
-    return Table("periods", caption, head, cells, texts=frozenset({0, 1}), marked=marked)
+    caption = (
+        f"{PERIODS[name]}, {period.months}; profit at {plain_euro(backtest.cost)} a call and "
+        f"{plain_euro(backtest.margin)} per {backtest.words.one}"
+    )
+    return Table(f"period-{name}", caption, head, cells, marked=0)
 
 
 def _over_time(figures: OverTime) -> tuple[str, ...]:
@@ -281,21 +283,26 @@ def _interval(found: Interval | None, text: Callable[[float, float], str]) -> st
 def _months(backtest: BacktestResult) -> Figure:
     """AUC inside each month, of the schedule's model and of its first one."""
     months, many = backtest.months, backtest.words.many
-    places = list(range(1, len(months) + 1))
     drawn: dict[Model, int] = {"static": 2, "monthly": 0}
+    measured = {model: [n for n, month in enumerate(months) if month.auc[model] is not None] for model in drawn}
     series = [
-        Series(MODELS[model], places, [month.auc[model] for month in months], style=style, dashed=bool(style))
+        Series(
+            MODELS[model],
+            [n + 1 for n in measured[model]],
+            [months[n].auc[model] for n in measured[model]],
+            style=style,
+            dashed=bool(style),
+        )
         for model, style in drawn.items()
     ]
-    known = [auc for month in months for model in drawn if (auc := month.auc[model]) is not None]
-    ends = (0.5, len(months) + 0.5)
+    aucs = [auc for line in series for auc in line.ys]
     chart = curves(
         "auc-by-month",
         "AUC inside each month",
         "Of a model trained as the schedule trains, month by month: "
         + ", ".join(f"{month.name} {number(month.auc['monthly'], 3)}" for month in months),
         Axis("month of the calls", *ends, lambda place: _month_at(months, place)),
-        around("AUC", [*known, 0.5], lambda v: f"{v:.2f}"),
+        around("AUC", [*aucs, 0.5], lambda v: f"{v:.2f}"),
         [Series("random order", ends, [0.5, 0.5], style=3, dashed=True), *series],
     )
     cells = [

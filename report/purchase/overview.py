@@ -137,15 +137,15 @@ def _tile_to_come(report: PurchaseReport) -> list[Tile]:
     worth, at_random = backtest.worth, backtest.random_split.within_month_auc
     found = worth.within_month_auc_interval
     assert found is not None
-    inside = "" if at_random is None else f"; within a month of the random split {number(at_random, 3)}"
+    inside = "" if at_random is None else f"; at random, within a month, {number(at_random, 3)}"
     return [
         Tile(
             "lists-to-come",
             number(worth.within_month_auc, 3),
-            f"AUC within a month, to expect of the lists to come: on {backtest.months_stated}, by models of the months "
+            f"AUC to expect of the lists to come, within a month: on {backtest.months_stated}, by models of the months "
             "before",
-            f"the better half of a list holds {percent(worth.better_half_share)} of its {backtest.words.many}; 95 % "
-            f"interval of the AUC {interval(found.low, found.high, 3)}{inside}",
+            f"95 % interval {interval(found.low, found.high, 3)}; the better half of a list holds "
+            f"{percent(worth.better_half_share)} of its {backtest.words.many}{inside}",
         )
     ]
 

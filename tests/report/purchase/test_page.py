@@ -273,27 +273,24 @@ def test_where_no_month_can_be_measured_there_is_no_figure_to_expect(build, data
     )
     page = build(changed(data, backtest__periods__confirm__models__monthly=unknown))
     assert not page.has("tile", "lists-to-come")
-    assert page.rows("periods")[5][2:6] == ["–"] * 4
+    assert page.rows("period-confirm")[0][1:5] == ["–"] * 4
     assert not {"nan", "None"} & page.cells
 
 
 def test_a_backtest_has_its_periods_beside_the_random_split(build, data):
     page = build(data)
-    rows = page.rows("periods")
-    assert [row[0] for row in rows] == [
-        *["dev: 2009-07"] * 5,
-        *["confirm: 2009-08"] * 5,
-        *["all: 2009-07 to 2009-08"] * 5,
-        "random split",
-    ]
-    assert [row[1] for row in rows[:5]] == list(MODELS.values())
-    assert rows[0][2:] == [
+    assert {"period-dev", "period-confirm"} <= page.tables.keys()
+    assert "period-all" not in page.tables
+    rows = page.rows("period-confirm")
+    assert [row[0] for row in rows] == [*MODELS.values(), "network, random split"]
+    assert rows[0][1:] == [
         *("0.674", "0.653 to 0.690", "62.6 %", "60.8 to 64.0 %"),
         *("0.685", "0.634", "0.032", "€1,234"),
     ]
-    assert rows[-1][2] == "0.631"
+    assert rows[-1][1] == "0.631"
     assert data.backtest.verdict in page.part("paragraph", "verdict")
-    assert page.has("paragraph", "list-size") == ("calls_today" in data.summary.features)
+    every = changed(data, backtest__periods={"all": data.backtest.periods["all"]})
+    assert "2009-07 to 2009-08" in build(every).part("table", "period-all")
 
 
 def test_the_size_of_the_list_is_explained_where_it_is_a_column(build, data):

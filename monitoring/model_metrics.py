@@ -112,7 +112,7 @@ class ModelMetrics:
         except ServiceError as error:
             log.warning("the golden request got no answer: %s", error)
         else:
-            success = _same(answer, golden.predictions)
+            success = same_answer(answer, golden.predictions)
             if not success:
                 log.warning("the golden request was answered %s, expected %s", answer, golden.predictions)
             text = "Time of the golden request, with the connection."
@@ -191,16 +191,16 @@ def _quality(run: RunSummary) -> dict[str, float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _same(answer: Any, expected: Any) -> bool:
+def same_answer(answer: Any, expected: Any) -> bool:
     """Whether two JSON values are the same, but for the rounding of numbers."""
     if isinstance(expected, dict):
         return (
             isinstance(answer, dict)
             and answer.keys() == expected.keys()
-            and all(_same(answer[name], value) for name, value in expected.items())
+            and all(same_answer(answer[name], value) for name, value in expected.items())
         )
     if isinstance(expected, list):
-        return isinstance(answer, list) and len(answer) == len(expected) and all(map(_same, answer, expected))
+        return isinstance(answer, list) and len(answer) == len(expected) and all(map(same_answer, answer, expected))
     if isinstance(expected, int | float) and isinstance(answer, int | float):
         return math.isclose(answer, expected, rel_tol=GOLDEN_TOLERANCE, abs_tol=GOLDEN_TOLERANCE)
     return answer == expected

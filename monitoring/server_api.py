@@ -36,11 +36,13 @@ class ServerApi:
     Args:
       url: of the server, such as http://localhost:8501.
       model: its name.
+      version: that is asked for predictions; None for the one that the server chooses.
     """
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, version: int | None = None) -> None:
         self._url = url.rstrip("/")
         self._model = model
+        self._asked = model if version is None else f"{model}/versions/{version}"
 
     def versions(self) -> list[VersionStatus]:
         """The status of each version that the server knows; none before the first push.
@@ -72,7 +74,7 @@ class ServerApi:
         """
         body = json.dumps({"instances": instances}).encode()
         started = time.perf_counter()
-        answer = _ask(f"{self._url}/v1/models/{self._model}:predict", body, {"X-Golden-Request": "true"})
+        answer = _ask(f"{self._url}/v1/models/{self._asked}:predict", body, {"X-Golden-Request": "true"})
         seconds = time.perf_counter() - started
         try:
             return answer["predictions"], seconds

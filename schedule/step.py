@@ -1,0 +1,357 @@
+"""One step of the schedule: takes new calls in, looks at new months, trains where it is due, judges, promotes.
+
+A step may be killed anywhere: the next one finds in the ledger, in the spans, in the folder of runs and in the labels of
+the versions how far it came, and goes on to the same end. Each decision stands in the ledger before the next one is
+made; an effect that was made but not noted is made again, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data import model_folder, spans
+from data.command import BAD_INPUT
+from data.errors import NotReadyError, ServiceError, UserError
+from data.model_folder import ModelFolder
+from data.paths import serving_folder
+from data.spans import Span
+from runs import decisions, versions
+from runs.decisions import Action, Decision
+from runs.folder import run_folder
+from runs.lock import exclusive
+from runs.summary import PurchaseSummary, RunSummary
+from schedule import history, intake, months, training
+from schedule.months import NewMonth, month_of
+from schedule.policy import Situation, reasons_to_train, training_months
+from schedule.retrain import Kind, Outcome
+from schedule.settings import Settings
+
+LOG = "training.log"
+UNDER_WAY = "under-way"
+"""Is there while a step is under way; a step that was killed leaves it behind."""
+
+_CHANGES = ("canary", "promote", "roll-back")
+"""Decisions that change which version serves."""
+
+
+def schedule_folder(artifacts: Path) -> Path:
+    """Where the schedule keeps what is its own."""
+    return artifacts / "schedule"
+
+
+def step(settings: Settings, say: Callable[[str], None]) -> Outcome:
+    """Does one step; a second one waits until the first one has ended.
+
+    Args:
+      settings: of the step.
+      say: shows a line to the user.
+
+    Raises:
+      UserError: the spans or the ledger cannot be used; or the first version of all fails its trial.
+      ServiceError: the model server does not answer. The next step goes on.
+    """
+    folder = schedule_folder(settings.artifacts)
+    with exclusive(folder, lambda pid: say(f"waiting for another step (process {pid})")):
+        (folder / UNDER_WAY).touch()
+        outcome = _Step(settings, say).run()
+        (folder / UNDER_WAY).unlink()
+    return outcome
+
+
+@dataclass
+class _Step:
+    """A step under way.
+
+    Attributes:
+      settings: of the step.
+      say: shows a line to the user.
+      problems: what is wrong with files that came in.
+      doubted: the months that were set aside in this step.
+      notes: what was done, in words.
+    """
+
+    settings: Settings
+    say: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        self.problems: list[str] = []
+        self.doubted: list[str] = []
+        self.notes: list[str] = []
+        self.spans = spans.folder(self.settings.artifacts, self.settings.contract.name)
+        self.file = decisions.ledger(self.settings.artifacts, self.settings.model)
+
+    def run(self) -> Outcome:
+        ended = self._finish()
+        self._take_in()
+        seen = self._look_at_new_months()
+        self._judge_champion(seen)
+        if reasons := reasons_to_train(self._situation(seen)):
+            ended = self._train(reasons)
+        self._tell_mlflow()
+        return self._outcome(ended)
+
+    # --- what a step that was killed has left --------------------------------------------------------------------
+
+    def _finish(self) -> _Ended | None:
+        """Ends what an earlier step began: a withdrawal, a training, or the trial of a challenger."""
+        ledger = self._ledger()
+        withdrawn = next((one for one in reversed(ledger) if one.action in _CHANGES), None)
+        if withdrawn and withdrawn.action == "roll-back" and self._version(withdrawn.version):
+            versions.roll_back(self.settings.artifacts, self.settings.model, to=withdrawn.champion)
+        if begin := history.open_training(ledger):
+            self.say(f"an earlier step left the training of {begin.time:%Y-%m-%d %H:%M} open")
+            training.wait(self.settings.artifacts, self.say)
+            return self._end(begin, None, "it was killed")
+        if challenger := history.open_canary(ledger):
+            assert challenger.version is not None
+            self.say(f"an earlier step left version {challenger.version} on trial")
+            return self._try(challenger.version, challenger.run_id)
+        return None
+
+    # --- new calls -----------------------------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        contract, inbox, desk = self.settings.contract, self.settings.inbox, self.settings.desk
+        taken = [*(intake.take(self.spans, inbox, contract) if inbox else ())]
+        taken += [*(intake.take_outcomes(self.spans, desk, contract) if desk else ())]
+        for found in taken:
+            if isinstance(found, UserError):
+                self.problems.append(str(found))
+                self.say(f"not taken: {found}")
+            else:
+                for span in found:
+                    self._note(f"{span.month} has {span.manifest.rows:,} calls (version {span.version})")
+
+    def _look_at_new_months(self) -> list[NewMonth]:
+        """Scores the months that no training was begun on, and sets those aside whose labels cannot be believed."""
+        checked = history.checked(self._ledger())
+        new = [span for span in self._finished() if month_of(span) not in checked]
+        if not new:
+            return []
+        champion = self._champion()
+        before = history.predecessor(self._ledger(), champion.version) if champion else None
+        seen = months.look_at(
+            new, self.settings.contract, champion, self._version(before) if before is not None else None
+        )
+        for month in seen:
+            if month.doubt and not spans.is_accepted(month.span):
+                self._set_aside(month, month.doubt)
+        return [month for month in seen if spans.reason_set_aside(month.span) is None]
+
+    def _set_aside(self, month: NewMonth, reason: str) -> None:
+        self.doubted.append(month.span.month)
+        if not any(one.action == "set-aside" and one.reasons == (reason,) for one in self._ledger()):
+            self._decide("set-aside", reason, month=month.span.month)
+        spans.set_aside(month.span, reason)
+
+    def _judge_champion(self, seen: list[NewMonth]) -> None:
+        """Goes back to the champion before where the present one did worse on the newest month that both had not seen."""
+        champion = self._champion()
+        if champion is None or not seen:
+            return
+        newest = seen[-1]
+        before = history.predecessor(self._ledger(), champion.version)
+        for version in (champion.version, before):
+            learned = history.learned_by(self._ledger(), version) if version is not None else None
+            if learned is None or newest.span.month in learned:
+                return
+        if faults := newest.faults():
+            self._roll_back(champion.version, before, faults, newest.span.month)
+
+    # --- training ------------------------------------------------------------------------------------------------
+
+    def _situation(self, seen: list[NewMonth]) -> Situation:
+        ledger = self._ledger()
+        learned = history.learned_last(ledger)
+        if learned is None and self._champion() is not None:
+            learned = ()  # the ledger does not know what it learned from
+        return Situation(
+            finished=tuple(map(month_of, self._finished())),
+            trained_on=learned,
+            drift_days=self._drift_days(ledger),
+            rate_outside=bool(seen) and seen[-1].rate_outside,
+            asked=self.settings.asked,
+        )
+
+    def _drift_days(self, ledger: list[Decision]) -> int:
+        """Days of drift since the newest training: the same calls give the same model again."""
+        if self.settings.prometheus is None:
+            return 0
+        from schedule.alarms import drift_days
+
+        try:
+            days = drift_days(self.settings.prometheus, self.settings.model)
+        except ServiceError as error:
+            self.say(f"whether there is drift is not known: {error}")
+            return 0
+        begun = [attempt.begin.time for attempt in history.attempts(ledger)]
+        return min(days, (datetime.now(timezone.utc) - begun[-1]).days) if begun else days
+
+    def _train(self, reasons: tuple[str, ...]) -> _Ended:
+        chosen = training_months(tuple(map(month_of, self._finished())))
+        begin = self._decide(
+            "train",
+            *reasons,
+            month=chosen[-1].name,
+            trained_on=tuple((month.name, month.version) for month in chosen),
+        )
+        last = ""
+        log = schedule_folder(self.settings.artifacts) / LOG
+        with log.open("a", encoding="utf-8") as stream:
+
+            def hear(line: str) -> None:
+                nonlocal last
+                last = line.strip() or last
+                stream.write(f"{line}\n")
+                stream.flush()
+                self.say(f"  {line}")
+
+            code = training.run(self.settings, self.spans, hear)
+        return self._end(begin, code, last)
+
+    def _end(self, begin: Decision, code: int | None, last: str) -> _Ended:
+        """What a training came to: a challenger, which is tried; a refused one; or none.
+
+        Args:
+          begin: of the training.
+          code: of its exit; None where that is not known.
+          last: what it said last.
+        """
+        summary = training.ended(self.settings, self.spans, begin.time)
+        if summary is None:
+            self._decide("fail", last or f"exit code {code}", month=begin.month)
+            return _Ended("bad input" if code == BAD_INPUT else "failed")
+        if summary.pushed is None:
+            failed = map(str, summary.gate.failed)
+            self._decide("refuse", *failed, run_id=summary.run_id, month=begin.month)
+            return _Ended("refused", summary)
+        version = int(summary.pushed.version)
+        if len(model_folder.versions(self._serving)) > 1:
+            versions.canary(self.settings.artifacts, self.settings.model, version)
+        self._decide("canary", "passed the gate", run_id=summary.run_id, version=version, month=begin.month)
+        self._tell_mlflow()
+        return self._try(version, summary.run_id)._replace(summary=summary)
+
+    def _try(self, version: int, run_id: str | None) -> _Ended:
+        """Makes a challenger the champion if it answers its golden request, and withdraws it if not."""
+        from schedule import canary
+
+        folder = self._version(version)
+        problem = canary.fault(folder, self.settings.model, self.settings.server) if folder else "it is gone"
+        if problem is None:
+            serves = versions.promote(self.settings.artifacts, self.settings.model, version)
+            self._decide("promote", "answers its golden request", run_id=run_id, version=version, champion=serves)
+            return _Ended("trained")
+        champion = versions.champion(self.settings.artifacts, self.settings.model)
+        if champion in (None, version):
+            raise NotReadyError(f"version {version} is the first one, so there is none to go back to: {problem}")
+        self._roll_back(version, champion, (problem,), None, run_id)
+        return _Ended("refused")
+
+    def _roll_back(
+        self, version: int, to: int | None, reasons: tuple[str, ...], month: str | None, run_id: str | None = None
+    ) -> None:
+        """Withdraws a version. It is noted first, so that the next step knows why if this one is killed."""
+        self._decide("roll-back", *reasons, run_id=run_id, version=version, champion=to, month=month)
+        versions.roll_back(self.settings.artifacts, self.settings.model, to=to)
+
+    # --- what is there -------------------------------------------------------------------------------------------
+
+    @property
+    def _serving(self) -> Path:
+        return serving_folder(self.settings.artifacts, self.settings.model)
+
+    def _ledger(self) -> list[Decision]:
+        return decisions.read(self.file)
+
+    def _finished(self) -> list[Span]:
+        """The months to learn from."""
+        return months.finished(spans.believed(self.spans), datetime.now(timezone.utc))
+
+    def _version(self, version: int | None) -> ModelFolder | None:
+        """The folder of a version; None where it is not served any more."""
+        return next((one for one in model_folder.versions(self._serving) if one.version == version), None)
+
+    def _champion(self) -> ModelFolder | None:
+        return self._version(versions.champion(self.settings.artifacts, self.settings.model))
+
+    # --- what is told --------------------------------------------------------------------------------------------
+
+    def _decide(self, action: Action, *reasons: str, **about: Any) -> Decision:
+        """Notes a decision in the ledger, and says it."""
+        champion = about.pop("champion", None) or versions.champion(self.settings.artifacts, self.settings.model)
+        decision = Decision(datetime.now(timezone.utc), action, reasons, champion=champion, **about)
+        decisions.append(self.file, decision)
+        self._note(_in_words(decision))
+        return decision
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.say(text)
+
+    def _tell_mlflow(self) -> None:
+        """Moves the aliases in MLflow's registry to where the labels of the versions are."""
+        if self.settings.mlflow is None:
+            return
+        from runs import registry
+
+        try:
+            registry.follow(self.settings.mlflow, self.settings.artifacts, self.settings.model)
+        except ServiceError as error:
+            self.say(f"MLflow at {self.settings.mlflow}: {error}")
+
+    def _outcome(self, ended: _Ended | None) -> Outcome:
+        kind = self._kind(ended)
+        lines = [_screen(self.settings, ended.summary)] if ended and ended.summary else []
+        lines += ["## Decisions", "", *(f"- {note}" for note in self.notes), ""] if self.notes else []
+        lines += ["## Not taken", "", *(f"- {problem}" for problem in self.problems), ""] if self.problems else []
+        return Outcome(kind, "\n".join([*lines, self._conclusion(kind)]))
+
+    def _kind(self, ended: _Ended | None) -> Kind:
+        if ended:
+            return ended.kind
+        if self.problems:
+            return "bad input"
+        return "refused" if self.doubted else "nothing to do"
+
+    def _conclusion(self, kind: Kind) -> str:
+        champion = versions.champion(self.settings.artifacts, self.settings.model)
+        serves = f"version {champion} serves" if champion is not None else "no version serves"
+        aside = f"; set aside: {', '.join(self.doubted)}" if self.doubted else ""
+        wrong = f"; files not taken: {len(self.problems)}" if self.problems else ""
+        return f"{kind}: {serves}{aside}{wrong}"
+
+
+class _Ended(NamedTuple):
+    """How a training ended."""
+
+    kind: Kind
+    summary: RunSummary | None = None
+
+
+def _in_words(decision: Decision) -> str:
+    what = {
+        "train": "training",
+        "set-aside": f"{decision.month} set aside",
+        "refuse": "challenger refused",
+        "canary": f"version {decision.version} on trial",
+        "promote": f"version {decision.champion} is the champion",
+        "roll-back": f"version {decision.version} withdrawn, version {decision.champion} is the champion",
+        "fail": "training failed",
+    }[decision.action]
+    return f"{what}: {'; '.join(decision.reasons)}"
+
+
+def _screen(settings: Settings, summary: RunSummary) -> str:
+    """The first screen of the run's report; its name alone where its artifacts are not whole."""
+    from report.markdown import first_screen
+
+    try:
+        assert isinstance(summary, PurchaseSummary)
+        return first_screen(run_folder(settings.artifacts, settings.model, summary.run_id), summary)
+    except UserError:
+        return f"# Run {summary.run_id}\n"

@@ -104,13 +104,11 @@ def log(uri: str, run_folder: Path) -> str:
     Raises:
       TrackingError: MLflow does not answer, or refuses.
     """
-    _prepare()
     summary = read(run_folder)
-    with _explained("not tracked"):
-        from mlflow import MlflowClient
+    with explained("not tracked"):
+        client = connect(uri)
         from mlflow.entities import Metric, Param, RunTag
 
-        client = MlflowClient(tracking_uri=uri)
         now = int(time.time() * 1000)
         run = client.create_run(
             _experiment(client, summary.model_name),
@@ -128,7 +126,7 @@ def log(uri: str, run_folder: Path) -> str:
             client.set_terminated(run, "FAILED")
             raise
         client.set_terminated(run, end_time=now)
-    with _explained("tracked, but without its files"):
+    with explained("tracked, but without its files"):
         client.log_artifact(run, str(run_folder / SUMMARY))
         if (run_folder / REPORT).is_file():
             client.log_artifact(run, str(run_folder / REPORT))
@@ -147,11 +145,8 @@ def blessed(uri: str, model: str) -> list[Figures]:
     Raises:
       TrackingError: MLflow does not answer.
     """
-    _prepare()
-    with _explained(f"{uri} does not tell its runs"):
-        from mlflow import MlflowClient
-
-        client = MlflowClient(tracking_uri=uri)
+    with explained(f"{uri} does not tell its runs"):
+        client = connect(uri)
         experiment = client.get_experiment_by_name(model)
         runs = []
         token = None
@@ -179,11 +174,23 @@ def download_model(uri: str, run: Figures, folder: Path) -> Path:
     Raises:
       TrackingError: MLflow does not answer, or does not have the model.
     """
-    _prepare()
-    with _explained(f"{uri} does not give the model of run {run.tags['run_id']}"):
-        from mlflow import MlflowClient
+    with explained(f"{uri} does not give the model of run {run.tags['run_id']}"):
+        return Path(connect(uri).download_artifacts(run.mlflow_id, _MODEL, str(folder)))
 
-        return Path(MlflowClient(tracking_uri=uri).download_artifacts(run.mlflow_id, _MODEL, str(folder)))
+
+def connect(uri: str) -> Any:
+    """MLflow's client, which takes seconds to import.
+
+    Args:
+      uri: from :func:`check`.
+    """
+    os.environ.update(_ALWAYS)
+    for name, value in _UNLESS_SET.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)  # a registry in a folder asks the default server, else a database of its own
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def parameters(summary: RunSummary) -> dict[str, str]:
@@ -215,21 +222,18 @@ def tags(summary: RunSummary) -> dict[str, str]:
     }
 
 
-def _prepare() -> None:
-    """Settings that MLflow reads from the environment."""
-    os.environ.update(_ALWAYS)
-    for name, value in _UNLESS_SET.items():
-        os.environ.setdefault(name, value)
-
-
 def _experiment(client: Any, name: str) -> str:
     known = client.get_experiment_by_name(name)
     return known.experiment_id if known else client.create_experiment(name)
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turns any exception into a TrackingError with the first cause in one line."""
+def explained(what: str) -> Iterator[None]:
+    """Turns any exception into a TrackingError with the first cause in one line.
+
+    Args:
+      what: did not happen, in words.
+    """
     try:
         yield
     except Exception as error:

@@ -1,0 +1,158 @@
+"""Continuous training: `python -m schedule --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.command import DONE, guarded
+from data.errors import BadOptionError
+from data.model_spec import PURCHASE_MODEL
+from data.paths import ARTIFACTS
+
+EVERY = "0 6 * * *"
+
+EPILOG = """\
+A step takes new calls in, month by month, looks whether the labels of a new month can be believed and whether the
+champion did worse on it than the version before, trains where there is a reason, and makes a challenger the champion if
+it passes the gate and answers its golden request. schedule/README.md has the rules.
+
+examples:
+  python -m schedule --inbox calls/                        every morning at six
+  python -m schedule --every "0 */2 * * 1-5" --inbox calls/ --desk artifacts/campaigns
+  python -m schedule --once --inbox calls/                 one step now, for cron or systemd
+  python -m schedule --once --train                        train now, although there is no reason
+  python -m runs.promote --back                            the version before serves again, in seconds
+
+exit codes of --once: 0 done or nothing to do, 2 bad input, 3 a challenger or a month was refused, 1 anything else;
+the next step goes on where one was stopped
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.once and (options.train or options.json):
+        parser.error("--train and --json need --once")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return guarded(lambda: _once(options) if options.once else _serve(options), _say)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m schedule",
+        description="Trains the purchase model again when there is a reason, and serves the new one if it is better.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--every", default=EVERY, metavar="CRON", help="when a step is due, in local time (default: %(default)s)"
+    )
+    when.add_argument("--once", action="store_true", help="one step now")
+    parser.add_argument("--train", action="store_true", help="with --once: train although there is no reason")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="with --once: write how the step ended there")
+    parser.add_argument("--inbox", type=Path, metavar="FOLDER", help="take new CSV files from there")
+    parser.add_argument("--desk", type=Path, metavar="FOLDER", help="take outcomes from the campaign desk's folder")
+    parser.add_argument(
+        "--contract", default="bank-full", metavar="FILE|NAME", help="what the columns mean (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="FOLDER",
+        help="where everything is written (default: artifacts/)",
+    )
+    parser.add_argument(
+        "--model-name", default=PURCHASE_MODEL.name, metavar="NAME", help="the model (default: %(default)s)"
+    )
+    parser.add_argument("--server", metavar="URL", help="try challengers on this model server; without it, load them")
+    parser.add_argument("--prometheus", metavar="URL", help="drift alarms of this Prometheus are a reason to train")
+    parser.add_argument("--mlflow", metavar="URI", help="log runs there, and keep the aliases champion and challenger")
+    return parser
+
+
+def _once(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from schedule.step import step
+
+    try:
+        outcome = step(settings, _say)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the next step goes on from here") from None
+    if options.json:
+        part = options.json.with_name(f".{options.json.name}")
+        part.write_text(outcome.to_json(), encoding="utf-8")
+        part.replace(options.json)
+    _say(outcome.text.rpartition("\n")[2])
+    return outcome.exit_code
+
+
+def _serve(options: argparse.Namespace) -> int:
+    _settings(options)
+    from schedule.service import serve
+
+    try:
+        serve(options.artifacts, options.every, _arguments(options), _say)
+    except KeyboardInterrupt:
+        _say("stopped")
+    return DONE
+
+
+def _settings(options: argparse.Namespace):
+    from data import contract as contracts
+    from schedule.settings import Settings
+
+    for name in ("inbox", "desk"):
+        folder = getattr(options, name)
+        if folder is not None and not folder.is_dir():
+            raise BadOptionError(f"--{name}: {folder} is not a folder")
+    _make_absolute(options)
+    if options.mlflow:
+        from runs import tracking
+
+        options.mlflow = tracking.check(options.mlflow)
+    return Settings(
+        artifacts=options.artifacts,
+        contract=contracts.load(options.contract),
+        contract_file=options.contract,
+        model=options.model_name,
+        inbox=options.inbox,
+        desk=options.desk,
+        server=options.server,
+        prometheus=options.prometheus,
+        mlflow=options.mlflow,
+        asked=options.train,
+    )
+
+
+def _make_absolute(options: argparse.Namespace) -> None:
+    """Makes paths absolute: the processes that get them run in the checkout."""
+    for name in ("artifacts", "inbox", "desk"):
+        if getattr(options, name) is not None:
+            setattr(options, name, getattr(options, name).resolve())
+    if Path(options.contract).suffix in (".yaml", ".yml"):
+        options.contract = str(Path(options.contract).resolve())
+
+
+def _arguments(options: argparse.Namespace) -> list[str]:
+    """The options of a step."""
+    names = ("inbox", "desk", "contract", "artifacts", "model_name", "server", "prometheus", "mlflow")
+    given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
+    return [text for name, value in given.items() if value is not None for text in (name, str(value))]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

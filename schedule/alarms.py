@@ -23,8 +23,6 @@ def drift_days(prometheus: str, model: str) -> int:
     """
     now = time.time()
     fired = f'ALERTS{{alertname=~"{_ALERTS}",alertstate="firing",model_name="{model}"}}'
-    series = over_time(
-        prometheus, f"max(max_over_time({fired}[1d]))", now - (DRIFT_DAYS - 1) * _DAY, now, _DAY
-    )
+    series = over_time(prometheus, f"max(max_over_time({fired}[1d]))", now - (DRIFT_DAYS - 1) * _DAY, now, _DAY)
     ages = {round((now - moment) / _DAY) for one in series for moment, _ in one.samples}
     return next(days for days in range(DRIFT_DAYS + 1) if days not in ages)

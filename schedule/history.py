@@ -1,4 +1,4 @@
-"""What the ledger says about the trainings so far: which ended how, what a version learned from, and what is left open."""
+"""What the ledger says of the trainings so far: how they ended, what a version learned from, what is left open."""
 
 from __future__ import annotations
 

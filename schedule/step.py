@@ -1,12 +1,13 @@
 """One step of the schedule: takes new calls in, looks at new months, trains where it is due, judges, promotes.
 
-A step may be killed anywhere: the next one finds in the ledger, in the spans, in the folder of runs and in the labels of
-the versions how far it came, and goes on to the same end. Each decision stands in the ledger before the next one is
-made; an effect that was made but not noted is made again, and changes nothing.
+A step may be killed anywhere: the next one finds in the ledger, the spans, the runs and the labels of the versions how
+far it came, and goes on to the same end. Each decision stands in the ledger before the next one is made. An effect that
+was made but not noted is made again, and changes nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,8 +24,8 @@ from runs import decisions, versions
 from runs.decisions import Action, Decision
 from runs.folder import run_folder
 from runs.lock import exclusive
-from runs.summary import PurchaseSummary, RunSummary
-from schedule import history, intake, months, training
+from runs.summary import Check, PurchaseSummary, RunSummary
+from schedule import history, inbox, months, outcomes, training
 from schedule.months import NewMonth, month_of
 from schedule.policy import Situation, reasons_to_train, training_months
 from schedule.retrain import Kind, Outcome
@@ -115,10 +116,10 @@ class _Step:
     # --- new calls -----------------------------------------------------------------------------------------------
 
     def _take_in(self) -> None:
-        contract, inbox, desk = self.settings.contract, self.settings.inbox, self.settings.desk
-        taken = [*(intake.take(self.spans, inbox, contract) if inbox else ())]
-        taken += [*(intake.take_outcomes(self.spans, desk, contract) if desk else ())]
-        for found in taken:
+        settings = self.settings
+        files = inbox.take(self.spans, settings.inbox, settings.contract) if settings.inbox else ()
+        campaigns = outcomes.take(self.spans, settings.desk, settings.contract) if settings.desk else ()
+        for found in itertools.chain(files, campaigns):
             if isinstance(found, UserError):
                 self.problems.append(str(found))
                 self.say(f"not taken: {found}")
@@ -149,7 +150,7 @@ class _Step:
         spans.set_aside(month.span, reason)
 
     def _judge_champion(self, seen: list[NewMonth]) -> None:
-        """Goes back to the champion before where the present one did worse on the newest month that both had not seen."""
+        """Goes back to the champion before if the present one did worse on the newest month, which neither has seen."""
         champion = self._champion()
         if champion is None or not seen:
             return
@@ -221,12 +222,13 @@ class _Step:
           code: of its exit; None where that is not known.
           last: what it said last.
         """
-        summary = training.ended(self.settings, self.spans, begin.time)
+        known = {one.run_id for one in self._ledger()}
+        summary = training.ended(self.settings, self.spans, begin.time, known)
         if summary is None:
             self._decide("fail", last or f"exit code {code}", month=begin.month)
             return _Ended("bad input" if code == BAD_INPUT else "failed")
         if summary.pushed is None:
-            failed = map(str, summary.gate.failed)
+            failed = map(_failed, summary.gate.failed)
             self._decide("refuse", *failed, run_id=summary.run_id, month=begin.month)
             return _Ended("refused", summary)
         version = int(summary.pushed.version)
@@ -344,6 +346,11 @@ def _in_words(decision: Decision) -> str:
         "fail": "training failed",
     }[decision.action]
     return f"{what}: {'; '.join(decision.reasons)}"
+
+
+def _failed(check: Check) -> str:
+    value = "nothing" if check.value is None else f"{check.value:.4g}"
+    return f"{check}: got {value}, expected at least {check.bound:.4g}"
 
 
 def _screen(settings: Settings, summary: RunSummary) -> str:

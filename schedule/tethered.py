@@ -67,7 +67,7 @@ def _stop(child: subprocess.Popen) -> None:
             child.wait()
 
 
-def _become(parent: int, command: Sequence[str]) -> None:
+def _become(parent: int, command: list[str]) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it ended before the kernel knew
         sys.exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -36,17 +36,18 @@ def wait(artifacts: Path, say: Callable[[str], None]) -> None:
         pass
 
 
-def ended(settings: Settings, folder: Path, since: datetime) -> RunSummary | None:
+def ended(settings: Settings, folder: Path, since: datetime, known: Container[str | None]) -> RunSummary | None:
     """The newest run on the spans that began at a time or later and came to its end; None where there is none.
 
     Args:
       settings: of the step.
       folder: of the spans.
       since: when the training was decided.
+      known: ids of the runs of earlier trainings.
     """
     first = since.astimezone(timezone.utc).strftime("%Y%m%d-%H%M%S")
     for one in run_folders(settings.artifacts, settings.model):
-        if one.name < first:
+        if one.name < first or one.name in known:
             return None
         try:
             summary = read(one)

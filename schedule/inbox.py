@@ -1,4 +1,4 @@
-"""Takes what came in into the spans: the files of a folder, and the outcomes of the campaign desk."""
+"""Takes the files of a folder into the spans."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from analysis.figures import COST, MARGIN
 from data.errors import BadOptionError
-from runs.folder import REPORT
+from runs.folder import FIRST_SCREEN, REPORT
 from runs.summary import PurchaseSummary, SegmentSummary, read
 
 
 def build(run_folder: Path, cost: float | None = None, margin: float | None = None) -> Path:
-    """Writes `report.html` into a run's folder.
+    """Writes `report.html` into a run's folder, and of a purchase run its first screen as `report.md`.
 
     Args:
       run_folder: the folder of a complete run.
@@ -34,7 +34,8 @@ def build(run_folder: Path, cost: float | None = None, margin: float | None = No
         page = _of_segments(run_folder.resolve(), summary)
     else:
         assert isinstance(summary, PurchaseSummary)
-        page = _of_purchase(run_folder.resolve(), summary, cost, margin)
+        page, first_screen = _of_purchase(run_folder.resolve(), summary, cost, margin)
+        (run_folder / FIRST_SCREEN).write_text(first_screen, encoding="utf-8")
     path = run_folder / REPORT
     path.write_text(page, encoding="utf-8")
     return path
@@ -47,12 +48,16 @@ def _of_segments(run_folder: Path, summary: SegmentSummary) -> str:
     return render(gather(run_folder, summary))
 
 
-def _of_purchase(run_folder: Path, summary: PurchaseSummary, cost: float | None, margin: float | None) -> str:
+def _of_purchase(
+    run_folder: Path, summary: PurchaseSummary, cost: float | None, margin: float | None
+) -> tuple[str, str]:
+    from report.markdown import first_screen
     from report.purchase.gather import gather
     from report.purchase.page import render
 
-    settings = summary.settings
-    return render(gather(run_folder, summary), cost or settings.cost or COST, margin or settings.margin or MARGIN)
+    report, settings = gather(run_folder, summary), summary.settings
+    money = cost or settings.cost or COST, margin or settings.margin or MARGIN
+    return render(report, *money), first_screen(report, *money)
 
 
 def add_money(parser: argparse.ArgumentParser) -> None:

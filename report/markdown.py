@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from analysis.figures import COST, MARGIN
-from report.purchase.gather import gather
+from report.purchase.gather import PurchaseReport
 from report.purchase.overview import overview
-from runs.summary import PurchaseSummary
 
 
-def first_screen(run_folder: Path, summary: PurchaseSummary) -> str:
+def first_screen(report: PurchaseReport, cost: float, margin: float) -> str:
     """The headline, the verdict of the gate, the figures and the data of a run.
 
     Args:
-      run_folder: the folder of a complete run.
-      summary: of the run.
-
-    Raises:
-      UserError: the artifacts of the run have been pruned.
+      report: of the run.
+      cost: of a call, in euros.
+      margin: of a positive row before the cost of the call, in euros.
     """
-    settings = summary.settings
-    found = overview(gather(run_folder, summary), settings.cost or COST, settings.margin or MARGIN)
-    lines = [f"# Run {summary.run_id}", "", found.headline, "", f"**{found.verdict}**", ""]
+    found = overview(report, cost, margin)
+    lines = [f"# Run {report.summary.run_id}", "", found.headline, "", f"**{found.verdict}**", ""]
     if found.caution:
         lines += [f"> {found.caution.text}", ""]
     lines += ["| figure | what it is | compared |", "|---|---|---|"]

@@ -17,6 +17,7 @@ from data.paths import ARTIFACTS, runs_folder
 SUMMARY = "summary.json"
 LOG = "pipeline.log"
 REPORT = "report.html"
+FIRST_SCREEN = "report.md"
 QUARANTINE = "quarantine.csv"
 LATEST = "latest"
 METADATA = "metadata.sqlite"

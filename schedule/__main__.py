@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.command import DONE, guarded
+from data.command import DONE, captured, guarded
 from data.errors import BadOptionError
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ARTIFACTS
@@ -81,18 +81,30 @@ def _parser() -> argparse.ArgumentParser:
 def _once(options: argparse.Namespace) -> int:
     settings = _settings(options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from schedule.step import step
+    from schedule.step import LOG, schedule_folder, step
 
+    log = schedule_folder(settings.artifacts) / LOG
     try:
-        outcome = step(settings, _say)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the next step goes on from here") from None
-    if options.json:
-        part = options.json.with_name(f".{options.json.name}")
-        part.write_text(outcome.to_json(), encoding="utf-8")
-        part.replace(options.json)
-    _say(outcome.text.rpartition("\n")[2])
-    return outcome.exit_code
+        log.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadOptionError(f"--artifacts: {error}") from error
+    with captured(log) as screen:
+
+        def say(text: str) -> None:
+            screen.write(f"{text}\n")
+            _say(text)  # into the log
+
+        def body() -> int:
+            try:
+                outcome = step(settings, say)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("the next step goes on from here") from None
+            if options.json:
+                _write_whole(options.json, outcome.to_json())
+            say(outcome.text.rpartition("\n")[2])
+            return outcome.exit_code
+
+        return guarded(body, say, log)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -147,6 +159,12 @@ def _arguments(options: argparse.Namespace) -> list[str]:
     names = ("inbox", "desk", "contract", "artifacts", "model_name", "server", "prometheus", "mlflow")
     given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
     return [text for name, value in given.items() if value is not None for text in (name, str(value))]
+
+
+def _write_whole(file: Path, text: str) -> None:
+    part = file.with_name(f".{file.name}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
 
 
 def _say(text: str) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from data import model_folder, spans
 from data.command import BAD_INPUT
@@ -21,17 +21,18 @@ from data.model_folder import ModelFolder
 from data.paths import serving_folder
 from data.spans import Span
 from runs import decisions, versions
-from runs.decisions import Action, Decision
-from runs.folder import run_folder
+from runs.decisions import Decision
+from runs.folder import FIRST_SCREEN, run_folder
 from runs.lock import exclusive
-from runs.summary import Check, PurchaseSummary, RunSummary
+from runs.summary import Check
 from schedule import history, inbox, months, outcomes, training
 from schedule.months import NewMonth, month_of
 from schedule.policy import Situation, reasons_to_train, training_months
 from schedule.retrain import Kind, Outcome
 from schedule.settings import Settings
 
-LOG = "training.log"
+LOG = "step.log"
+"""What steps said, and what libraries printed meanwhile."""
 UNDER_WAY = "under-way"
 """Is there while a step is under way; a step that was killed leaves it behind."""
 
@@ -108,9 +109,8 @@ class _Step:
             training.wait(self.settings.artifacts, self.say)
             return self._end(begin, None, "it was killed")
         if challenger := history.open_canary(ledger):
-            assert challenger.version is not None
             self.say(f"an earlier step left version {challenger.version} on trial")
-            return self._try(challenger.version, challenger.run_id)
+            return self._try(challenger)
         return None
 
     # --- new calls -----------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class _Step:
     def _set_aside(self, month: NewMonth, reason: str) -> None:
         self.doubted.append(month.span.month)
         if not any(one.action == "set-aside" and one.reasons == (reason,) for one in self._ledger()):
-            self._decide("set-aside", reason, month=month.span.month)
+            self._decide(Decision(_now(), "set-aside", (reason,), month=month.span.month))
         spans.set_aside(month.span, reason)
 
     def _judge_champion(self, seen: list[NewMonth]) -> None:
@@ -161,7 +161,8 @@ class _Step:
             if learned is None or newest.span.month in learned:
                 return
         if faults := newest.faults():
-            self._roll_back(champion.version, before, faults, newest.span.month)
+            rolled_back = Decision(_now(), "roll-back", faults, version=champion.version, month=newest.span.month)
+            self._roll_back(rolled_back, before)
 
     # --- training ------------------------------------------------------------------------------------------------
 
@@ -190,28 +191,20 @@ class _Step:
             self.say(f"whether there is drift is not known: {error}")
             return 0
         begun = [attempt.begin.time for attempt in history.attempts(ledger)]
-        return min(days, (datetime.now(timezone.utc) - begun[-1]).days) if begun else days
+        return min(days, (_now() - begun[-1]).days) if begun else days
 
     def _train(self, reasons: tuple[str, ...]) -> _Ended:
         chosen = training_months(tuple(map(month_of, self._finished())))
-        begin = self._decide(
-            "train",
-            *reasons,
-            month=chosen[-1].name,
-            trained_on=tuple((month.name, month.version) for month in chosen),
-        )
+        trained_on = tuple((month.name, month.version) for month in chosen)
+        begin = self._decide(Decision(_now(), "train", reasons, month=chosen[-1].name, trained_on=trained_on))
         last = ""
-        log = schedule_folder(self.settings.artifacts) / LOG
-        with log.open("a", encoding="utf-8") as stream:
 
-            def hear(line: str) -> None:
-                nonlocal last
-                last = line.strip() or last
-                stream.write(f"{line}\n")
-                stream.flush()
-                self.say(f"  {line}")
+        def hear(line: str) -> None:
+            nonlocal last
+            last = line.strip() or last
+            self.say(f"  {line}")
 
-            code = training.run(self.settings, self.spans, hear)
+        code = training.run(self.settings, self.spans, hear)
         return self._end(begin, code, last)
 
     def _end(self, begin: Decision, code: int | None, last: str) -> _Ended:
@@ -225,40 +218,43 @@ class _Step:
         known = {one.run_id for one in self._ledger()}
         summary = training.ended(self.settings, self.spans, begin.time, known)
         if summary is None:
-            self._decide("fail", last or f"exit code {code}", month=begin.month)
+            self._decide(Decision(_now(), "fail", (last or f"exit code {code}",), month=begin.month))
             return _Ended("bad input" if code == BAD_INPUT else "failed")
         if summary.pushed is None:
-            failed = map(_failed, summary.gate.failed)
-            self._decide("refuse", *failed, run_id=summary.run_id, month=begin.month)
-            return _Ended("refused", summary)
+            failed = tuple(map(_failed, summary.gate.failed))
+            self._decide(Decision(_now(), "refuse", failed, run_id=summary.run_id, month=begin.month))
+            return _Ended("refused", summary.run_id)
         version = int(summary.pushed.version)
         if len(model_folder.versions(self._serving)) > 1:
             versions.canary(self.settings.artifacts, self.settings.model, version)
-        self._decide("canary", "passed the gate", run_id=summary.run_id, version=version, month=begin.month)
+        challenger = self._decide(
+            Decision(_now(), "canary", ("passed the gate",), run_id=summary.run_id, version=version, month=begin.month)
+        )
         self._tell_mlflow()
-        return self._try(version, summary.run_id)._replace(summary=summary)
+        return self._try(challenger)
 
-    def _try(self, version: int, run_id: str | None) -> _Ended:
+    def _try(self, challenger: Decision) -> _Ended:
         """Makes a challenger the champion if it answers its golden request, and withdraws it if not."""
         from schedule import canary
 
+        version = challenger.version
+        assert version is not None
         folder = self._version(version)
         problem = canary.fault(folder, self.settings.model, self.settings.server) if folder else "it is gone"
         if problem is None:
             serves = versions.promote(self.settings.artifacts, self.settings.model, version)
-            self._decide("promote", "answers its golden request", run_id=run_id, version=version, champion=serves)
-            return _Ended("trained")
+            reasons = ("answers its golden request",)
+            self._decide(replace(challenger, time=_now(), action="promote", reasons=reasons, champion=serves))
+            return _Ended("trained", challenger.run_id)
         champion = versions.champion(self.settings.artifacts, self.settings.model)
         if champion in (None, version):
             raise NotReadyError(f"version {version} is the first one, so there is none to go back to: {problem}")
-        self._roll_back(version, champion, (problem,), None, run_id)
-        return _Ended("refused")
+        self._roll_back(replace(challenger, time=_now(), action="roll-back", reasons=(problem,)), champion)
+        return _Ended("refused", challenger.run_id)
 
-    def _roll_back(
-        self, version: int, to: int | None, reasons: tuple[str, ...], month: str | None, run_id: str | None = None
-    ) -> None:
+    def _roll_back(self, decision: Decision, to: int | None) -> None:
         """Withdraws a version. It is noted first, so that the next step knows why if this one is killed."""
-        self._decide("roll-back", *reasons, run_id=run_id, version=version, champion=to, month=month)
+        self._decide(replace(decision, champion=to))
         versions.roll_back(self.settings.artifacts, self.settings.model, to=to)
 
     # --- what is there -------------------------------------------------------------------------------------------
@@ -272,7 +268,7 @@ class _Step:
 
     def _finished(self) -> list[Span]:
         """The months to learn from."""
-        return months.finished(spans.believed(self.spans), datetime.now(timezone.utc))
+        return months.finished(spans.believed(self.spans), _now())
 
     def _version(self, version: int | None) -> ModelFolder | None:
         """The folder of a version; None where it is not served any more."""
@@ -283,10 +279,11 @@ class _Step:
 
     # --- what is told --------------------------------------------------------------------------------------------
 
-    def _decide(self, action: Action, *reasons: str, **about: Any) -> Decision:
-        """Notes a decision in the ledger, and says it."""
-        champion = about.pop("champion", None) or versions.champion(self.settings.artifacts, self.settings.model)
-        decision = Decision(datetime.now(timezone.utc), action, reasons, champion=champion, **about)
+    def _decide(self, decision: Decision) -> Decision:
+        """Notes a decision in the ledger, with the version that serves, and says it."""
+        if decision.champion is None:
+            champion = versions.champion(self.settings.artifacts, self.settings.model)
+            decision = replace(decision, champion=champion)
         decisions.append(self.file, decision)
         self._note(_in_words(decision))
         return decision
@@ -308,7 +305,7 @@ class _Step:
 
     def _outcome(self, ended: _Ended | None) -> Outcome:
         kind = self._kind(ended)
-        lines = [_screen(self.settings, ended.summary)] if ended and ended.summary else []
+        lines = [_first_screen(self.settings, ended.run_id)] if ended and ended.run_id else []
         lines += ["## Decisions", "", *(f"- {note}" for note in self.notes), ""] if self.notes else []
         lines += ["## Not taken", "", *(f"- {problem}" for problem in self.problems), ""] if self.problems else []
         return Outcome(kind, "\n".join([*lines, self._conclusion(kind)]))
@@ -332,7 +329,11 @@ class _Ended(NamedTuple):
     """How a training ended."""
 
     kind: Kind
-    summary: RunSummary | None = None
+    run_id: str | None = None
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _in_words(decision: Decision) -> str:
@@ -353,12 +354,9 @@ def _failed(check: Check) -> str:
     return f"{check}: got {value}, expected at least {check.bound:.4g}"
 
 
-def _screen(settings: Settings, summary: RunSummary) -> str:
-    """The first screen of the run's report; its name alone where its artifacts are not whole."""
-    from report.markdown import first_screen
-
+def _first_screen(settings: Settings, run: str) -> str:
+    """The first screen of a run's report; the run's name alone where there is none."""
     try:
-        assert isinstance(summary, PurchaseSummary)
-        return first_screen(run_folder(settings.artifacts, settings.model, summary.run_id), summary)
-    except UserError:
-        return f"# Run {summary.run_id}\n"
+        return (run_folder(settings.artifacts, settings.model, run) / FIRST_SCREEN).read_text(encoding="utf-8")
+    except OSError:
+        return f"# Run {run}\n"

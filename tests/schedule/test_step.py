@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from data import spans
 from runs import versions
+from schedule import step
 from tests.support.schedules import MODEL, Schedule
 
 
@@ -53,18 +55,10 @@ def test_each_month_that_arrives_gives_a_new_champion(served):
 
 
 def test_a_month_that_is_not_over_waits(served, monkeypatch):
-    from schedule import step
-
-    class Clock:
-        @staticmethod
-        def now(zone):
-            return step_time
-
-    step_time = served.ledger[-1].time.replace(year=2024, month=3, day=20)
-    monkeypatch.setattr(step, "datetime", Clock)
     served.arrives("2024-03")
+    monkeypatch.setattr(step, "_now", lambda: datetime(2024, 3, 20, tzinfo=timezone.utc))
     assert served.step().kind == "nothing to do"
-    step_time = step_time.replace(month=4, day=1)
+    monkeypatch.setattr(step, "_now", lambda: datetime(2024, 4, 1, tzinfo=timezone.utc))
     assert served.step().kind == "trained"
 
 

@@ -63,12 +63,21 @@ def trigger(every: str) -> CronTrigger:
       BadOptionError: they are something else.
     """
     try:
-        *fields, weekday = every.split()
-        # APScheduler counts the days of the week from Monday, cron from Sunday.
-        named = re.sub(r"(?<![/\d])[0-7](?!\d)", lambda day: _WEEKDAYS[int(day.group())], weekday)
+        *fields, weekdays = every.split()
+        named = ",".join(map(_weekdays, weekdays.split(",")))
         return CronTrigger.from_crontab(" ".join([*fields, named]))
     except ValueError as error:
         raise BadOptionError(f"--every: got {every!r}, expected five fields such as '0 6 * * *': {error}") from error
+
+
+def _weekdays(part: str) -> str:
+    """A part of the field of weekdays by names, since APScheduler counts from Monday and cron from Sunday."""
+    found = re.fullmatch(r"(?:([0-7])(?:-([0-7]))?|\*(?=/))(?:/([1-7]))?", part)
+    if found is None:
+        return part
+    first, last, step = found.groups()
+    days = range(int(first or 0), int(last or first or 6) + 1, int(step or 1))
+    return ",".join(_WEEKDAYS[day] for day in days)
 
 
 def wake() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from data import spans
 from data.contract import Contract
-from data.errors import UserError
 from data.spans import Span
 
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?![\d-]*\d)", re.ASCII)
@@ -25,17 +23,16 @@ def month_in(name: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def take(folder: Path, inbox: Path, contract: Contract) -> Iterator[tuple[Span, ...] | UserError]:
-    """Takes the files of a folder, each of which stays where it is; for each its new spans, or what is wrong with it.
+def add(folder: Path, file: Path, contract: Contract) -> tuple[Span, ...]:
+    """Adds a file to the spans; it stays where it is. Returns the spans that changed.
 
     Args:
       folder: of the spans.
-      inbox: the folder; rows of a file that were taken before change nothing.
-      contract: of the rows. Where it infers the year, the name of a file may have the month of all its rows.
+      file: whose rows change nothing if they were taken before.
+      contract: of the rows. Where it infers the year, the name of the file may have the month of all its rows.
+
+    Raises:
+      UserError: the file cannot be used; nothing was added.
     """
     inferred = contract.call_date is not None and contract.call_date.column is None
-    for file in files(inbox):
-        try:
-            yield spans.add(folder, file, contract, month=month_in(file.stem) if inferred else None)
-        except UserError as error:
-            yield error
+    return spans.add(folder, file, contract, month=month_in(file.stem) if inferred else None)

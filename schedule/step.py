@@ -7,13 +7,14 @@ was made but not noted is made again, and changes nothing.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from campaigns import outcome_spans
 from data import model_folder, spans
 from data.command import BAD_INPUT
 from data.errors import NotReadyError, ServiceError, UserError
@@ -25,7 +26,7 @@ from runs.decisions import Decision
 from runs.folder import FIRST_SCREEN, run_folder
 from runs.lock import exclusive
 from runs.summary import Check
-from schedule import history, inbox, months, outcomes, training
+from schedule import history, inbox, months, training
 from schedule.months import NewMonth, month_of
 from schedule.policy import Situation, reasons_to_train, training_months
 from schedule.retrain import Kind, Outcome
@@ -117,15 +118,20 @@ class _Step:
 
     def _take_in(self) -> None:
         settings = self.settings
-        files = inbox.take(self.spans, settings.inbox, settings.contract) if settings.inbox else ()
-        campaigns = outcomes.take(self.spans, settings.desk, settings.contract) if settings.desk else ()
-        for found in itertools.chain(files, campaigns):
-            if isinstance(found, UserError):
-                self.problems.append(str(found))
-                self.say(f"not taken: {found}")
-            else:
-                for span in found:
-                    self._note(f"{span.month} has {span.manifest.rows:,} calls (version {span.version})")
+        if settings.inbox is not None:
+            for file in inbox.files(settings.inbox):
+                self._add(partial(inbox.add, self.spans, file, settings.contract))
+        if settings.desk is not None:
+            self._add(partial(outcome_spans.add, self.spans, settings.desk, settings.contract))
+
+    def _add(self, source: Callable[[], tuple[Span, ...]]) -> None:
+        """Adds calls to the spans; what is wrong with them is said, and does not stop the step."""
+        try:
+            for span in source():
+                self._note(f"{span.month} has {span.manifest.rows:,} calls (version {span.version})")
+        except UserError as error:
+            self.problems.append(str(error))
+            self.say(f"not taken: {error}")
 
     def _look_at_new_months(self) -> list[NewMonth]:
         """Scores the months that no training was begun on, and sets those aside whose labels cannot be believed."""

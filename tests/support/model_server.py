@@ -91,7 +91,8 @@ class ModelServer:
             return 404, {"error": f"Servable not found for request: Specific({name}, {version})"}
         inputs, answer = self.models[name]
         if method == "GET" and not rest:
-            return 200, {"model_version_status": [{"version": self.version, "state": "AVAILABLE"}]}
+            status = {"version": self.version, "state": "AVAILABLE", "status": {"error_code": "OK"}}
+            return 200, {"model_version_status": [status]}
         if method == "GET":
             signature = {"inputs": {column: {"dtype": kind} for column, kind in inputs.items()}}
             definition = {"signature_def": {"signature_def": {RAW_SIGNATURE: signature}}}

@@ -129,6 +129,10 @@ class Schedule:
         return {one.month: spans.reason_set_aside(one) for one in spans.spans(self.span_folder)}
 
     @property
+    def contract(self) -> Contract:
+        return self.settings.contract
+
+    @property
     def span_folder(self) -> Path:
         return spans.folder(self.settings.artifacts, self.settings.contract.name)
 

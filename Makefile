@@ -7,7 +7,7 @@ ORCHESTRATE := .venv-orchestrate/installed
 PARALLEL := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run segment serve desk monitor orchestrate test test-fast lint format texts conformance quality lock clean
+.PHONY: help run segment serve desk monitor schedule orchestrate test test-fast lint format texts conformance quality lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ desk: $(INSTALLED)  ## the campaign desk on port 8600, its model server, Prometh
 
 monitor: $(INSTALLED)  ## server, exporter, Prometheus and a demonstration load; needs Debian's prometheus
 	@$(PYTHON) -m monitoring $(ARGS)
+
+schedule: $(INSTALLED)  ## train again by itself, every morning at six; ARGS="--inbox calls/" takes files from there
+	@$(PYTHON) -m schedule $(ARGS)
 
 orchestrate: $(ORCHESTRATE)  ## the schedule of trainings as a Prefect flow; ARGS="--help"
 	@.venv-orchestrate/bin/python -m schedule.flow $(ARGS)

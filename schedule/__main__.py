@@ -26,7 +26,7 @@ examples:
   python -m schedule --every "0 */2 * * 1-5" --inbox calls/ --desk artifacts/campaigns
   python -m schedule --once --inbox calls/                 one step now, for cron or systemd
   python -m schedule --once --train                        train now, although there is no reason
-  python -m runs.promote --back                            the version before serves again, in seconds
+  python -m runs.rollback                                  the version before serves again, in seconds
 
 exit codes of --once: 0 done or nothing to do, 2 bad input, 3 a challenger or a month was refused, 1 anything else;
 the next step goes on where one was stopped

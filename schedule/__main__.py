@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 def _once(options: argparse.Namespace) -> int:
     settings = _settings(options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from schedule.step import LOG, schedule_folder, step
+    from schedule.settings import schedule_folder
+    from schedule.step import LOG, step
 
     log = schedule_folder(settings.artifacts) / LOG
     try:

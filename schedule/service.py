@@ -21,7 +21,8 @@ from apscheduler.triggers.cron import CronTrigger
 from data.errors import BadOptionError, NotReadyError
 from runs.lock import exclusive
 from schedule.retrain import Outcome, retrain
-from schedule.step import UNDER_WAY, schedule_folder
+from schedule.settings import schedule_folder
+from schedule.step import UNDER_WAY
 
 RETRIES = 2
 RETRY_SECONDS = 300

@@ -40,3 +40,8 @@ class Settings:
     mlflow: str | None = None
     asked: bool = False
     trainer: tuple[str, ...] = TRAINER
+
+
+def schedule_folder(artifacts: Path) -> Path:
+    """Where the schedule keeps what is its own."""
+    return artifacts / "schedule"

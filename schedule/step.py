@@ -30,7 +30,7 @@ from schedule import history, inbox, months, training
 from schedule.months import NewMonth, month_of
 from schedule.policy import Situation, reasons_to_train, training_months
 from schedule.retrain import Kind, Outcome
-from schedule.settings import Settings
+from schedule.settings import Settings, schedule_folder
 
 LOG = "step.log"
 """What steps said, and what libraries printed meanwhile."""
@@ -39,11 +39,6 @@ UNDER_WAY = "under-way"
 
 _CHANGES = ("canary", "promote", "roll-back")
 """Decisions that change which version serves."""
-
-
-def schedule_folder(artifacts: Path) -> Path:
-    """Where the schedule keeps what is its own."""
-    return artifacts / "schedule"
 
 
 def step(settings: Settings, say: Callable[[str], None]) -> Outcome:
@@ -75,6 +70,7 @@ class _Step:
       problems: what is wrong with files that came in.
       doubted: the months that were set aside in this step.
       notes: what was done, in words.
+      interrupted: why a training had begun that was killed.
     """
 
     settings: Settings
@@ -84,6 +80,7 @@ class _Step:
         self.problems: list[str] = []
         self.doubted: list[str] = []
         self.notes: list[str] = []
+        self.interrupted: tuple[str, ...] = ()
         self.spans = spans.folder(self.settings.artifacts, self.settings.contract.name)
         self.file = decisions.ledger(self.settings.artifacts, self.settings.model)
 
@@ -92,7 +89,7 @@ class _Step:
         self._take_in()
         seen = self._look_at_new_months()
         self._judge_champion(seen)
-        if reasons := reasons_to_train(self._situation(seen)):
+        if reasons := reasons_to_train(self._situation(seen)) or self.interrupted:
             ended = self._train(reasons)
         self._tell_mlflow()
         return self._outcome(ended)
@@ -210,7 +207,8 @@ class _Step:
             last = line.strip() or last
             self.say(f"  {line}")
 
-        code = training.run(self.settings, self.spans, hear)
+        training.gather(self.settings, chosen)
+        code = training.run(self.settings, hear)
         return self._end(begin, code, last)
 
     def _end(self, begin: Decision, code: int | None, last: str) -> _Ended:
@@ -222,8 +220,9 @@ class _Step:
           last: what it said last.
         """
         known = {one.run_id for one in self._ledger()}
-        summary = training.ended(self.settings, self.spans, begin.time, known)
+        summary = training.ended(self.settings, begin.time, known)
         if summary is None:
+            self.interrupted = begin.reasons if code is None else ()
             self._decide(Decision(_now(), "fail", (last or f"exit code {code}",), month=begin.month))
             return _Ended("bad input" if code == BAD_INPUT else "failed")
         if summary.pushed is None:

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+import shutil
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
+from data import spans
 from data.errors import NotReadyError
 from data.paths import ROOT
+from data.span_folder import span_folder, version_folder
 from runs.folder import run_folders
 from runs.lock import exclusive
 from runs.summary import RunSummary, read
 from schedule import tethered
-from schedule.settings import Settings
+from schedule.policy import Month
+from schedule.settings import Settings, schedule_folder
 
 
-def run(settings: Settings, folder: Path, say: Callable[[str], None]) -> int:
-    """Trains, judges and pushes as `python -m pipeline.run` does; returns its exit code.
+def calls_folder(settings: Settings) -> Path:
+    """The folder that a training reads: the spans to learn from, as links."""
+    return schedule_folder(settings.artifacts) / "calls" / settings.contract.name
+
+
+def gather(settings: Settings, chosen: Sequence[Month]) -> None:
+    """Makes the folder that a training reads anew, so that it reads what was decided, whatever comes meanwhile.
+
+    Months that were set aside are there too, as such: their calls count in the size of lists.
 
     Args:
       settings: of the step.
-      folder: of the spans.
+      chosen: the months to learn from.
+    """
+    folder, calls = spans.folder(settings.artifacts, settings.contract.name), calls_folder(settings)
+    shutil.rmtree(calls, ignore_errors=True)
+    for month in chosen:
+        link = version_folder(calls, month.name, month.version)
+        link.parent.mkdir(parents=True)
+        link.symlink_to(version_folder(folder, month.name, month.version))
+    for span in spans.spans(folder):
+        if spans.reason_set_aside(span) is not None:
+            span_folder(calls, span.month).symlink_to(span.folder.parent)
+
+
+def run(settings: Settings, say: Callable[[str], None]) -> int:
+    """Trains on the calls, judges and pushes as `python -m pipeline.run` does; returns its exit code.
+
+    Args:
+      settings: of the step.
       say: gets each line that it prints.
     """
-    options = ["--data", str(folder), "--contract", settings.contract_file, "--artifacts", str(settings.artifacts)]
+    data = calls_folder(settings)
+    options = ["--data", str(data), "--contract", settings.contract_file, "--artifacts", str(settings.artifacts)]
     options += ["--model-name", settings.model, "--no-tune", "--no-benchmark"]
     if settings.mlflow:
         options += ["--mlflow", settings.mlflow]
@@ -36,12 +65,11 @@ def wait(artifacts: Path, say: Callable[[str], None]) -> None:
         pass
 
 
-def ended(settings: Settings, folder: Path, since: datetime, known: Container[str | None]) -> RunSummary | None:
-    """The newest run on the spans that began at a time or later and came to its end; None where there is none.
+def ended(settings: Settings, since: datetime, known: Container[str | None]) -> RunSummary | None:
+    """The newest run of the schedule that began at a time or later and came to its end; None where there is none.
 
     Args:
       settings: of the step.
-      folder: of the spans.
       since: when the training was decided.
       known: ids of the runs of earlier trainings.
     """
@@ -53,6 +81,6 @@ def ended(settings: Settings, folder: Path, since: datetime, known: Container[st
             summary = read(one)
         except NotReadyError:
             continue
-        if summary.dataset.source == str(folder):
+        if summary.dataset.source == str(calls_folder(settings)):
             return summary
     return None

@@ -38,6 +38,7 @@ COMMANDS = (
     "campaigns.keys",
     "campaigns.forget",
     "monitoring",
+    "schedule",
     "monitoring.exporter",
     "monitoring.drift",
 )

@@ -35,7 +35,8 @@ from data.model_spec import PURCHASE_MODEL
 from data.paths import serving_folder
 from runs import decisions, versions
 from runs.decisions import Decision
-from schedule.step import LOG, schedule_folder
+from schedule.settings import schedule_folder
+from schedule.step import LOG
 from tests.conftest import ROOT
 from tests.support.server import ServerProcess, ask, connect
 

@@ -19,7 +19,8 @@ from data.errors import BadOptionError
 from data.paths import ROOT
 from schedule.retrain import retrain
 from schedule.service import trigger
-from schedule.step import UNDER_WAY, schedule_folder
+from schedule.settings import schedule_folder
+from schedule.step import UNDER_WAY
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {SLEEPER}"

@@ -62,6 +62,24 @@ def test_a_month_that_is_not_over_waits(served, monkeypatch):
     assert served.step().kind == "trained"
 
 
+def test_a_training_does_not_see_the_month_that_is_not_over(served, monkeypatch):
+    served.arrives("2024-02", seed=1)
+    served.arrives("2024-03")
+    monkeypatch.setattr(step, "_now", lambda: datetime(2024, 3, 20, tzinfo=timezone.utc))
+    assert served.step().kind == "trained"
+    assert "2024-02.2" in served.learned(served.champion)
+    assert "2024-03" not in served.learned(served.champion)
+
+
+def test_a_training_that_was_asked_for_and_killed_is_done_by_the_next_step(served):
+    for file in served.inbox.iterdir():
+        file.unlink()
+    assert served.step_killed_at(1, asked=True)  # after the decision, before the training
+    assert served.ledger[-1].reasons == ("asked for",)
+    assert served.step().kind == "trained"
+    assert served.actions[-4:] == ["fail", "train", "canary", "promote"]
+
+
 def test_a_corrected_month_is_learned_again(served):
     served.arrives("2024-02", seed=1)
     assert served.step().kind == "trained"

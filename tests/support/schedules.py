@@ -97,11 +97,11 @@ class Schedule:
         self.lines = []
         return step(changed(self.settings, **changes), self.lines.append)
 
-    def step_killed_at(self, effect: int) -> bool:
+    def step_killed_at(self, effect: int, **changes) -> bool:
         """Whether the step came to an effect of this number, counted from 0, at which it is killed."""
         self._fuse = effect
         try:
-            self.step()
+            self.step(**changes)
         except Killed:
             return True
         finally:
@@ -172,13 +172,14 @@ class Schedule:
             raise Killed
         self._fuse -= 1
 
-    def _train(self, settings: Settings, folder: Path, say: Callable[[str], None]) -> int:
+    def _train(self, settings: Settings, say: Callable[[str], None]) -> int:
         """What pipeline.run does, without a model: the same spans give the same version, as with TFX's cache."""
         self.trainings += 1
         say("run ...")
         if self.exit_code:
             say("the disk is full")
             return self.exit_code
+        folder = training.calls_folder(settings)
         learned = "\n".join(f"{one.month}.{one.version}" for one in spans.believed(folder)) + f"\n{self.quality}"
         run_id = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S") + f"-{self.trainings}"
         checks = tuple(Check(name, 0.0, 1.0, False) for name in self.refused)

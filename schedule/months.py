@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,7 +94,7 @@ def look_at(
     return found
 
 
-def _scorer(folder: ModelFolder | None, contract: Contract):
+def _scorer(folder: ModelFolder | None, contract: Contract) -> Callable[[Mapping[str, np.ndarray]], np.ndarray] | None:
     """The model as a function of raw columns; None without one, or where the calls lack an input of it."""
     if folder is None:
         return None

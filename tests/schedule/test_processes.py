@@ -108,6 +108,12 @@ def test_retrain_says_what_the_step_said(tmp_path):
     assert said == [outcome.text]
 
 
+def test_retrain_needs_the_standard_library_alone():
+    """Prefect's environment has nothing of the product's."""
+    command = [sys.executable, "-S", "-c", "import schedule.retrain"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+
+
 def test_retrain_tells_refused_options_and_crashes_apart(tmp_path):
     refused = retrain(["--contract", "no-such"], lambda line: None)
     assert (refused.kind, refused.exit_code) == ("bad input", 2)

@@ -42,6 +42,14 @@ def build(tmp_path, monkeypatch):
     return build
 
 
+def test_the_first_screen_is_written_as_markdown_too(build, data, tmp_path):
+    page = build(data)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# Run {data.summary.run_id}\n")
+    assert page.part("overview", "headline") in " ".join(text.split())
+    assert "| figure | what it is | compared |" in text
+
+
 def test_the_headline_is_the_gain_on_test(build, data):
     reached = gain(*data.scores["test"], 0.2)
     headline = build(data).part("overview", "headline")

@@ -3,9 +3,9 @@
 The rows of a campaign are one CSV file, `training/<id>.csv` in the desk's folder, that the strict reader takes as
 TRAINING. The date of a call is the day on which the call list was frozen. A column that is known only after the call is
 blank, since the desk never learns it; so is one that says when the call was and is not a part of its date, and an
-identifier that the list did not have. Beside the file lies a manifest, `<id>.json`. A file whose rows change, because outcomes came or were corrected,
-becomes a new revision, and the manifest keeps the hashes of the earlier ones. `campaigns.outcome_spans` adds the rows
-to the spans that models are trained on.
+identifier that the list did not have. Beside the file lies a manifest, `<id>.json`. A file whose rows change, because
+outcomes came or were corrected, becomes a new revision, and the manifest keeps the hashes of the earlier ones.
+`campaigns.outcome_spans` adds the rows to the spans that models are trained on.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def schema(contract: Contract, role: Role = Role.TRAINING) -> pa.Schema:
 
 
 def files(path: str | Path) -> list[Path]:
-    """The files that a path stands for: itself, the CSV and Parquet files of a folder by name, or the spans of a folder.
+    """The files that a path stands for: itself, the CSV and Parquet files of a folder by name, or the spans in one.
 
     Of spans, these are the rows of the newest version of each that is not set aside, the oldest span first.
 
@@ -121,9 +121,9 @@ def read(
     """Reads one file block by block in constant memory.
 
     Args:
-      path: a CSV or Parquet file with the columns of the contract in any order. A file of TRAINING rows has these columns and no
-        others. A file of CUSTOMERS has those known before the call; whatever else it has is not checked and stays
-        available as text in :attr:`Block.cells`.
+      path: a CSV or Parquet file with the columns of the contract in any order. A file of TRAINING rows has these
+        columns and no others. A file of CUSTOMERS has those known before the call; whatever else it has is not checked
+        and stays available as text in :attr:`Block.cells`.
       contract: what a row must be. Its delimiter is tried first, then the other usual ones.
       role: what the rows of the file are.
       block_bytes: read at once.

@@ -16,6 +16,7 @@ from data import command, model_folder
 from data.command import DONE, NOT_BLESSED
 from data.errors import BadOptionError
 from data.paths import ARTIFACTS, models_folder
+from pipeline import engine
 from pipeline.dataset import resolve
 from pipeline.settings import Settings, Spec, TrainingData, code_commit
 from runs import versions
@@ -89,6 +90,7 @@ def settings_of_run(spec: Spec, data: TrainingData, options: argparse.Namespace)
         cache=options.cache,
         commit=code_commit(),
         tracking=options.mlflow and tracking.check(options.mlflow),
+        engine=engine.load(options.engine),
     )
 
 
@@ -153,6 +155,7 @@ def _train(kind: Kind[Spec], settings: Settings[Spec], screen: Screen, started: 
     if warning := _other_inputs(settings):
         screen.say(warning, style="yellow")
     _quieten()
+    engine.check(settings.engine, settings.run_folder)
     from pipeline.runners.local import local_environment, run_locally
     from runs.outputs import MODEL_RUN, connect, outputs
 

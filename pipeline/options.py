@@ -10,6 +10,7 @@ from pathlib import Path
 
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import ARTIFACTS
+from pipeline.engine import LOCAL
 
 SEED = 42
 KEEP = 5
@@ -21,7 +22,8 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="FILE|FOLDER|NAME",
-        help="a CSV or Parquet file, a folder of them, or bank-full / bank-additional to download (default: the synthetic sample)",
+        help="a CSV or Parquet file, a folder of them, or bank-full / bank-additional to download (default: the "
+        "synthetic sample)",
     )
     parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
 
@@ -53,6 +55,17 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         default=ARTIFACTS,
         metavar="FOLDER",
         help="where everything is written (default: artifacts/)",
+    )
+
+
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """`--engine`: what runs Beam's part."""
+    parser.add_argument(
+        "--engine",
+        metavar="NAME|FILE",
+        default=LOCAL,
+        help="what runs Beam's part: local, portable, flink, spark, dataflow (deploy/engines), or a file like these "
+        "(default: %(default)s)",
     )
 
 
@@ -102,6 +115,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="of rows with the same identifiers, keep only the last one",
     )
     add_common_options(parser)
+    add_engine_option(parser)
     parser.add_argument("--no-cache", dest="cache", action="store_false", help="recompute every stage")
     parser.add_argument(
         "--mlflow",

@@ -19,9 +19,12 @@ from data.command import DONE, captured, guarded, interruptions
 from data.errors import BadFileError, BadOptionError
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ARTIFACTS, serving_folder
+from pipeline import engine as engines
+from pipeline.options import add_engine_option
 
 if TYPE_CHECKING:
     from data.contract import Contract
+    from pipeline.engine import Engine
     from pipeline.scoring.job import Job, Outcome, Task
     from pipeline.screen import Screen
 
@@ -95,6 +98,8 @@ def _prepare(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace, incoming: Path, out: Path, screen: Screen) -> int:
     started = time.monotonic()
+    engine = engines.load(options.engine)
+    engines.check(engine, incoming)
     job, tasks = _plan(options, incoming)
     before = _resume(job, tasks, incoming)
     if before:
@@ -102,7 +107,7 @@ def _run(options: argparse.Namespace, incoming: Path, out: Path, screen: Screen)
     with interruptions() as interrupted:
         try:
             with _progress(job, tasks, screen):
-                _score(job, tasks)
+                _score(job, tasks, engine)
         except BaseException:
             if interrupted():
                 raise KeyboardInterrupt("the same command goes on where this one was") from None
@@ -216,12 +221,13 @@ def _resume(job: Job, tasks: Sequence[Task], incoming: Path) -> int:
     return 0
 
 
-def _score(job: Job, tasks: Sequence[Task]) -> None:
+def _score(job: Job, tasks: Sequence[Task], engine: Engine) -> None:
     import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
 
     from pipeline.scoring.worker import ScoreParts
 
-    with beam.Pipeline() as pipeline:
+    with beam.Pipeline(options=PipelineOptions(list(engine.beam_args))) as pipeline:
         pipeline | beam.Create(tasks) | beam.Reshuffle() | beam.ParDo(ScoreParts(job))
 
 
@@ -232,13 +238,12 @@ def _progress(job: Job, tasks: Sequence[Task], screen: Screen) -> Iterator[None]
     with screen.bar("scoring", sum(task.part.end - task.part.start for task in tasks)) as advance:
 
         def watch() -> None:
-            left = list(tasks)
-            while left:
+            left, stopped = list(tasks), False
+            while left and not stopped:
+                stopped = stop.wait(0.5)
                 done = [task for task in left if job.outcome(task.number)]
                 advance(sum(task.part.end - task.part.start for task in done))
                 left = [task for task in left if task not in done]
-                if stop.wait(0.5):
-                    return
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -337,6 +342,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN=VALUE",
         help="the value of a column that describes the call, for all rows, such as contact=cellular; may be repeated",
     )
+    add_engine_option(parser)
     parser.add_argument("--quarantine", action="store_true", help="set bad rows aside while they are below 1 %%")
     return parser
 

@@ -15,6 +15,7 @@ from data.contract import Contract
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL, ModelSpec
 from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
+from pipeline.engine import Engine
 from pipeline.options import KEEP, SEED
 from runs.folder import METADATA
 
@@ -142,6 +143,7 @@ class Settings(Generic[Spec]):
       artifacts: the folder that everything is written to.
       cache: whether unchanged stages are taken from the cache.
       commit: the code's git commit, see :func:`code_commit`.
+      engine: what runs Beam's part.
       tracking: the MLflow server or folder that the run is logged to; None logs it nowhere.
     """
 
@@ -152,6 +154,7 @@ class Settings(Generic[Spec]):
     cache: bool = True
     commit: str | None = None
     tracking: str | None = None
+    engine: Engine = field(default_factory=Engine)
 
     @property
     def pipeline_name(self) -> str:

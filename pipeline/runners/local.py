@@ -27,7 +27,7 @@ class StageError(Exception):
 
 
 def local_environment(settings: Settings) -> Environment:
-    """This machine: local folders, and a SQLite file for the metadata."""
+    """This machine: local folders, and a SQLite file for the metadata. Beam's part may run on an engine."""
     return Environment(
         pipeline_name=settings.pipeline_name,
         root=str(settings.artifacts / "tfx" / settings.pipeline_name),
@@ -40,6 +40,7 @@ def local_environment(settings: Settings) -> Environment:
             )
         ),
         cache=settings.cache,
+        beam_args=settings.engine.beam_args,
         champion=_champion(settings),
     )
 

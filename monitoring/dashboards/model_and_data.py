@@ -69,8 +69,8 @@ _ROWS = [
         [
             stat(
                 "Champion",
-                "Number of the version with the label stable, which scores campaigns. Requests without a label go to the "
-                "challenger while there is one.",
+                "Number of the version with the label stable, which scores campaigns. Requests without a label go to "
+                "the challenger while there is one.",
                 "none",
                 f"max(model_champion_version_number{{{SELECTED}}})",
                 thresholds((None, "blue")),

@@ -283,26 +283,20 @@ def _interval(found: Interval | None, text: Callable[[float, float], str]) -> st
 def _months(backtest: BacktestResult) -> Figure:
     """AUC inside each month, of the schedule's model and of its first one."""
     months, many = backtest.months, backtest.words.many
+    ends = (0.5, len(months) + 0.5)
     drawn: dict[Model, int] = {"static": 2, "monthly": 0}
-    measured = {model: [n for n, month in enumerate(months) if month.auc[model] is not None] for model in drawn}
-    series = [
-        Series(
-            MODELS[model],
-            [n + 1 for n in measured[model]],
-            [months[n].auc[model] for n in measured[model]],
-            style=style,
-            dashed=bool(style),
-        )
-        for model, style in drawn.items()
-    ]
-    aucs = [auc for line in series for auc in line.ys]
+    series = []
+    for model, style in drawn.items():
+        measured = [(place, month.auc[model]) for place, month in enumerate(months, 1) if month.auc[model] is not None]
+        places, aucs = [place for place, _ in measured], [auc for _, auc in measured]
+        series.append(Series(MODELS[model], places, aucs, style=style, dashed=bool(style)))
     chart = curves(
         "auc-by-month",
         "AUC inside each month",
         "Of a model trained as the schedule trains, month by month: "
         + ", ".join(f"{month.name} {number(month.auc['monthly'], 3)}" for month in months),
         Axis("month of the calls", *ends, lambda place: _month_at(months, place)),
-        around("AUC", [*aucs, 0.5], lambda v: f"{v:.2f}"),
+        around("AUC", [0.5, *(auc for line in series for auc in line.ys)], lambda v: f"{v:.2f}"),
         [Series("random order", ends, [0.5, 0.5], style=3, dashed=True), *series],
     )
     cells = [

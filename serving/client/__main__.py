@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="the value of a column that describes the call, for all rows, such as contact=cellular; the file may lack the "
-        "column; may be repeated",
+        help="the value of a column that describes the call, for all rows, such as contact=cellular; the file may lack "
+        "the column; may be repeated",
     )
     parser.add_argument(
         "--artifacts",

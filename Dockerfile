@@ -4,6 +4,7 @@
 #   docker build -t purchase-model --build-arg MODEL=pushed .    the same with all models in artifacts/serving
 #   docker build -t purchase-model --target embedded .           the Python server instead of TensorFlow Serving
 #   docker build -t campaign-desk --target desk .                the campaign desk
+#   docker build -t purchase-model-training --target training .  pipelines, the schedule, the worker of an engine
 #
 # The default is what Railway builds: the last stage, from nothing but what is in git.
 
@@ -18,16 +19,27 @@ RUN pip install --no-cache-dir uv==0.13.8
 
 # --- the models ------------------------------------------------------------------------------------------------------
 
-FROM python AS trained
+# Everything that trains: pipelines, the schedule of trainings, the worker of an engine.
+FROM python AS training
 COPY requirements.txt ./
 RUN uv pip install --system --no-cache --compile-bytecode --require-hashes --requirements requirements.txt
 COPY data ./data
 COPY analysis ./analysis
 COPY pages ./pages
 COPY modules ./modules
+COPY serving ./serving
+COPY monitoring ./monitoring
 COPY runs ./runs
 COPY report ./report
+COPY campaigns ./campaigns
+COPY deploy ./deploy
 COPY pipeline ./pipeline
+COPY schedule ./schedule
+USER 10001:10001
+CMD ["python", "-m", "pipeline.run", "--help"]
+
+FROM training AS trained
+USER root
 RUN python -m pipeline.run && python -m pipeline.segment
 
 FROM python AS pushed

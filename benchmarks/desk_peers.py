@@ -11,7 +11,6 @@ the processor time of a request least. That is of all processes of a server, tho
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -27,6 +26,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from data import columns
 from data.contract import Contract
 from data.model_folder import CONTRACT, ModelFolder, newest
 from data.model_spec import PURCHASE_MODEL
@@ -83,12 +83,12 @@ def main() -> None:
 def _bodies(model: ModelFolder, data: Path, work: Path) -> dict[str, Path]:
     """Files with request bodies, by rows of a request."""
     contract = Contract.model_validate_json(model.extra(CONTRACT).read_bytes())
-    with data.open(encoding="utf-8", newline="") as file:
-        lines = csv.DictReader(file, delimiter=contract.source.delimiter)
-        rows = [
-            {name: float(line[name]) if name in contract.numeric else line[name] for name in contract.features()}
-            for _, line in zip(range(ROWS), lines, strict=False)
-        ]
+    read = {name: column[:ROWS].tolist() for name, column in columns.read(data, contract).items()}
+    cells = [
+        read[name] if name in contract.numeric else [text.decode() for text in read[name]]
+        for name in contract.features()
+    ]
+    rows = [dict(zip(contract.features(), row, strict=True)) for row in zip(*cells, strict=True)]
     files = {"1": work / "single.json", "1000": work / "thousand.json"}
     files["1"].write_text(json.dumps([json.dumps({"instances": [row]}) for row in rows]))
     files["1000"].write_text(json.dumps([json.dumps({"instances": rows})]))

@@ -18,7 +18,7 @@ from data.contract import Categorical, Contract, Label, Modelling, Numeric, Publ
 from runs.summary import Check, PurchaseSummary, SegmentSummary
 from serving.flags import Flags
 from tests.conftest import ROOT
-from tests.support import segmentations
+from tests.support import segmentations, summaries
 
 COMMANDS = (
     "pipeline.run",
@@ -100,10 +100,11 @@ def test_every_field_of_a_summary_is_described():
 
 def test_every_check_of_the_gate_is_described():
     from modules.segments import gate
-    from pipeline.summarize.purchase import CHECKS
+    from pipeline.summarize.purchase import CHECKS, trial_checks
 
     of_segments = {check.metric for check in gate.checks(segmentations.search(), segmentations.segmentation())}
-    assert {*CHECKS.values(), *of_segments, "served_as_evaluated", "same_inputs_as_serving"} <= code(
+    of_trial = {check.metric for check in trial_checks(summaries.trial())}
+    assert {*CHECKS.values(), *of_segments, *of_trial, "served_as_evaluated", "same_inputs_as_serving"} <= code(
         "pipeline/README.md"
     )
     assert {field.name for field in dataclasses.fields(Check)} <= code("pipeline/README.md")

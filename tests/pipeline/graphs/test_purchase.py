@@ -226,7 +226,7 @@ def test_another_champion_or_other_files_of_it_are_compared_anew(settings):
 
 
 def test_rows_without_dates_have_no_newest_months(settings):
-    graph = nodes(with_contract(settings, call_date=None, derived=None, modelling={}))
+    graph = nodes(with_contract(settings, call_date=None, derived=None, backtest=None, modelling={}))
     assert graph.keys() == STAGES - {"NewestMonths"}
     assert set(graph["AtomicPusher"].upstream_nodes) == {"Trainer", "Evaluator", "ServingProbe"}
 

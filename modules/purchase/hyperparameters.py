@@ -27,11 +27,11 @@ class Hyperparameters:
     """Share of hidden units dropped in training."""
     batch_normalization: bool = False
     """Whether hidden layers are followed by batch normalisation."""
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     """Highest learning rate of the schedule, which is a linear warm-up and then a cosine decay."""
     weight_decay: float = 1.0
     """Weight decay of AdamW, per step and relative to the learning rate; biases do not decay."""
-    batch_size: int = 256
+    batch_size: int = 512
     """Rows per step."""
     epochs: int = 14
     """Passes over the training rows; the schedule spans all of them, and early stopping may end training sooner."""

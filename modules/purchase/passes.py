@@ -1,8 +1,7 @@
 """Passes over rows: one learns, the other measures.
 
-Keras's `fit` does the same. It traces a step twice, which costs more than several passes over a bank's rows, and
-returns to Python after each batch. A fit of 14 epochs on 28,276 rows took 9.8 CPU seconds with it and takes 3.1 here,
-at the same loss.
+Keras's `fit` does the same. It traces a step twice, which takes as long as several passes over a bank's rows, and
+returns to Python after each batch.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -68,7 +69,12 @@ def fit_calibrated(
 
 
 def fit(
-    train: Rows, evaluation: Rows, hyperparameters: Hyperparameters, seed: int, log_dir: str | Path | None = None
+    train: Rows,
+    evaluation: Rows,
+    hyperparameters: Hyperparameters,
+    seed: int,
+    log_dir: str | Path | None = None,
+    hopeless: Callable[[Sequence[float]], bool] | None = None,
 ) -> TrainedNetwork:
     """Trains a network and keeps the weights of its best epoch.
 
@@ -80,6 +86,7 @@ def fit(
       hyperparameters: of the network and of its training.
       seed: of the weights, the order of rows and the dropout.
       log_dir: folder for TensorBoard's logs of loss and accuracy; None writes none.
+      hopeless: says after an epoch, from OBJECTIVE of all epochs so far, whether to stop at once; None never stops.
     """
     keras.utils.set_random_seed(seed)
     rate = np.clip(np.average(train.label, weights=train.weight), 1e-3, 1.0 - 1e-3)
@@ -97,7 +104,7 @@ def fit(
         history.append(figures)
         if epoch == 0 or figures[OBJECTIVE] < history[best][OBJECTIVE]:
             best, weights = epoch, model.get_weights()
-        if epoch - best == PATIENCE:
+        if epoch - best == PATIENCE or (hopeless and hopeless([figures[OBJECTIVE] for figures in history])):
             break
     model.set_weights(weights)
     if log_dir is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from modules.purchase import calibration, training
+from modules.purchase import calibration, passes, training
 from modules.purchase.hyperparameters import Hyperparameters
 from modules.purchase.rows import Rows
 
@@ -62,6 +62,38 @@ def test_a_network_that_overfits_is_stopped_and_keeps_its_best_weights():
     assert fitted.best_epoch == int(np.argmin(losses))
     logits, labels = fitted.network.predict(evaluation[0], verbose=0)[:, 0], evaluation[1]
     assert np.mean(np.logaddexp(0.0, logits) - labels * logits) == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_a_hopeless_fit_stops_at_once():
+    seen = []
+
+    def hopeless(losses):
+        seen.append(losses)
+        return len(losses) == 2
+
+    fitted = training.fit(_toy(0), _toy(1), SMALL, seed=1, hopeless=hopeless)
+    assert seen[-1] == fitted.history[training.OBJECTIVE]
+    assert len(fitted.history["loss"]) == 2
+
+
+def test_the_learning_rate_rises_and_then_falls_over_all_epochs():
+    rates = training.learning_rates(SMALL, steps=50)
+    assert rates.shape == (SMALL.epochs, 50)
+    highest = int(np.argmax(rates))
+    assert highest == round(training.WARM_UP * rates.size)
+    assert rates.max() == pytest.approx(SMALL.learning_rate)
+    assert (np.diff(rates.ravel()[:highest]) > 0).all()
+    assert (np.diff(rates.ravel()[highest:]) <= 0).all()
+    assert rates.min() == 0.0
+    assert rates[-1, -1] == pytest.approx(training.LAST_RATE * SMALL.learning_rate, rel=0.1)
+
+
+def test_rows_beyond_one_block_are_all_learned_and_measured(monkeypatch):
+    whole = training.fit(_toy(0), _toy(1), SMALL, seed=1)
+    monkeypatch.setattr(passes, "_BLOCK", 150)
+    parts = training.fit(_toy(0), _toy(1), SMALL, seed=1)
+    for name, values in whole.history.items():
+        assert parts.history[name] == pytest.approx(values, rel=1e-4), name
 
 
 def test_a_row_of_no_weight_teaches_nothing():

@@ -19,7 +19,7 @@ def rows():
 
 
 def search(folder, rows, trials=3):
-    tuner = Search(DEFAULTS, max_trials=trials, num_initial_points=2, seed=5, directory=folder, project_name="search")
+    tuner = Search(DEFAULTS, max_trials=trials, seed=5, directory=folder, project_name="search")
     tuner.search(train=rows, evaluation=rows)
     return [trial for _, trial in sorted(tuner.oracle.trials.items())]
 
@@ -29,7 +29,7 @@ def test_the_first_trial_tries_the_defaults_and_every_trial_has_a_score(tmp_path
     assert len(trials) == 3
     first = trials[0].hyperparameters.values
     assert first == {name: getattr(DEFAULTS, name) for name in first}
-    assert {"width", "depth", "dropout", "learning_rate", "weight_decay", "batch_size"} == set(first)
+    assert {"width", "depth", "dropout", "learning_rate", "weight_decay"} == set(first)
     assert all(0 < trial.metrics.get_best_value(OBJECTIVE) < 2 for trial in trials)
 
 
@@ -42,3 +42,12 @@ def test_a_failing_trial_fails_the_search(tmp_path, rows):
     broken = rows._replace(label=rows.label[:, np.newaxis])
     with pytest.raises(RuntimeError, match="failures"):
         search(tmp_path, broken)
+
+
+def test_a_trial_behind_the_median_of_the_earlier_ones_is_stopped(tmp_path):
+    tuner = Search(DEFAULTS, max_trials=1, seed=5, directory=tmp_path, project_name="search")
+    assert not tuner._hopeless([0.9, 0.9])
+    tuner._earlier += [[0.5, 0.4, 0.3], [0.6, 0.5, 0.5], [0.7, 0.6]]
+    assert not tuner._hopeless([0.9])
+    assert [tuner._hopeless(losses) for losses in ([0.9, 0.45], [0.45, 0.9], [0.9, 0.55])] == [False, False, True]
+    assert tuner._hopeless([0.9, 0.9, 0.45])

@@ -239,19 +239,15 @@ def changes(contract: Contract) -> dict[str, Change]:
         "no dropout of hidden units": Change(contract, {"dropout": 0.0}),
         "batch normalisation": Change(contract, {"batch_normalization": True}),
         "weight decay of 0.01 instead of 1": Change(contract, {"weight_decay": 0.01}),
-        "constant learning rate": Change(contract, patches={"modules.purchase.training.optimizer": _constant_rate}),
+        "constant learning rate": Change(contract, patches={"modules.purchase.training.learning_rates": _constant}),
         "28 epochs at most instead of 14": Change(contract, {"epochs": 28}),
         "plain Platt scaling: one piece": Change(contract, patches={"modules.purchase.calibration.SEGMENTS": 1}),
         "no calibration": Change(contract, patches={"modules.purchase.calibration.fit": lambda *rows: Calibration()}),
     }
 
 
-def _constant_rate(hyperparameters: Any, steps: int) -> Any:
-    import keras
-
-    return keras.optimizers.AdamW(
-        hyperparameters.learning_rate, weight_decay=hyperparameters.weight_decay, global_clipnorm=1.0
-    )
+def _constant(hyperparameters: Any, steps: int) -> np.ndarray:
+    return np.full((hyperparameters.epochs, steps), hyperparameters.learning_rate, np.float32)
 
 
 def ablate(files: Sequence[Path], seeds: int, results: Results) -> None:

@@ -65,16 +65,11 @@ class Volume:
         return {name: found[name][places].astype(np.float32) for name in LIST_SIZE}
 
 
-def usual(dates: np.ndarray, columns: Mapping[str, np.ndarray]) -> ListSize:
-    """What was usual in the newest month of some calls.
-
-    Args:
-      dates: days since 1970-01-01, [rows].
-      columns: the derived columns of these calls, [rows] each.
-    """
-    months = dates.astype("datetime64[D]").astype("datetime64[M]")
-    days, places = np.unique(np.where(months == months.max(), dates, -1), return_index=True)
-    medians = {name: round(float(np.median(columns[name][places[days >= 0]]))) for name in LIST_SIZE}
+def usual(volume: Volume) -> ListSize:
+    """What was usual in the newest month of some calls."""
+    months = volume.days.astype("datetime64[D]").astype("datetime64[M]")
+    columns = volume.columns(volume.days[months == months.max()])
+    medians = {name: round(float(np.median(column))) for name, column in columns.items()}
     return ListSize(**medians, month=str(months.max()))
 
 

@@ -12,6 +12,8 @@ from tfx.utils import path_utils
 
 from data.model_folder import CARD, EXTRAS, Card
 
+LIST_SIZE = "list_size.json"
+"""In the Examples, where the contract has the size of the list: a `data.model_folder.ListSize`."""
 IMPORTANCE = "importance.json"
 """In the artifact of the component Importance: an `analysis.importance.ImportanceResult`."""
 TRIAL = "trial.json"

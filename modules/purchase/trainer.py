@@ -7,13 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from analysis import profile
-from data.contract import CALL_DAY, Contract
-from data.list_size import usual
+from data.contract import Contract
 from data.model_folder import ListSize, PurchaseCard
 from data.model_spec import PURCHASE_MODEL
 from modules import artifacts, model_extras
@@ -51,7 +49,7 @@ def run_fn(fn_args: FnArgs) -> None:
     module.save(fn_args.serving_model_dir)
     model_extras.write(
         fn_args.serving_model_dir,
-        _card(config, hyperparameters, fitted, (train, evaluation)),
+        _card(config, hyperparameters, fitted, fn_args.train_files),
         config.contract,
         _profile(config, train, fitted),
         module.predict,
@@ -70,7 +68,7 @@ def choose_hyperparameters(tuned: Mapping[str, Any] | None, contract: Contract, 
 
 
 def _card(
-    config: TrainingConfig, hyperparameters: Hyperparameters, fitted: FittedModel, splits: Sequence[Split]
+    config: TrainingConfig, hyperparameters: Hyperparameters, fitted: FittedModel, patterns: Sequence[str]
 ) -> PurchaseCard:
     return PurchaseCard(
         contract=config.contract.name,
@@ -82,18 +80,14 @@ def _card(
         best_epoch=fitted.best_epoch,
         calibration=dataclasses.asdict(fitted.calibration),
         threshold=fitted.threshold,
-        list_size=_list_size(config.contract, splits),
+        list_size=_list_size(patterns[0]) if config.contract.derived else None,
     )
 
 
-def _list_size(contract: Contract, splits: Sequence[Split]) -> ListSize | None:
-    """What was usual in the newest month of the rows; None where the contract does not have the size of the list."""
-    if not contract.derived:
-        return None
-    together = {
-        name: np.concatenate([split.raw[name] for split in splits]) for name in (CALL_DAY, *contract.derived_columns)
-    }
-    return usual(together[CALL_DAY], together)
+def _list_size(pattern: str) -> ListSize:
+    """What was usual in the newest month, from the Examples that a pattern of one split's files lies in."""
+    examples, _, _ = pattern.rpartition("/Split-")
+    return ListSize(**artifacts.read_json(examples, artifacts.LIST_SIZE))
 
 
 def _profile(config: TrainingConfig, train: Split, fitted: FittedModel) -> profile.Profile:

@@ -5,11 +5,12 @@ is streamed into its own shard of every split, so that nothing is kept between B
 workers reads files in parallel; the in-memory runner reads them one after the other. Rows keep their file order
 within a split. The trainer shuffles them.
 
-The artifact has the layout of the stock component's, and two more files:
+The artifact has the layout of the stock component's, and further files:
 
     Split-{train,eval,test}/data_tfrecord-00000-of-0000N.gz    one of N per input file
     ingest.json       rows read, kept, quarantined and superseded, per file and in all; rows and positives per split;
                       how many customers are different by their identifiers, and how many rows repeat one
+    list_size.json    how many calls were usual in the newest month; only where the contract has the size of the list
     quarantine.csv    the rows set aside, each with its reason; only with quarantine
 """
 
@@ -19,7 +20,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +42,7 @@ from data.call_dates import Place
 from data.contract import Contract, Role
 from data.errors import BadFileError, BadOptionError
 from data.span_folder import believed, is_folder_of_spans, month_of
-from modules.artifacts import join, read_bytes, read_json, write_arrays, write_json
+from modules.artifacts import LIST_SIZE, join, read_bytes, read_json, write_arrays, write_json
 from modules.examples import SPLITS, read_raw
 from modules.ingest import (
     HELD_OUT_PERCENT,
@@ -247,6 +248,8 @@ def _shards(
     ]
     if dated:
         write_arrays({"days": dated.volume.days, "calls": dated.volume.calls}, shards[0].volume)
+        if contract.derived and len(dated.volume.days):
+            write_json(asdict(list_size.usual(dated.volume)), folder, LIST_SIZE)
     if last_row:
         for shard, marked in zip(shards, repeated, strict=True):
             write_arrays({REPEATED: marked}, shard.repeated)

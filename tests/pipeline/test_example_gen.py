@@ -463,6 +463,9 @@ def test_examples_of_spans_have_the_dates_of_their_months(folder_of_spans, inges
     assert (len(days), months) == (401, {"2009-02", "2009-03"})
     summary = json.loads((Path(artifact.uri) / "ingest.json").read_text())
     assert [counts["read"] for counts in summary["files"].values()] == [200, 201]
+    # The calls of the month that is set aside were made too.
+    usual = json.loads((Path(artifact.uri) / "list_size.json").read_text())
+    assert (usual["month"], usual["calls_today"]) == ("2011-01", 8)
 
 
 @pytest.mark.parametrize("pattern", [spans.PATTERN, "span-{SPAN}/version-{VERSION}/*"])

@@ -24,7 +24,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.request_log import cpu
+from benchmarks.request_log import cpu, cpu_with_children
 from campaigns.records import Scored
 from campaigns.request_log.queue import RequestLog
 from campaigns.store.database import FILE, open_database
@@ -73,23 +73,17 @@ def measure(database: str | None, server: psutil.Process, folder: Path, rows: in
     for number in range(-1, rounds):
         without = requests(rows, body, lambda _: None)
         (writer,) = (one for one in psutil.Process().children() if "campaigns.request_log" in one.cmdline())
-        before = cpu(writer), of_server(server)
+        before = cpu(writer), cpu_with_children(server)
         having = requests(rows, body, log.add)
         while log.state().queued:
             time.sleep(0.05)
-        after = cpu(writer), of_server(server)
+        after = cpu(writer), cpu_with_children(server)
         assert log.state().dropped == 0
         if number >= 0:  # the first round warms up
             parts = having - without, after[0] - before[0], after[1] - before[1]
             costs.append(Cost(*(1e6 * part / rows for part in parts)))
     log.stop(30)
     return Cost(*(statistics.median(getattr(one, part) for one in costs) for part in ("desk", "writer", "database")))
-
-
-def of_server(server: psutil.Process) -> float:
-    """CPU seconds of PostgreSQL's processes, those that have ended included."""
-    own = server.cpu_times()
-    return own.user + own.system + own.children_user + own.children_system + sum(map(cpu, server.children()))
 
 
 def report(costs: Sequence[tuple[str, Cost]], console: Console) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import select
 import time
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -79,13 +80,14 @@ class RequestLog:
         self.keeps_inputs = keeps_inputs
         self._config = wire.Config(database, str(file), str(folder / spool.FOLDER), key)
         self._lock = Lock()
-        self._queue: deque[Scored] = deque()
+        self._queue: list[Scored] = []
         self._rows = self._bytes = 0
         self._sent: _Sent | None = None
         self._dropped = self._written = self._spooled_bytes = 0
         self._of_requests = self._of_lists = 0
         self._database_up = True
         self._stopping = Event()
+        self._closed = False
         self._deadline = float("inf")
         self._child: Child | None = None
         self._pause = RESTART_SECONDS
@@ -94,15 +96,16 @@ class RequestLog:
 
     def add(self, scored: Scored) -> None:
         """Takes an entry, which must not change any more. It never waits: an entry that does not fit is dropped."""
-        rows, size = len(scored.probabilities), _size(scored)
+        rows = len(scored.probabilities)
+        size = sum(map(len, scored.inputs)) if scored.inputs else 0
         with self._lock:
             if scored.campaign_id is None:
                 self._of_requests += rows
             else:
                 self._of_lists += rows
-            if self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES or self._stopping.is_set():
+            if self._closed or self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES:
                 self._dropped += rows
-            elif rows:
+            else:
                 self._rows += rows
                 self._bytes += size
                 self._queue.append(scored)
@@ -131,6 +134,7 @@ class RequestLog:
         Args:
           timeout: longest time to wait for that, in seconds.
         """
+        self._closed = True
         self._deadline = time.monotonic() + timeout
         self._stopping.set()
         self._thread.join(timeout)
@@ -194,12 +198,12 @@ class RequestLog:
                 self._sent = None
 
     def _take_batch(self) -> None:
-        """Makes the oldest entries the batch that is under way, if there are any. Only this thread takes entries."""
-        taken: list[Scored] = []
-        rows = 0
-        while self._queue and (not taken or rows + len(self._queue[0].probabilities) <= BATCH_ROWS):
-            taken.append(self._queue.popleft())
-            rows += len(taken[-1].probabilities)
+        """Makes the oldest entries the batch that is under way, if there are any."""
+        with self._lock:
+            ends = list(accumulate(len(one.probabilities) for one in self._queue[:BATCH_ROWS]))
+            count = max(1, bisect_right(ends, BATCH_ROWS))
+            taken = self._queue[:count]
+            del self._queue[:count]
         if not taken:
             return
         number = new_number()
@@ -208,9 +212,9 @@ class RequestLog:
         except ValueError:
             sent = self._packed(number, [one for one in taken if _is_plain(one)])
         with self._lock:
-            self._rows -= rows
-            self._bytes -= sum(map(_size, taken))
-            self._dropped += rows - sent.rows
+            self._rows -= ends[count - 1]
+            self._bytes -= sum(sum(map(len, one.inputs)) for one in taken if one.inputs)
+            self._dropped += ends[count - 1] - sent.rows
             self._sent = sent if sent.rows else None
 
     def _packed(self, number: int, entries: Sequence[Scored]) -> _Sent:
@@ -228,8 +232,3 @@ def _is_plain(scored: Scored) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _size(scored: Scored) -> int:
-    """Characters of an entry's texts, as far as nothing else limits them."""
-    return sum(map(len, filter(None, scored.identifiers))) + (sum(map(len, scored.inputs)) if scored.inputs else 0)

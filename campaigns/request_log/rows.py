@@ -94,7 +94,7 @@ def _rows(entries: Sequence[Column], customer: Callable[[str], str], first: int 
 
     def each(values: Iterable[Any]) -> Iterable[Any]:
         """What entries say once, for each of their rows."""
-        return values if total == len(counts) else chain.from_iterable(map(repeat, values, counts))
+        return values if set(counts) == {1} else chain.from_iterable(map(repeat, values, counts))
 
     def flat(lists: Column) -> list[Any]:
         """What entries say of each of their rows."""

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
 STAGES = {
     "ContractExampleGen",
-    "Statistics",
+    "StatisticsGen",
     "ContractSchema",
     "ExampleValidator",
     "AnomalyCheck",

@@ -52,7 +52,7 @@ def load(
     raw = read_raw(patterns, config.contract, config.features)
     label = raw[config.contract.required_label.name].astype(np.float32)
     encoded = partly_without_list_size(raw, config.contract, config.seed) if training else raw
-    encode = tf.function(graph.transform_raw_features, reduce_retracing=True)
+    encode = tf.function(graph.transform_raw_features, reduce_retracing=True, autograph=False)
     features = np.empty((len(label), graph.transformed_feature_spec()[FEATURES].shape[0]), np.float32)
     for start in range(0, len(label), BATCH):
         rows = slice(start, start + BATCH)

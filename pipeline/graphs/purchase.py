@@ -36,7 +36,7 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
       data: the rows it learns from.
       environment: where the pipeline runs.
     """
-    checked = checked_data(data)
+    checked = checked_data(data, environment)
     config = _config(spec, data, "modules.purchase.transform")
     transform = transform_rows(checked, "modules.purchase.transform.preprocessing_fn", config)
     tuner, trainer = _training(spec, data, checked, transform)

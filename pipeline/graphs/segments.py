@@ -28,7 +28,7 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
       data: the rows it learns from.
       environment: where the pipeline runs.
     """
-    checked = checked_data(data)
+    checked = checked_data(data, environment)
     contract = data.contract.model_dump_json()
     config = _config(spec, data, "modules.segments.transform")
     transform = transform_rows(checked, "modules.segments.transform.preprocessing_fn", config)

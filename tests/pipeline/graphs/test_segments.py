@@ -18,7 +18,7 @@ from tests.support.checkout import copy_of_the_code
 
 STAGES = {
     "ContractExampleGen",
-    "Statistics",
+    "StatisticsGen",
     "ContractSchema",
     "ExampleValidator",
     "AnomalyCheck",

@@ -52,7 +52,7 @@ def synthetic_customers(count: int, seed: int, features: Sequence[str]) -> list[
 
 def takes_synthetic_customers(features: Sequence[str] | Mapping[str, Any]) -> bool:
     """Whether the synthetic sample has all features of a model."""
-    return set(features) <= set(contracts.load("bank-full").features(with_after_call=True))
+    return set(features) <= set(contracts.load("bank-full").with_calendar().features(with_after_call=True))
 
 
 def _instances(columns: Mapping[str, np.ndarray]) -> list[Customer]:

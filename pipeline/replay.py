@@ -1,10 +1,11 @@
 """The schedule replayed: each month of the past is scored by models that had learned from earlier months only.
 
 The rules are those of the live schedule: `schedule.policy` says when a model is trained, on which months, and which
-months are not to be believed, and `analysis.trial` compares the challenger with the champion on held-out calls of the
-newest months. As in a run, 70 % of the calls are for training, 15 % for early stopping, calibration and the threshold,
-and 15 % for the trial. A call is in the same part for every model, so that no trial has a call that one of the two has
-learned from. The fixed bounds of the gate are not replayed.
+months are not to be believed. `analysis.trial` compares the challenger with the champion on held-out calls of the
+newest months, and the champion with the one before it on a month that neither has seen; the one before takes over again
+where it did better. As in a run, 70 % of the calls are for training, 15 % for early stopping, calibration and the
+threshold, and 15 % for the trial. A call is in the same part for every model, so that no trial has a call that one of
+the two has learned from. The fixed bounds of the gate are not replayed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from analysis import trial
 from analysis.over_time import months_of
+from analysis.trial_result import Trial
 from data.contract import CALL_DAY, Contract
 from data.errors import BadOptionError
 from runs.backtest_result import Decided, Model
@@ -249,19 +251,24 @@ class _Fits:
 
 
 class _Schedule:
-    """The schedule's state: its champion, and the months that it believes.
+    """The schedule's state: its champions, and the months that it believes.
 
     Attributes:
       believed: places of the months that are over and were not set aside, oldest first.
       learned_from: how many of them the newest model learned from.
     """
 
-    champion: Scorer
-
     def __init__(self, calls: Calls, fits: _Fits, believed: list[int]) -> None:
         self._calls, self._fits = calls, fits
         self.believed, self.learned_from = believed, 0
+        self._champions: list[Scorer] = []
         self._set_aside = ""
+        self._rolled_back: tuple[str, ...] = ()
+
+    @property
+    def champion(self) -> Scorer:
+        """The model that serves."""
+        return self._champions[-1]
 
     @property
     def rows(self) -> np.ndarray:
@@ -270,31 +277,42 @@ class _Schedule:
 
     def step(self) -> Decided:
         """What the schedule does when a month begins."""
+        rolled_back, self._rolled_back = self._rolled_back, ()
         months = self._months()
         before = months[: self.learned_from] or None
         reasons = reasons_to_train(Situation(finished=months, trained_on=before))
         if not reasons:
-            return Decided("kept", (self._set_aside,))
+            return Decided("kept", (self._set_aside,), rolled_back)
         challenger = self._fits.network(self.rows)
         self.learned_from = len(months)
-        if before is None:
-            self.champion = challenger
-            return Decided("first", reasons)
-        if faults := self._faults(challenger):
-            return Decided("refused", faults)
-        self.champion = challenger
-        return Decided("promoted", reasons)
+        if before is not None and (faults := self._faults(challenger)):
+            return Decided("refused", faults, rolled_back)
+        self._champions.append(challenger)
+        return Decided("first" if before is None else "promoted", reasons, rolled_back)
 
     def check(self, place: int, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
-        """Believes a month that is over, or sets it aside; the scores are the champion's."""
+        """Sets a month that is over aside; or believes it, and goes back to the champion before if that did better.
+
+        Args:
+          place: of the month.
+          columns: of its calls.
+          scores: the champion's.
+        """
         from modules.purchase.month_evidence import evidence
 
-        found = evidence(columns, scores, self._calls.contract)
-        reason = doubt(self._calls.units[place].name, found.champion, found.inside)
-        if reason is None:
-            self.believed.append(place)
-        else:
+        calls, unit = self._calls, self._calls.units[place]
+        found = evidence(columns, scores, calls.contract)
+        reason = doubt(unit.name, found.champion, found.inside)
+        if reason is not None:
             self._set_aside = reason
+            return
+        self.believed.append(place)
+        labels = calls.labels[unit.rows]
+        if len(self._champions) > 1 and np.bincount(labels, minlength=2).min() >= trial.ENOUGH:
+            before = self._champions[-2].score(columns)
+            self._rolled_back = self._named(trial.compare(labels, before, scores, calls.days[unit.rows])).faults
+            if self._rolled_back:
+                self._champions.pop()
 
     def _faults(self, challenger: Scorer) -> tuple[str, ...]:
         """In what the challenger is worse than the champion on the newest months' calls of the test part."""
@@ -302,11 +320,14 @@ class _Schedule:
         test = self.rows[self._fits.part[self.rows] >= LEARNED]
         newest = test[trial.newest(calls.labels[test], calls.days[test])]
         columns = calls.take(newest)
-        found = trial.compare(
-            calls.labels[newest], self.champion.score(columns), challenger.score(columns), calls.days[newest]
-        )
+        champion, scores = self.champion.score(columns), challenger.score(columns)
+        return self._named(trial.compare(calls.labels[newest], champion, scores, calls.days[newest])).faults
+
+    def _named(self, found: Trial) -> Trial:
+        """A trial with the names of our months, which are not those of the calendar where rows have no dates."""
+        calls = self._calls
         names = {str(months_of(calls.days[unit.start])): unit.name for unit in calls.units}
-        return dataclasses.replace(found, months=tuple(names[month] for month in found.months)).faults
+        return dataclasses.replace(found, months=tuple(names[month] for month in found.months))
 
     def _months(self) -> tuple[Month, ...]:
         return tuple(Month(self._calls.units[place].name, 1) for place in self.believed)

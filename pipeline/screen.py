@@ -121,13 +121,8 @@ class Screen:
             outcomes = dict.fromkeys(decided.outcome for decided in month.decisions)
             table.add_row(month.name, f"{month.rows:,}", f"{month.label_rate:.1%}", *aucs, "/".join(outcomes))
         self._console.print(table)
-        for month in result.months:
-            for text in dict.fromkeys(
-                f"{month.name}: {decided.outcome}: {'; '.join(decided.reasons)}"
-                for decided in month.decisions
-                if decided.outcome in ("refused", "kept")
-            ):
-                self.say(text)
+        for text in result.exceptions:
+            self.say(text)
         self.say(f"\n{result.verdict}", style="bold")
 
     def summary(self, summary: RunSummary) -> None:

@@ -32,6 +32,9 @@ Outcome = Literal["first", "promoted", "refused", "kept"]
 """Of the schedule's decision before a month: the first model was trained; a challenger became the champion; it was
 refused; nothing was trained."""
 
+EXCEPTIONS: dict[Outcome, str] = {"refused": "the new model was refused", "kept": "nothing was trained"}
+"""Outcomes that are out of the ordinary, in words."""
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -40,10 +43,21 @@ class Decided:
     Attributes:
       outcome: see :data:`Outcome`.
       reasons: in words: why a model was trained, why it was refused, or why none was trained.
+      rolled_back: in what the champion did worse on the month before than the champion before it, which therefore took
+        over again; empty where it did not.
     """
 
     outcome: Outcome
     reasons: tuple[str, ...]
+    rolled_back: tuple[str, ...] = ()
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """What was out of the ordinary, in words: a roll back, a refusal, or nothing to train."""
+        found = [f"the champion was rolled back: {'; '.join(self.rolled_back)}"] if self.rolled_back else []
+        if self.outcome in EXCEPTIONS:
+            found.append(f"{EXCEPTIONS[self.outcome]}: {'; '.join(self.reasons)}")
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -163,6 +177,15 @@ class BacktestResult:
     def months_stated(self) -> str:
         """The months of that period in words."""
         return self.periods[self.stated].months
+
+    @property
+    def exceptions(self) -> tuple[str, ...]:
+        """What was out of the ordinary before a month, in words, whatever the seed."""
+        return tuple(
+            dict.fromkeys(
+                f"{month.name}: {text}" for month in self.months for one in month.decisions for text in one.exceptions
+            )
+        )
 
     @property
     def span_mean(self) -> float | None:

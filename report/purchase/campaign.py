@@ -242,8 +242,8 @@ def _backtest(backtest: BacktestResult) -> list[Block]:
         *(_period(backtest, name) for name in backtest.periods if name != "all" or backtest.stated == "all"),
         _months(backtest),
     ]
-    if texts := _not_promoted(backtest):
-        blocks += [Paragraph("not-promoted", "Before these months no new model took over:"), Lines("decisions", texts)]
+    if texts := backtest.exceptions:
+        blocks += [Paragraph("exceptions", "Out of the ordinary before a month:"), Lines("decisions", texts)]
     return blocks
 
 
@@ -318,18 +318,6 @@ def _months(backtest: BacktestResult) -> Figure:
 def _month_at(months: Sequence[MonthResult], place: float) -> str:
     whole = float(place).is_integer() and 1 <= place <= len(months)
     return months[int(place) - 1].name.removeprefix("rows ") if whole else ""
-
-
-def _not_promoted(backtest: BacktestResult) -> list[str]:
-    """Why a challenger was refused or nothing was trained, for each month where that was so."""
-    return list(
-        dict.fromkeys(
-            f"{month.name}: {OUTCOMES[decided.outcome]}: {'; '.join(decided.reasons)}."
-            for month in backtest.months
-            for decided in month.decisions
-            if decided.outcome in ("refused", "kept")
-        )
-    )
 
 
 def _report_command(summary: PurchaseSummary) -> str:

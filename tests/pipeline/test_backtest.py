@@ -184,7 +184,7 @@ def test_what_was_set_aside_is_told_with_its_reason(quick):
     labels[900:1_400] = np.random.default_rng(4).permutation(labels[900:1_400])
     stream = io.StringIO()
     Screen(stream).backtest(made(calls))
-    assert "2009-01: kept: 2008-12: neither the model that serves" in stream.getvalue()
+    assert "2009-01: nothing was trained: 2008-12: neither the model that serves" in stream.getvalue()
 
 
 def test_a_step_is_a_line_where_there_is_no_terminal():

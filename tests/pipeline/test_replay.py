@@ -173,6 +173,18 @@ def test_after_a_refusal_the_next_month_is_tried_against_the_same_champion(fits)
     assert found.decisions[2].reasons == ("2009-01 finished",)
 
 
+def test_a_champion_that_did_worse_than_the_one_before_it_is_rolled_back(fits, monkeypatch):
+    """It passes its trial, and then the month that neither has seen shows it."""
+    monkeypatch.setattr("pipeline.replay._Schedule._faults", lambda *_: ())
+    fits.signs = {1: -1.0}
+    calls = some([900, 300, 300, 300, 300], backtest=PERIODS)
+    found = played(calls)
+    assert [decided.outcome for decided in found.decisions] == ["first", "promoted", "promoted", "promoted"]
+    assert [bool(decided.rolled_back) for decided in found.decisions] == [False, False, True, False]
+    assert found.decisions[2].rolled_back[0].startswith("on 2009-01 its within-month AUC is 0.")
+    assert found.decisions[2].exceptions[0].startswith("the champion was rolled back: on 2009-01")
+
+
 def test_a_month_of_other_customers_labels_is_set_aside_and_never_learned_from(fits):
     calls = some([900, 500, 300, 300], backtest=PERIODS)
     labels = calls.columns["bought"]

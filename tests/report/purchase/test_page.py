@@ -311,7 +311,10 @@ def test_a_backtest_has_its_months_and_what_was_decided_before_them(build, data)
     first, second = page.rows("auc-by-month")
     assert first == ["2009-07", "500", "20.0 %", "0.600", "0.610", "0.620", "0.630", "0.640", "first model"]
     assert (second[0], second[-1]) == ("2009-08", "new model refused")
-    assert page.part("lines", "decisions") == "2009-08: new model refused: on 2009-07 its log loss is 0.5 against 0.4."
+    assert (
+        page.part("lines", "decisions")
+        == "2009-08: the new model was refused: on 2009-07 its log loss is 0.5 against 0.4"
+    )
     promoted = Decided("promoted", ("2009-07 finished",))
     without = changed(data, backtest__months=(replace(data.backtest.months[0], decisions=(promoted, promoted)),))
     assert not build(without).has("lines", "decisions")

@@ -17,6 +17,8 @@ LARGEST_LIST = 1 << 30
 """Bytes of the largest file that is taken."""
 LONGEST_NAME = 120
 """Characters of a file's name that are kept."""
+LONGEST_IDENTIFIER = 500
+"""Characters; an index of PostgreSQL takes about 2,700 bytes."""
 IDENTIFIERS = ("id", "customer_id", "cust_id")
 """Names, in any case, of a column that identifies customers where the contract names none."""
 _CHUNK = 1 << 20

@@ -12,7 +12,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NoReturn
 
-from campaigns.lists import identifier_column
+from campaigns.lists import LONGEST_IDENTIFIER, identifier_column
 from campaigns.served import ServedModel
 from data.contract import MISSING_NUMBER, MISSING_TEXT, Numeric
 from data.csv_rows import FLOAT32_LIMIT
@@ -148,6 +148,8 @@ class RowCheck:
         for place, value in enumerate(found):
             if value is not None and type(value) not in (str, int):
                 _refuse(place, column, value, "text or a whole number")
+            if type(value) is str and len(value) > LONGEST_IDENTIFIER:
+                _refuse(place, column, value, f"at most {LONGEST_IDENTIFIER} characters")
         return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from campaigns.lists import LONGEST_IDENTIFIER
 from campaigns.records import Customer
 from campaigns.row_warnings import RowWarnings
 from campaigns.served import ServedModel
@@ -17,9 +18,6 @@ from data.csv_rows import number_or_missing
 from data.errors import BadFileError
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from serving.client import Client
-
-LONGEST_IDENTIFIER = 500
-"""Characters; an index of PostgreSQL takes about 2,700 bytes."""
 
 
 @dataclass(frozen=True)

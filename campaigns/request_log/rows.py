@@ -25,6 +25,8 @@ CUSTOMER = COLUMNS.index("customer")
 _RANDOM_BITS = 21
 """Of a batch's number, behind the time in milliseconds, so that desks that share a database have different ones."""
 _LISTS = {list, tuple}
+_WRONG = TypeError, ValueError, AttributeError
+"""What an entry raises that is not as `Scored` says."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ def new_number() -> int:
 
 
 def first_number(when: datetime) -> int:
-    """No batch that was made at a time or later has a smaller number."""
+    """The least number of a batch that is made at a time or later."""
     return int(when.timestamp() * 1_000) << _RANDOM_BITS
 
 
@@ -70,12 +72,12 @@ def batch(number: int, entries: Sequence[Column], key: bytes) -> Batch:
     customer = hasher(key)
     try:
         return Batch(number, _rows(entries, customer))
-    except (TypeError, ValueError):
+    except _WRONG:
         rows: list[Row] = []
     for entry in zip(*entries, strict=True):
         try:
             rows += _rows(tuple(zip(entry, strict=True)), customer, len(rows))
-        except (TypeError, ValueError) as error:
+        except _WRONG as error:
             _log.warning("request log: an entry is not as it should be: %s", error)
     return Batch(number, rows)
 
@@ -84,7 +86,7 @@ def _rows(entries: Sequence[Column], customer: Callable[[str], str], first: int 
     """The rows of entries, whose places are counted from `first`.
 
     Raises:
-      TypeError, ValueError: an entry is not as `Scored` says.
+      TypeError, ValueError, AttributeError: an entry is not as `Scored` says.
     """
     times, requests, callers, campaigns, identifiers, models, versions, probabilities, purchases, seconds, inputs = (
         entries

@@ -192,6 +192,7 @@ def test_a_wrong_question_is_named(client, named, status, says):
         ({"job": ["a"]}, "job: got ['a'], expected text"),
         ({"job": ""}, "job: got '', expected text"),
         ({"id": [1]}, "id: got [1], expected text or a whole number"),
+        ({"id": "7" * 501}, f"id: got '{39 * '7'}, expected at most 500 characters"),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_row_and_column(client, model_server, rows, cells, says):

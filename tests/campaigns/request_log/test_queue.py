@@ -98,6 +98,15 @@ def test_an_entry_that_is_none_is_dropped(log, engine, changes):
     assert len(stored(engine)) == 1
 
 
+def test_an_entry_that_cannot_be_sent_does_not_hold_the_others(log, engine):
+    for probability in (0.5, np.float64(0.5), 0.25):
+        log.add(entry(1, probabilities=[probability]))
+    log.start()
+    wait_until(lambda: log.state().queued == 0)
+    assert (log.state().written, log.state().dropped) == (2, 1)
+    assert {row.probability for row in stored(engine)} == {0.5, 0.25}
+
+
 def test_stopped_it_has_written_all(log, engine):
     log.start()
     for _ in range(300):

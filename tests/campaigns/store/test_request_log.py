@@ -11,6 +11,7 @@ from sqlalchemy import delete, text
 
 from campaigns.request_log import wire, writer
 from campaigns.request_log.destination import RefusedRowsError, UnavailableError, connect
+from campaigns.request_log.key import hasher
 from campaigns.request_log.rows import COLUMNS, Batch, batch, columns
 from campaigns.request_log.spool import Spool
 from campaigns.store.database import FILE
@@ -100,6 +101,36 @@ def test_a_batch_becomes_rows(start, engine):
     assert {row.time.timestamp() for row in rows} == {ENTRY.time}
     assert [row.caller for row in rows if row.campaign_id] == ["a\tb\\N\N{REPLACEMENT CHARACTER}?"] * 2
     assert [row.inputs for row in rows if row.campaign_id] == [{"job": "a\tb"}, None]
+
+
+def test_entries_of_one_row_keep_what_is_theirs(start, engine):
+    desk = start()
+    entries = [
+        entry(
+            1, time=1_790_000_000.000001 + number, request=f"r{number}", caller=f"Ü{number}", identifiers=[f"c{number}"],
+            version=str(number), probabilities=[number / 7], purchases=[number % 2], seconds=number / 8,
+        )
+        for number in range(5)
+    ]  # fmt: skip
+    desk.send(1, *entries)
+    desk.has(1)
+    customer = hasher(KEY)
+    for place, (row, one) in enumerate(zip(stored(engine), entries, strict=True)):
+        assert (row.batch, row.place, row.time.timestamp()) == (1, place, one.time)
+        assert (row.request, row.caller, row.campaign_id, row.inputs) == (one.request, one.caller, None, None)
+        assert (row.customer, row.model, row.version) == (customer(f"c{place}"), one.model, one.version)
+        assert (row.probability, row.purchase, row.seconds) == (one.probabilities[0], one.purchases[0], one.seconds)
+
+
+def test_an_entry_that_is_none_does_not_hold_the_others_of_its_batch(start, engine, caplog):
+    desk = start()
+    changed = ({"identifiers": [5, "c1"]}, {"purchases": [1]}, {"probabilities": [0.5, "much"]}, {"caller": None})
+    for number, changes in enumerate(changed, 1):
+        desk.send(number, entry(1), entry(2, **changes), entry(3))
+        desk.has(number)
+    assert (desk.written, desk.dropped) == (16, 8)
+    assert caplog.text.count("an entry is not as it should be") == 4
+    assert [row.place for row in stored(engine)] == [0, 1, 2, 3] * 4
 
 
 def test_a_batch_that_comes_again_is_not_written_again(start, engine):

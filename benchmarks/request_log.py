@@ -99,7 +99,7 @@ class Desk:
         output = subprocess.run(
             [sys.executable, str(HERE / "serving_load.py"), *arguments], capture_output=True, check=True
         ).stdout
-        time.sleep(0.6)  # the writer's last batch
+        time.sleep(1.6)  # the writer's last batch
         found = json.loads(output)
         assert set(found["statuses"]) == {"200"}, found
         after = [*map(cpu, self._processes), self._others()]

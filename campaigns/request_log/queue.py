@@ -22,8 +22,10 @@ MOST_BYTES = 64 << 20
 """Of the queue. What does not fit any more is dropped and counted."""
 BATCH_ROWS = 10_000
 """Of one transaction; an entry with more rows comes alone."""
-EVERY_SECONDS = 0.25
-"""From one batch to the next."""
+EVERY_SECONDS = 1.0
+"""From one batch to the next, unless there is enough for one before. Larger batches cost less for each row."""
+LOOK_SECONDS = 0.25
+"""From one look at whether there is enough to the next."""
 RESTART_SECONDS, LONGEST_RESTART_SECONDS = 1.0, 60.0
 """From the death of a writer to the start of the next one; twice as long each time that one dies without a word."""
 MOST_TRIES = 5
@@ -172,21 +174,26 @@ class RequestLog:
             self._tries += 1
             child.connection.sendall(self._sent.message)
         while not self._finished():
-            self._listen(child, EVERY_SECONDS)
+            self._listen(child)
             if self._sent is None:
                 self._take_batch()
                 self._tries = 1
                 if self._sent:
                     child.connection.sendall(self._sent.message)
 
-    def _listen(self, child: Child, seconds: float) -> None:
-        """Takes what the writer says for some time."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and select.select([child.connection], [], [], left)[0]:
-            message = wire.receive(child.connection)
-            if message is None:
-                raise ConnectionError("its connection is closed")
-            self._note(wire.Status(*message))
+    def _listen(self, child: Child) -> None:
+        """Takes what the writer says until it is time for a batch."""
+        end = time.monotonic() + EVERY_SECONDS
+        while (left := end - time.monotonic()) > 0 and not self._is_pressing():
+            if select.select([child.connection], [], [], min(left, LOOK_SECONDS))[0]:
+                message = wire.receive(child.connection)
+                if message is None:
+                    raise ConnectionError("its connection is closed")
+                self._note(wire.Status(*message))
+
+    def _is_pressing(self) -> bool:
+        """Whether a batch should be sent at once: there is enough for one, or there will be no more."""
+        return self._sent is None and (self._rows >= BATCH_ROWS or self._stopping.is_set())
 
     def _note(self, status: wire.Status) -> None:
         self._pause = RESTART_SECONDS

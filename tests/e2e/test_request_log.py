@@ -123,7 +123,7 @@ def test_a_killed_desk_loses_at_most_its_queue(postgres, tmp_path):
     database, sent = postgres.new_database(), Counter()
     with ModelServer(CONTRACT) as model, running(tmp_path, model.url, database, sent) as desk:
         desk.score(60)
-        time.sleep(1)  # the writer's turn comes every quarter of a second
+        time.sleep(3)  # the writer's turn comes every second
         writer = desk.writer()
         desk.process.kill()
         desk.process.wait()

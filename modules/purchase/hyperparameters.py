@@ -32,7 +32,7 @@ class Hyperparameters:
     weight_decay: float = 1.0
     """Weight decay of AdamW, per step and relative to the learning rate; biases do not decay."""
     batch_size: int = 512
-    """Rows per step."""
+    """Most rows per step; few rows are learned in smaller batches, see `training.FEWEST_STEPS`."""
     epochs: int = 14
     """Passes over the training rows; the schedule spans all of them, and early stopping may end training sooner."""
     members: int = 3

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from data.assumed_size import TODAY
 from data.contract import CALL_DAY, Contract
 from modules.examples import BATCH, read_raw
 from modules.purchase.config import TrainingConfig
@@ -35,7 +36,8 @@ class Split(NamedTuple):
 
 
 WITHOUT_LIST_SIZE = 0.1
-"""Share of the training rows that the model sees without list size, so that it may be missing in use."""
+"""Share of the training rows that the model sees without the calls planned for the day, and likewise without the past
+volume, so that either may be missing in use."""
 
 
 def load(
@@ -63,19 +65,22 @@ def load(
 def partly_without_list_size(
     columns: Mapping[str, np.ndarray], contract: Contract, seed: int
 ) -> Mapping[str, np.ndarray]:
-    """The columns, in which a random share of the rows, WITHOUT_LIST_SIZE, lacks the derived columns.
+    """The columns, in which a random share of the rows, WITHOUT_LIST_SIZE, lacks the calls planned for the day.
+
+    As many others lack the past volume; some lack both.
 
     Args:
       columns: raw columns by name.
       contract: without derived columns nothing changes.
       seed: of the choice of rows.
     """
-    if not contract.derived:
-        return columns
-    rows = len(columns[contract.derived_columns[0]])
-    blank = np.random.default_rng(seed).random(rows) < WITHOUT_LIST_SIZE
-    changed = {name: np.where(blank, np.float32(np.nan), columns[name]) for name in contract.derived_columns}
-    return {**columns, **changed}
+    generator = np.random.default_rng(seed)
+    changed = dict(columns)
+    derived = frozenset(contract.derived_columns)
+    for names in (derived & {TODAY}, derived - {TODAY}):
+        blank = generator.random(len(columns[contract.required_label.name])) < WITHOUT_LIST_SIZE
+        changed |= {name: np.where(blank, np.float32(np.nan), columns[name]) for name in names}
+    return changed
 
 
 def weights(columns: Mapping[str, np.ndarray], contract: Contract) -> np.ndarray:

@@ -21,6 +21,10 @@ PATIENCE = 6
 """Training stops after this many epochs without a better eval log loss."""
 OBJECTIVE = "val_average_log_loss"
 """The figure of the history that early stopping and the Tuner minimise: log loss of the ensemble on the eval split."""
+FEWEST_STEPS = 50
+"""Of an epoch: rows that would fill fewer batches are learned in smaller ones. On 1,000, 3,000 and 8,000 rows of
+bank-full this gave an AUC of 0.664, 0.686 and 0.715; batches of 256 gave 0.650, 0.682 and 0.712, batches of 512 0.597,
+0.679 and 0.712 (means of three seeds, on other rows)."""
 WARM_UP = 0.03
 """Share of all steps over which the learning rate rises."""
 LAST_RATE = 0.02
@@ -92,7 +96,7 @@ def fit(
     rate = np.clip(np.average(train.label, weights=train.weight), 1e-3, 1.0 - 1e-3)
     model = network.build(train.features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
     count = len(train.label)
-    batch_size = min(hyperparameters.batch_size, count)
+    batch_size = min(hyperparameters.batch_size, max(1, count // FEWEST_STEPS))
     passes = Passes(model, optimizer(hyperparameters), batch_size)
     rates = learning_rates(hyperparameters, count // batch_size)
     orders = np.random.default_rng(seed)

@@ -1,5 +1,6 @@
 """Fitting on toy data: it learns, stops where it should, and can be repeated."""
 
+import dataclasses
 import gc
 import weakref
 
@@ -9,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from modules.purchase import calibration, passes, training
 from modules.purchase.hyperparameters import Hyperparameters
+from modules.purchase.passes import Passes
 from modules.purchase.rows import Rows
 
 SMALL = Hyperparameters(width=8, depth=1, dropout=0.1, learning_rate=0.02, batch_size=64, epochs=8, members=2)
@@ -108,6 +110,19 @@ def test_a_row_of_no_weight_teaches_nothing():
     scores = training.fit(both, _toy(3), SMALL, seed=1).network.predict(features, verbose=0)[:, 0]
     alike = training.fit(both._replace(weight=np.ones_like(both.label)), _toy(3), SMALL, seed=1).network
     assert roc_auc_score(labels, scores) > 0.85 > roc_auc_score(labels, alike.predict(features, verbose=0)[:, 0])
+
+
+def test_few_rows_are_learned_in_small_batches(monkeypatch):
+    sizes = []
+
+    def noted(model, optimizer, batch_size):
+        sizes.append(batch_size)
+        return Passes(model, optimizer, batch_size)
+
+    monkeypatch.setattr(training, "Passes", noted)
+    for rows in (30, 1000, 6400):
+        training.fit(_toy(0, rows=rows), _toy(1), dataclasses.replace(SMALL, epochs=1), seed=0)
+    assert sizes == [1, 20, 64]
 
 
 def test_a_split_smaller_than_a_batch_still_trains():

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.contract import LIST_SIZE
 from data.model_folder import GoldenRequest, ModelFolder
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
 from data.paths import ROOT
@@ -108,6 +109,7 @@ def test_a_training_file_can_be_scored_as_a_list_of_customers(served, sample_csv
         customers = list(csv.DictReader(source, delimiter=delimiter))
         rows = list(csv.DictReader(scored, delimiter=delimiter))
     assert len(rows) == len(customers)
-    assert list(rows[0]) == [*customers[0], *sorted(PURCHASE_MODEL.outputs)]
+    assert list(rows[0]) == [*customers[0], *LIST_SIZE, *sorted(PURCHASE_MODEL.outputs)]
+    assert {row[name] for row in rows for name in LIST_SIZE} == {""}, "nobody said how many calls are planned"
     assert [{name: row[name] for name in customers[0]} for row in rows] == customers
     assert all(0 < float(row[SCORE]) < 1 for row in rows)

@@ -34,7 +34,9 @@ from sqlalchemy import Engine, func, insert, select
 from benchmarks.serving import HERE, model_and_rows
 from campaigns import forgetting
 from campaigns.records import Customer, Scored, Terms
+from campaigns.request_log import key
 from campaigns.request_log.queue import LogState, RequestLog
+from campaigns.request_log.rows import first_number
 from campaigns.served import contract_to_json
 from campaigns.store import campaigns, customers, removal, tables
 from campaigns.store.database import FILE, open_database
@@ -237,6 +239,11 @@ def removals(work: Path, postgres: postgresql.PostgresProcess, rows: int, consol
             removed = removal.remove_log(engine, datetime.now(timezone.utc) - timedelta(days=30))
             console.print(f"{name}: {removed:,} of {2 * rows:,} rows of the log in {_took(started, waits)}")
         folder = work / f"removal-{name}"
+        key.load(folder)
+        with _beside(engine) as waits:
+            started = time.monotonic()
+            forgetting.remove_from_log(engine, folder, f"C{rows // 2}")
+            console.print(f"{name}: one customer of the {rows:,} other rows of the log in {_took(started, waits)}")
         started = time.monotonic()
         found = next(one for one in forgetting.find(engine, folder, f"C{rows // 2}") if one.has_any)
         with _beside(engine) as waits:
@@ -283,7 +290,13 @@ def _fill_log(engine: Engine, rows: int) -> None:
     for start in range(0, 2 * rows, 10_000):
         time_of = now - timedelta(days=40 if start < rows else 1) + timedelta(milliseconds=start)
         chunk = [
-            {"batch": start, "place": place, "time": time_of, "customer": f"{hash((start, place)):032x}"[-32:], **about}
+            {
+                "batch": first_number(time_of),
+                "place": place,
+                "time": time_of,
+                "customer": f"{hash((start, place)):032x}"[-32:],
+                **about,
+            }
             | {"probability": 0.5, "purchase": 1}
             for place in range(10_000)
         ]

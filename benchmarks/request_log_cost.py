@@ -27,6 +27,7 @@ from rich.table import Table
 from benchmarks.request_log import cpu, cpu_with_children
 from campaigns.records import Scored
 from campaigns.request_log.queue import RequestLog
+from campaigns.running import COLLECT_AFTER
 from campaigns.store.database import FILE, open_database
 from tests.support import postgresql
 
@@ -68,7 +69,8 @@ def measure(database: str | None, server: psutil.Process, folder: Path, rows: in
     log = RequestLog(database, folder, folder / FILE, b"k" * 32)
     log.start()
     gc.collect()
-    gc.freeze()  # as the desk does
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)  # all of it as the desk does
     costs = []
     for number in range(-1, rounds):
         without = requests(rows, body, lambda _: None)

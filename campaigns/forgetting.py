@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from campaigns import lists, training
 from campaigns.records import Campaign
@@ -26,7 +26,8 @@ from campaigns.store.tables import bad_rows, customers, outcomes, ranking, reque
 from data.errors import NotReadyError
 
 _DELIMITERS = ",;\t|"
-_KEY = tuple_(request_log.c.batch, request_log.c.place)
+_BATCHES = 100
+"""Of the request log that are looked through in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -167,22 +168,14 @@ def _log(engine: Engine, folder: Path, identifier: str, removes: bool) -> InLog:
         else:
             rows = [row for file in spool.files() for batch in spool.read(file)[0] for row in batch.rows]
             spooled = sum(row[CUSTOMER] == customer for row in rows)
-    written = _written(engine, customer)
+    its = request_log.c.customer == customer
+    with engine.connect() as connection:  # no index helps: it would cost each row as much as all the rest of the log
+        written = connection.scalars(select(request_log.c.batch).where(its)).all()
     if removes:
-        for part in in_chunks(written):
+        for part in in_chunks(sorted(set(written)), _BATCHES):
             with engine.begin() as connection:
-                connection.execute(delete(request_log).where(_KEY.in_(part)))
+                connection.execute(delete(request_log).where(request_log.c.batch.in_(part), its))
     return InLog(len(written), spooled)
-
-
-def _written(engine: Engine, customer: str) -> list[tuple[int, int]]:
-    """The keys of a customer's rows in the request log. Nothing but a look at all rows finds them: an index would cost
-    each scored row more than all the rest of the log."""
-    with engine.connect() as connection:
-        found = connection.execute(
-            select(request_log.c.batch, request_log.c.place).where(request_log.c.customer == customer)
-        )
-        return [(number, place) for number, place in found]
 
 
 def _find(connection: Connection, campaign: Campaign, folder: Path, identifier: str) -> InCampaign:

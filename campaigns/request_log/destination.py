@@ -137,7 +137,7 @@ class _Postgres:
                 numbers = [batch.number for batch in batches]
                 cursor.execute("SELECT DISTINCT batch FROM request_log WHERE batch = ANY(%s)", [numbers])
                 known = {number for (number,) in cursor}
-                with cursor.copy(f"COPY request_log ({_NAMES}) FROM STDIN (FORMAT BINARY)") as copy:
+                with cursor.copy(f"COPY request_log ({', '.join(pgcopy.COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
                     copy.write(pgcopy.binary([batch for batch in batches if batch.number not in known]))
         except errors.UniqueViolation as error:  # another writer has it now, as the next attempt will see
             raise UnavailableError("another writer has the same batch") from error

@@ -2,11 +2,12 @@
 
 import stat
 import threading
+from datetime import datetime, timezone
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from campaigns.store import campaigns, database, tables
 from data.errors import BadOptionError, NotReadyError, ServiceError
@@ -23,6 +24,23 @@ def test_migrations_make_the_tables_that_the_code_expects(engine):
 def _is_of_dialect(dialect):
     """Leaves out the index that only PostgreSQL has; Alembic does not know `ddl_if`."""
     return lambda _, name, *__: dialect == "postgresql" or name != "ix_request_log_time"
+
+
+def test_the_request_log_of_before_keeps_its_rows_without_their_old_hashes(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        upgrade = database.command.upgrade
+        patch.setattr(database.command, "upgrade", lambda configuration, _: upgrade(configuration, "0002"))
+        engine = database.open_database(None, tmp_path)
+    with engine.begin() as connection:
+        row = {"batch": 1, "place": 0, "time": datetime.now(timezone.utc), "customer": "by HMAC", "probability": 0.5}
+        row |= {"request": "", "caller": "", "model": "m", "version": "1", "purchase": 1, "seconds": 0.1}
+        connection.execute(insert(tables.request_log).values(row))
+    engine.dispose()
+    engine = database.open_database(None, tmp_path)
+    with engine.connect() as connection:
+        ((customer, probability),) = connection.execute(text("SELECT customer, probability FROM request_log"))
+    assert (customer, probability) == (None, 0.5)
+    engine.dispose()
 
 
 def test_opened_again_it_has_what_was_stored(engine, where):

@@ -107,12 +107,8 @@ def test_entries_of_one_row_keep_what_is_theirs(start, engine):
     desk = start()
     entries = [
         entry(
-            1,
-            time=1_790_000_000.000001 + number,
-            request=f"r{number}",
-            caller=f"Ü{number}",
-            identifiers=[f"c{number}"],
-            version=str(number), probabilities=[number / 7], purchases=[number % 2], seconds=number / 8,
+            1, time=1_790_000_000.000001 + number, request=f"r{number}", caller=f"Ü{number}", version=str(number),
+            identifiers=[f"c{number}"], probabilities=[number / 7], purchases=[number % 2], seconds=number / 8,
         )
         for number in range(5)
     ]  # fmt: skip

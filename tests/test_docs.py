@@ -24,6 +24,8 @@ COMMANDS = (
     "pipeline.run",
     "pipeline.segment",
     "pipeline.backtest",
+    "pipeline.score",
+    "pipeline.worker",
     "report",
     "runs",
     "runs.promote",
@@ -43,10 +45,10 @@ COMMANDS = (
     "monitoring.drift",
 )
 FOREIGN = {
-    *("--rm", "--build", "--build-arg", "--profile", "--target"),
+    *("--rm", "--build", "--build-arg", "--profile", "--target", "--file", "--filename", "--job_endpoint"),
     *("--url", "--ablation", "--seeds", "--growth", "--postgresql", "--times"),
 }
-"""Options of docker, of test programs and of benchmarks."""
+"""Options of docker, kubectl and Beam, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 
 

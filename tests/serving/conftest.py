@@ -26,7 +26,7 @@ def start_server(toy_models: Path) -> Iterator[Callable[[str], ServerProcess]]:
     def start(name: str) -> ServerProcess:
         if name not in running:
             running[name] = conformance.start_server(name, toy_models, toy_models / f"{name}.log")
-            running[name].wait_for("/readyz")
+            conformance.wait_until_all_serve(running[name])
         return running[name]
 
     yield start

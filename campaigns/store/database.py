@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -167,11 +169,24 @@ def _sqlite(folder: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        durable = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-        for pragma in (*durable, "secure_delete=ON", f"cache_size=-{CACHE_KIB}"):
+        _keep_a_log_of_writes(connection)
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", f"cache_size=-{CACHE_KIB}"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _keep_a_log_of_writes(connection: Any) -> None:
+    """Sets the journal mode WAL. Two that set it first at the same moment are refused at once, without waiting."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _postgresql(url: str) -> Engine:

@@ -33,8 +33,9 @@ def test_a_model_of_another_name_has_its_cache_its_runs_and_its_versions(tmp_pat
     assert again.returncode == 0, again.stdout
     second = summary(tmp_path, "loans")
     recomputed = {stage.name for stage in second.stages if not stage.cached}
-    # The first model is now the baseline, so the Evaluator has a new question to answer.
-    assert recomputed == {"LatestBlessedModel", "LatestHyperparameters", "Evaluator", "AtomicPusher"}
+    # The first model is now the baseline and the champion, so there are new questions to answer.
+    judges = {"Evaluator", "NewestMonths"}
+    assert recomputed == {"LatestBlessedModel", "LatestHyperparameters", *judges, "AtomicPusher"}
     assert second.pushed == first.pushed, "the same model is not pushed twice"
     assert "auc_against_last_blessed" in {check.metric for check in second.gate.checks}
 

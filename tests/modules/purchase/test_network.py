@@ -26,7 +26,8 @@ def test_the_nets_share_nothing_but_their_input(batch_normalization):
 
 
 def test_every_net_starts_as_one_alone_would():
-    alone, beside = (network.build(40, Hyperparameters(width=32, depth=2, members=count)) for count in (1, 8))
+    keras.utils.set_random_seed(0)
+    alone, beside = (network.build(40, Hyperparameters(width=512, depth=2, members=count)) for count in (1, 8))
     for name in ("hidden1", "logits"):
         spread = [np.std(model.get_layer(name).kernel.numpy()) for model in (alone, beside)]
         assert spread[0] == pytest.approx(spread[1], rel=0.15)

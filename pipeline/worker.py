@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -37,16 +39,13 @@ def _serve(port: int) -> int:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import signal
-
     from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
-    try:
-        address, server = BeamFnExternalWorkerPoolServicer.start(use_process=True, port=port)
-    except RuntimeError as error:
-        raise BadOptionError(f"--port {port}: it is in use") from error
-    if address.endswith(":0"):
-        raise BadOptionError(f"--port {port}: it is in use")
+    # The pool would share the port with another one, and jobs would go to either.
+    with socket.socket() as probe:
+        if probe.connect_ex(("localhost", port)) == 0:
+            raise BadOptionError(f"--port {port}: it is in use")
+    address, server = BeamFnExternalWorkerPoolServicer.start(use_process=True, port=port)
     to_stderr(f"waiting for an engine at {address}")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

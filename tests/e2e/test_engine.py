@@ -47,7 +47,8 @@ class Portable:
         self._start("server", module, "--port", self._server_port, "--staging_dir", folder / "staging")
 
     def start_worker(self, with_project: bool = True) -> None:
-        """Starts a worker, with this project on its path or without."""
+        """Starts a worker in place of the one before, with this project on its path or without."""
+        self.stop("worker")
         if with_project:
             self._start("worker", "pipeline.worker", "--port", self._worker_port, cwd=ROOT)
         else:

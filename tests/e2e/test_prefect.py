@@ -81,7 +81,7 @@ class Prefect:
 
     def state(self, run: str) -> str:
         """The name of a run's state."""
-        return str(self._client.get(f"/flow_runs/{run}").json()["state"]["name"])
+        return str(self._ask("GET", f"/flow_runs/{run}")["state"]["name"])
 
     def wait_for(self, run: str, state: str) -> None:
         try:
@@ -101,7 +101,13 @@ class Prefect:
         raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        response = self._client.post(path, json=body)
+        return self._ask("POST", path, json=body)
+
+    def _ask(self, method: str, path: str, seconds: float = 60, **more: Any) -> Any:
+        """The server's answer; it says 503 while its SQLite file is locked, and Prefect's own client asks again too."""
+        end = time.monotonic() + seconds
+        while (response := self._client.request(method, path, **more)).status_code == 503 and time.monotonic() < end:
+            time.sleep(0.5)
         response.raise_for_status()
         return response.json()
 

@@ -105,6 +105,15 @@ class Counts:
             self._vector += np.bincount(np.concatenate(index), minlength=len(self._vector))
         self.rows += rows
 
+    def add_by_column(self, columns: Mapping[str, np.ndarray], scores: np.ndarray) -> None:
+        """Counts rows as `add` does, with one column after the other, so that many rows take little memory."""
+        parts = np.split(self._vector, self._starts[1:])
+        for bins, part, name in zip(self._bins, parts, [*self._slices, None], strict=True):
+            part += np.bincount(bins.index(scores if name is None else columns[name]), minlength=bins.size)
+        if self._sums_scores:
+            self.score_sum += float(scores.sum(dtype=np.float64))
+        self.rows += len(scores)
+
     def merge(self, other: Counts) -> None:
         """Adds the rows of other counts with the same bins."""
         self._vector += other._vector
@@ -249,7 +258,7 @@ def build(
     else:
         score = CategoryBins.fit(scores) if scores.dtype.kind in "OSU" else NumberBins.fit(scores)
     reference = Counts(bins, score)
-    reference.add(columns, scores)
+    reference.add_by_column(columns, scores)
     return Profile(contract.name, output, bins, score, reference)
 
 

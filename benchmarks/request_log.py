@@ -1,10 +1,10 @@
 """What the request log costs POST /api/score, what it loses while its database is down, and how long removals take.
 
-    python -m benchmarks.request_log [--seconds=4] [--rounds=7] [--rows=1000000]
+    python -m benchmarks.request_log [--seconds=4] [--rounds=8] [--rows=1000000]
 
 The desks run on SQLite and on a PostgreSQL of their own, beside one whose log takes nothing, before one model server.
-Rounds alternate between the desks, and each ratio is the median over rounds, because other work on the machine moves
-every figure, CPU times least. `off again` is a second desk whose log takes nothing, and its ratio shows how far. A
+Each round tries all desks, each time another one first, and each ratio is the median over rounds, because other work on
+the machine moves every figure, CPU times least. `off again` is a second desk whose log takes nothing, and its ratio shows how far. A
 request has one row.
 """
 
@@ -152,8 +152,8 @@ def throughput(work: Path, postgres: postgresql.PostgresProcess, seconds: float,
             stack.callback(desks[name].stop)
         found: dict[str, list[Round]] = {name: [] for name in desks}
         for number in range(-1, rounds):
-            order = list(desks) if number % 2 else list(desks)[::-1]
-            for name in order:
+            first = number % len(desks)
+            for name in [*desks][first:] + [*desks][:first]:
                 one = desks[name].round(bodies, seconds)
                 if number >= 0:  # the first round warms up
                     found[name].append(one)
@@ -320,7 +320,7 @@ def _fill_list(engine: Engine, rows: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=4.0, help="of a round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--rows", type=int, default=1_000_000, help="to remove (default: %(default)s)")
     parser.add_argument("--only", choices=("throughput", "resilience", "removals"), help="one of the three parts")
     options = parser.parse_args()

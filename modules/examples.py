@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.contract import CALL_DAY, MISSING_NUMBER, MISSING_TEXT, Contract
+from modules.raw_columns import RawColumns
 
 SPLITS = ("train", "eval", "test")
 """The splits that ingestion divides the rows into."""
@@ -32,7 +33,7 @@ def serialized(patterns: Iterable[str]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(files, compression_type=compression).batch(BATCH)
 
 
-def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str]) -> dict[str, np.ndarray]:
+def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str]) -> RawColumns:
     """Reads features, and the label and the date of the call if the contract has them.
 
     Args:
@@ -40,13 +41,43 @@ def read_raw(patterns: Iterable[str], contract: Contract, features: Iterable[str
       contract: gives the type of each column.
       features: names of the columns to read.
 
-    Returns:
-      Columns by name, each [rows]: float32 numbers, texts as bytes objects, the label and `call_day` as int64.
+    Raises:
+      ValueError: a text is none of the values that the contract has for its column.
     """
     spec = parsing_spec(contract, features)
     if contract.label:
         spec[contract.label.name] = tf.io.FixedLenFeature([], tf.int64)
     if contract.call_date:
         spec[CALL_DAY] = tf.io.FixedLenFeature([], tf.int64)
-    parts = [tf.io.parse_example(batch, spec) for batch in serialized(patterns)]
-    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in spec}
+    texts = {
+        name: np.array([text.encode() for text in (*contract.categorical[name].values, MISSING_TEXT)], object)
+        for name, feature in spec.items()
+        if feature.dtype == tf.string
+    }
+    tables = {name: _Places(name, values) for name, values in texts.items()}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in spec}
+    for batch in serialized(patterns):
+        for name, column in tf.io.parse_example(batch, spec).items():
+            parts[name].append(tables[name](column) if name in tables else _stored(column.numpy()))
+    return RawColumns({name: np.concatenate(found) for name, found in parts.items()}, texts)
+
+
+def _stored(column: np.ndarray) -> np.ndarray:
+    """Labels and days need no 64 bits."""
+    return column.astype(np.int32) if column.dtype == np.int64 else column
+
+
+class _Places:
+    """From texts to their places among the values of a column."""
+
+    def __init__(self, name: str, values: np.ndarray):
+        self._name, self._dtype = name, np.min_scalar_type(len(values))
+        initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(values), np.arange(len(values), dtype=np.int64))
+        self._table = tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+    def __call__(self, texts: tf.Tensor) -> np.ndarray:
+        places = self._table.lookup(texts).numpy()
+        if (unknown := places < 0).any():
+            text = texts.numpy()[unknown][0].decode()
+            raise ValueError(f"column {self._name}: the contract has no value {text!r}")
+        return places.astype(self._dtype)

@@ -158,6 +158,8 @@ class ComparedModel:
     threshold: float
     train_seconds: float
     score_microseconds: float
+    train_rows: int | None = None
+    """Rows it learned from; None in runs of before, where that was the whole train split."""
 
 
 @dataclass(frozen=True)

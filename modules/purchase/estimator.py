@@ -16,7 +16,7 @@ from modules.encoding import exact_quantiles
 from modules.examples import BATCH
 from modules.purchase import transform
 from modules.purchase.hyperparameters import Hyperparameters
-from modules.purchase.rows import Rows, partly_without_list_size, weights
+from modules.purchase.rows import Rows, weights, without_list_size
 from modules.purchase.training import FittedModel, fit_calibrated
 
 
@@ -70,7 +70,7 @@ def fit(
             columns[contract.required_label.name].astype(np.float32),
             weights(columns, contract),
         )
-        for columns in (partly_without_list_size(train, contract, seed), evaluation)
+        for columns in ({**train, **without_list_size(train, contract, seed)}, evaluation)
     )
     return Estimator(
         contract, with_after_call, grid, fit_calibrated(train_rows, evaluation_rows, hyperparameters, seed)

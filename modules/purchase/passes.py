@@ -41,7 +41,7 @@ class Passes:
 
         Args:
           rows: to learn from.
-          order: places of the rows, int [rows]; each step takes the next batch.
+          order: places of the rows to learn from, int; each step takes the next batch.
           rates: learning rates, float32 [steps].
 
         Returns:
@@ -55,9 +55,14 @@ class Passes:
             for block in blocks
         )
 
-    def evaluate(self, rows: Rows) -> dict[str, float]:
-        """FIGURES by name, weighted, of rows that are only scored."""
-        blocks = (slice(first, first + _BLOCK) for first in range(0, len(rows.label), _BLOCK))
+    def evaluate(self, rows: Rows, places: np.ndarray) -> dict[str, float]:
+        """FIGURES by name, weighted, of rows that are only scored.
+
+        Args:
+          rows: to score some of.
+          places: which, int [rows to score].
+        """
+        blocks = (places[first : first + _BLOCK] for first in range(0, len(places), _BLOCK))
         return _means(self._measure(*_tensors(rows, block)) for block in blocks)
 
     def _steps(self, features: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
@@ -100,6 +105,6 @@ def _means(totals: Iterator[tf.Tensor]) -> dict[str, float]:
     return {name: float(total / weight) for name, total in zip(FIGURES, sums, strict=True)}
 
 
-def _tensors(rows: Rows, places: np.ndarray | slice) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    features, label, weight = (tf.constant(column[places]) for column in rows)
+def _tensors(rows: Rows, places: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    features, label, weight = (tf.convert_to_tensor(column[places]) for column in rows)
     return features, label[:, tf.newaxis], weight

@@ -91,6 +91,5 @@ def _list_size(pattern: str) -> ListSize:
 
 
 def _profile(config: TrainingConfig, train: Split, fitted: FittedModel) -> profile.Profile:
-    columns = {name: train.raw[name] for name in config.features}
     scores = fitted.score(train.rows.features)
-    return profile.build(columns, scores, config.contract, config.features, PURCHASE_MODEL.score)
+    return profile.build(train.raw, scores, config.contract, config.features, PURCHASE_MODEL.score)

@@ -16,6 +16,8 @@ from modules.purchase.hyperparameters import Hyperparameters
 from modules.purchase.rows import Rows, load
 from modules.purchase.training import OBJECTIVE, fit
 
+MOST_ROWS = 200_000
+"""The search uses a random sample of this many rows of each split where there are more."""
 TRIAL_EPOCHS = 6
 """Enough epochs to rank hyperparameters, in a fraction of a full fit's time."""
 
@@ -74,8 +76,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """TFX Tuner's entry point; `fn_args.custom_config` is a TrainingConfig."""
     config = TrainingConfig.from_config(fn_args.custom_config)
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train = load(fn_args.train_files, config, graph, training=True).rows
-    evaluation = load(fn_args.eval_files, config, graph).rows
+    train = load(fn_args.train_files, config, graph, training=True, most_rows=MOST_ROWS).rows
+    evaluation = load(fn_args.eval_files, config, graph, most_rows=MOST_ROWS).rows
     search = Search(
         Hyperparameters.from_mapping(config.contract.modelling.hyperparameters),
         max_trials=config.trials,

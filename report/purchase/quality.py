@@ -212,12 +212,10 @@ def comparison(report: PurchaseReport) -> Section:
     if not models:
         text = "The baselines were not measured in this run (--no-benchmark)."
         return Section("comparison", title, [Paragraph("no-baselines", text)])
-    labels, _ = report.scores["test"]
-    positives = labels.sum()
     entries = []
     for model in models:
         auc = model.metrics.auc
-        limits = None if auc is None else auc_interval(auc, positives, len(labels) - positives)
+        limits = None if auc is None else auc_interval(auc, *_labels(model.metrics))
         entries.append(Row(model.name, auc, limits, style=0 if model is models[0] else 3))
     best = max(_known(entries), key=lambda entry: entry[1], default=None)
     says = f"{best[0]} has the highest AUC, {number(best[1], 3)}." if best else "No AUC can be computed."
@@ -230,18 +228,27 @@ def comparison(report: PurchaseReport) -> Section:
             *(figure(model.metrics) for figure in COMPARED.values()),
             number(model.train_seconds, 1),
             number(model.score_microseconds),
+            "all" if model.train_rows is None else f"{model.train_rows:,}",
         )
         for model in models
     ]
-    head = ("Model", *COMPARED, "Training, s", "Scoring, µs/row")
+    head = ("Model", *COMPARED, "Training, s", "Scoring, µs/row", "Training customers")
     caption = "The same test customers; the threshold of each model has its best F1 on eval"
     text = (
-        "All models were trained on the same train customers and measured on the same test customers. For log loss and "
-        "ECE lower is better, for the other figures higher. Because the customers are the same, the difference between "
-        "two models is more certain than the intervals suggest."
+        f"All models were measured on the same {sum(_labels(models[0].metrics)):,} test customers. For log loss and "
+        "ECE lower is better, for the other figures higher. Because the customers are the same, the difference "
+        "between two models is more certain than the intervals suggest."
     )
     table = Table("models", caption, head, cells, marked=0)
     return Section("comparison", title, [Paragraph("same-customers", text), Figure(chart, says, table)])
+
+
+def _labels(metrics: Metrics) -> tuple[int, int]:
+    """Positive and negative rows."""
+    return (
+        metrics.true_positives + metrics.false_negatives,
+        metrics.true_negatives + metrics.false_positives,
+    )
 
 
 def _known(entries: Sequence[Row]) -> list[tuple[str, float]]:

@@ -98,6 +98,27 @@ def test_rows_beyond_one_block_are_all_learned_and_measured(monkeypatch):
         assert parts.history[name] == pytest.approx(values, rel=1e-4), name
 
 
+def test_more_rows_than_an_epoch_takes_are_learned_in_several(monkeypatch):
+    monkeypatch.setattr(training, "EPOCH_ROWS", 300)
+    orders = training._orders(800, 3, np.random.default_rng(0))
+    epochs = [next(orders) for _ in range(6)]
+    assert max(map(len, epochs)) <= 300
+    for turn in (epochs[:3], epochs[3:]):
+        np.testing.assert_array_equal(np.sort(np.concatenate(turn)), np.arange(800))
+    assert epochs[0].tolist() != epochs[3].tolist()
+    features, labels, _ = _toy(2)
+    scores = training.fit(_toy(0), _toy(1), SMALL, seed=1).network.predict(features, verbose=0)[:, 0]
+    assert roc_auc_score(labels, scores) > 0.7
+
+
+def test_an_epoch_is_measured_on_evenly_spread_rows_where_there_are_many(monkeypatch):
+    many = _toy(1)
+    some = Rows(*(column[np.linspace(0, 799, 100).round().astype(int)] for column in many))
+    expected = training.fit(_toy(0), some, SMALL, seed=1).history
+    monkeypatch.setattr(training, "STOPPING_ROWS", 100)
+    assert training.fit(_toy(0), many, SMALL, seed=1).history == expected
+
+
 def test_a_row_of_no_weight_teaches_nothing():
     rows, wrong = _toy(0), _toy(1)
     wrong = wrong._replace(label=1 - wrong.label)

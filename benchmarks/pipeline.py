@@ -1,4 +1,4 @@
-"""Compares our graph with a graph of TFX's own components, and shows how ours scales: `python -m benchmarks.pipeline`.
+"""Compares our graph with a graph of TFX's own components: `python -m benchmarks.pipeline`.
 
 Both train with the same hyperparameters on the same rows, without tuning and without a cache, each in its own process,
 one after the other. Seconds by component are wall time. The CPU seconds of the whole do not depend on the load of the
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from data import contract as contracts
-from data import reader, sample
+from data import reader
 from data.command import captured
 from data.contract import Contract
 from data.paths import ROOT
@@ -114,34 +114,10 @@ def compare(data: Path, console: Console) -> dict:
     return {"ours": ours, "stock": stock}
 
 
-def grow(repeats: list[int], console: Console) -> dict:
-    """Prints our graph on several sizes of the synthetic sample; returns the figures by number of rows."""
-    figures = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for repeat in repeats:
-            rows = repeat * sample.ROWS
-            data = Path(folder, f"{rows}.csv")
-            sample.write(data, rows=rows)
-            figures[rows] = _in_a_process("ours", data)
-    table = Table("seconds per 1,000 rows (peak MiB so far)", *(f"{rows:,} rows" for rows in figures))
-    for name in next(iter(figures.values()))["stages"]:
-        table.add_row(
-            name,
-            *(f"{1000 * r['stages'][name] / rows:.3f} ({r['peaks_mib'][name]:.0f})" for rows, r in figures.items()),
-        )
-    for label, key in (("all", "seconds"), ("CPU", "cpu_seconds")):
-        table.add_row(label, *(f"{1000 * side[key] / rows:.3f}" for rows, side in figures.items()))
-    table.add_row("peak MiB", *(f"{side['peak_mib']:.0f}" for side in figures.values()))
-    table.add_row("test AUC", *(f"{side['auc']:.3f}" for side in figures.values()))
-    console.print(table)
-    return figures
-
-
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--growth", nargs="*", type=int, metavar="N", help="our graph on N x 45,211 rows (1 10)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     parser.add_argument("--graph", choices=("ours", "stock"), help="run one graph and print its figures as JSON")
     arguments = parser.parse_args()
@@ -149,10 +125,7 @@ def main() -> int:
         contract = contracts.find(reader.header(arguments.data)[0], str(arguments.data))
         sys.stdout.write(json.dumps(measure(arguments.graph, arguments.data.resolve(), contract)) + "\n")
         return 0
-    if arguments.growth is not None:
-        figures = grow(arguments.growth or [1, 10], Console())
-    else:
-        figures = compare(arguments.data, Console())
+    figures = compare(arguments.data, Console())
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0

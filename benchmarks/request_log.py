@@ -4,8 +4,8 @@
 
 The desks run on SQLite and on a PostgreSQL of their own, beside one whose log takes nothing, before one model server.
 Each round tries all desks, each time another one first, and each ratio is the median over rounds, because other work on
-the machine moves every figure, CPU times least. `off again` is a second desk whose log takes nothing, and its ratio shows how far. A
-request has one row.
+the machine moves every figure, CPU times least. `off again` is a second desk whose log takes nothing, and its ratio
+shows how far. A request has one row.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Divides a large file where rows end, so that several workers can read it at once."""
+"""Divides large files where rows end, so that several workers can read one at once."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from data import parquet
 from data.contract import Contract, Role
@@ -14,6 +15,8 @@ from data.csv_header import read_header
 from data.csv_records import Dialect, last_row_end
 
 PART_BYTES = 32 << 20
+PART_ROWS = 250_000
+"""Of a part of a Parquet file, at least, if its row groups are smaller."""
 CHUNK = 8 << 20
 """Looked at at once."""
 
@@ -32,12 +35,24 @@ class Part:
     line: int
 
 
+class FilePart(NamedTuple):
+    """A part of one of several files."""
+
+    file: Path
+    part: Part
+
+
+def divide_all(files: Sequence[Path], contract: Contract, role: Role) -> list[FilePart]:
+    """The parts of several files, in order; see :func:`divide`."""
+    return [FilePart(file, part) for file in files for part in divide(file, contract, role)]
+
+
 def divide(path: Path, contract: Contract, role: Role, part_bytes: int | None = None) -> list[Part]:
     """The parts of a file, in order; read one after the other they give the rows of the whole file.
 
     A line end divides rows unless it is inside quotes. That is certain as long as every quote opens or closes a cell
-    or is doubled. From the first quote on that does none of these, the file is one part. A Parquet file is divided into
-    its row groups.
+    or is doubled. From the first quote on that does none of these, the file is one part. A Parquet file is divided
+    between row groups.
 
     Args:
       path: a CSV or Parquet file.
@@ -49,9 +64,7 @@ def divide(path: Path, contract: Contract, role: Role, part_bytes: int | None = 
     """
     head = read_header(path, contract.source, contract, role)
     if head.format == "parquet":
-        rows = parquet.groups(path)
-        first = itertools.accumulate(rows, initial=1)
-        return [Part(group, group + 1, row) for group, row in zip(range(len(rows)), first, strict=False)]
+        return list(_row_groups(parquet.groups(path)))
     dialect = Dialect(head.delimiter, contract.source.quoting != "none", contract.source.trim)
     size = path.stat().st_size
     parts, start, line = [], head.end, head.lines + 1
@@ -61,6 +74,15 @@ def divide(path: Path, contract: Contract, role: Role, part_bytes: int | None = 
     if start < size:
         parts.append(Part(start, size, line))
     return parts
+
+
+def _row_groups(rows: Sequence[int]) -> Iterator[Part]:
+    first = [*itertools.accumulate(rows, initial=1)]
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if first[end] - first[start] >= PART_ROWS or end == len(rows):
+            yield Part(start, end, first[start])
+            start = end
 
 
 def _cuts(path: Path, start: int, dialect: Dialect, part_bytes: int) -> Iterator[tuple[int, int]]:

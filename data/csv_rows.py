@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,6 +51,10 @@ class BadRow:
         column = f" column {self.column!r}:" if self.column else ""
         value = self.value if len(self.value) <= 60 else self.value[:57] + "..."
         return f"{self.file}:{self.line}:{column} got {value!r}, expected {self.expected}"
+
+
+BAD_COLUMNS = tuple(field.name for field in fields(BadRow) if field.compare)
+"""The columns of a file of bad rows."""
 
 
 @dataclass(frozen=True, slots=True)

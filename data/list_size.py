@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from data import reader
 from data.call_dates import START, Calendar, Place
 from data.contract import LIST_SIZE, Contract
+from data.csv_parts import FilePart
 from data.model_folder import ListSize
 from data.span_folder import calls_elsewhere
 
@@ -79,8 +79,8 @@ class Scan:
 
     Attributes:
       volume: of the calls in all files.
-      places: for each file the calendar's place before its first row.
-      rows: for each file its good rows.
+      places: for each part the calendar's place before its first row.
+      rows: for each part its good rows.
     """
 
     volume: Volume
@@ -88,23 +88,27 @@ class Scan:
     rows: tuple[int, ...]
 
 
-def scan(files: Sequence[Path], contract: Contract) -> Scan:
+def scan(parts: Sequence[FilePart], contract: Contract) -> Scan:
     """Reads files, as one sequence, to count the calls of each day. Memory grows with the days, not with the rows.
 
     Where the files are spans, the calls of spans that were set aside count too.
 
+    Args:
+      parts: all parts of the files, in order.
+      contract: what a row must be.
+
     Raises:
       BadFileError: as `data.reader.read`; a row has no date, or the rows are not in the order of the calls.
     """
-    counts = calls_elsewhere(files)
-    place, places, rows = START, [], []
-    for file in files:
-        calendar = Calendar.of(file, contract, place)
+    counts = calls_elsewhere([*dict.fromkeys(file for file, _ in parts)])
+    calendar, places, rows = None, [], []
+    for file, part in parts:
+        if calendar is None or calendar.file != file:
+            calendar = Calendar.of(file, contract, calendar.place if calendar else START)
         places.append(calendar.place)
         rows.append(0)
-        for block in reader.read(file, contract):
+        for block in reader.read(file, contract, part=part):
             rows[-1] += block.batch.num_rows
             for day, calls in zip(*np.unique(calendar.dates(block), return_counts=True), strict=True):
                 counts[int(day)] = counts.get(int(day), 0) + int(calls)
-        place = calendar.place
     return Scan(Volume.counted(counts), tuple(places), tuple(rows))

@@ -1,7 +1,7 @@
-"""Writes the rows of CSV files as tf.Examples, and decides which split each row belongs to.
+"""Writes the rows of files as tf.Examples, and decides which split each row belongs to.
 
-A file is streamed block by block. Arrow reads the next block in a second thread while tfx_bsl's C++ coder encodes the
-last one. Memory does not grow with the file.
+A part of a file is streamed block by block. Arrow reads the next block in a second thread while tfx_bsl's C++ coder
+encodes the last one. Memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, astuple, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from data import reader
 from data.call_dates import Calendar, Place
 from data.contract import CALL_DAY, MISSING_TEXT, Categorical, Contract, Numeric
+from data.csv_parts import FilePart
+from data.csv_rows import BAD_COLUMNS
 from data.errors import UserError
 from data.list_size import Volume
 from modules.artifacts import join, read_arrays, write_json
@@ -40,12 +42,12 @@ REPEATED = "repeated"
 
 @dataclass
 class Outcome:
-    """What came of the rows of one file.
+    """What came of the rows of one part.
 
     Attributes:
       read, quarantined, superseded: rows.
       messages: the first bad rows.
-      error: why the file cannot be read at all; empty where it can.
+      error: why it cannot be read at all; empty where it can.
       rows, positives: per split, in the order of SPLITS.
       blank: columns that may be blank and are, in all rows written.
     """
@@ -62,9 +64,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Shard:
-    """One input file and its part of each split."""
+    """One part of an input file, and the files with its rows of each split."""
 
-    file: str
+    source: FilePart
     index: int
     count: int
     folder: str
@@ -72,7 +74,7 @@ class Shard:
     contract: str
     """As JSON."""
     first_held_out: tuple[int, int] | None
-    """The rows written of this file at which eval and test begin under the time split; None under the random one."""
+    """The rows written of this part at which eval and test begin under the time split; None under the random one."""
     quarantine: bool
     last_row: bool
     """Whether the good rows that `repeated` marks are left out."""
@@ -127,20 +129,20 @@ def random_splits(batch: pa.RecordBatch) -> np.ndarray:
     return np.searchsorted([first_test - HELD_OUT_PERCENT, first_test], percent, side="right")
 
 
-def good_rows(file: Path, contract: Contract) -> int:
-    """Reads a file to count the rows that can be read.
+def good_rows(source: FilePart, contract: Contract) -> int:
+    """Reads a part to count the rows that can be read.
 
     Raises:
       BadFileError: as :func:`data.reader.read`.
     """
-    return sum(block.batch.num_rows for block in reader.read(file, contract))
+    return sum(block.batch.num_rows for block in reader.read(source.file, contract, part=source.part))
 
 
 def time_bounds(counts: Sequence[int]) -> list[tuple[int, int]]:
-    """Per file, the rows at which eval and test begin when all files are one sequence; may lie outside the file.
+    """Per part, the rows at which eval and test begin when all parts are one sequence; may lie outside the part.
 
     Args:
-      counts: rows by file.
+      counts: rows by part.
     """
     total = sum(counts)
     held_out = round(total * HELD_OUT_PERCENT / 100)
@@ -149,7 +151,7 @@ def time_bounds(counts: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def ingest(shard: Shard) -> None:
-    """Writes the rows of one file into its shard of each split, and an Outcome as JSON into `shard.outcome`.
+    """Writes the rows of one part into its shard of each split, and an Outcome as JSON into `shard.outcome`.
 
     An error of the reader is part of the outcome, since Beam would wrap an exception.
     """
@@ -163,12 +165,12 @@ def ingest(shard: Shard) -> None:
             stream.write("")  # creates the file
             set_aside = csv.writer(stream)
             dates = _Dates(shard, contract) if shard.place is not None else None
-            for block in read_ahead(shard.file, contract):
+            for block in read_ahead(shard.source, contract):
                 outcome.read += block.batch.num_rows + len(block.bad)
                 outcome.quarantined += len(block.bad)
                 outcome.messages += map(str, block.bad[: MOST_MESSAGES - len(outcome.messages)])
                 if shard.quarantine:
-                    set_aside.writerows(map(astuple, block.bad))
+                    set_aside.writerows(map(attrgetter(*BAD_COLUMNS), block.bad))
                 elif outcome.quarantined:
                     continue  # the input will be refused; only the count is still wanted
                 batch = block.batch
@@ -191,7 +193,7 @@ class _Dates:
 
     def __init__(self, shard: Shard, contract: Contract):
         assert shard.place is not None
-        self._calendar = Calendar(Path(shard.file), contract, shard.place)
+        self._calendar = Calendar(shard.source.file, contract, shard.place)
         self._volume = Volume(**read_arrays(shard.volume)) if contract.derived else None
 
     def columns(self, block: reader.Block) -> list[tuple[str, pa.Array]]:
@@ -241,13 +243,13 @@ class _SplitFiles:
         return np.searchsorted(self.first_held_out, np.arange(first, first + batch.num_rows), side="right")
 
 
-def read_ahead(file: str | Path, contract: Contract) -> Iterator[reader.Block]:
-    """The blocks of a file; each is read in a second thread while the one before it is used.
+def read_ahead(source: FilePart, contract: Contract) -> Iterator[reader.Block]:
+    """The blocks of a part; each is read in a second thread while the one before it is used.
 
     Raises:
       BadFileError: as :func:`data.reader.read`.
     """
-    blocks = reader.read(file, contract)
+    blocks = reader.read(source.file, contract, part=source.part)
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, blocks, None)
         while block := following.result():

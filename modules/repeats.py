@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data.contract import BLANKS, MISSING_TEXT, Contract
+from data.csv_parts import FilePart
 from modules.ingest import read_ahead
 
 _BLANK = np.uint64(0)
 """Stands for a row without identifiers."""
 
 
-def repeated_rows(files: Sequence[Path], contract: Contract) -> list[np.ndarray]:
+def repeated_rows(parts: Sequence[FilePart], contract: Contract) -> list[np.ndarray]:
     """Reads the files, as one sequence, to find the rows whose identifiers occur again in a later row.
 
     All identifiers of a row together are kept as a hash of 64 bits. Two customers of n have the same hash with a chance
@@ -25,19 +25,19 @@ def repeated_rows(files: Sequence[Path], contract: Contract) -> list[np.ndarray]
     of its own. It takes 25 bytes of memory for each row.
 
     Args:
-      files: CSV files, in the order of their rows.
+      parts: of files, in the order of their rows.
       contract: what the columns mean; it has identifiers.
 
     Returns:
-      For each file, bool [rows that can be read].
+      For each part, bool [rows that can be read].
 
     Raises:
       BadFileError: as :func:`data.reader.read`.
     """
-    by_file = [_hashes(file, contract) for file in files]
-    ends = np.cumsum([len(part) for part in by_file])
-    hashes = np.concatenate(by_file)
-    del by_file
+    by_part = [_hashes(part, contract) for part in parts]
+    ends = np.cumsum([len(found) for found in by_part])
+    hashes = np.concatenate(by_part)
+    del by_part
     # A stable sort leaves rows of the same customer in the order of the files.
     order = np.argsort(hashes, kind="stable")
     hashes = hashes[order]
@@ -46,13 +46,13 @@ def repeated_rows(files: Sequence[Path], contract: Contract) -> list[np.ndarray]
     return np.split(repeated, ends[:-1])
 
 
-def _hashes(file: Path, contract: Contract) -> np.ndarray:
+def _hashes(part: FilePart, contract: Contract) -> np.ndarray:
     """A hash of the identifiers of each row that can be read, uint64 [rows]."""
-    parts = [np.empty(0, np.uint64)]
-    for block in read_ahead(file, contract):
+    found = [np.empty(0, np.uint64)]
+    for block in read_ahead(part, contract):
         if block.cells is not None:
-            parts.append(_hash(block.cells, contract.identifiers))
-    return np.concatenate(parts)
+            found.append(_hash(block.cells, contract.identifiers))
+    return np.concatenate(found)
 
 
 def _hash(cells: pa.RecordBatch, identifiers: Sequence[str]) -> np.ndarray:

@@ -276,7 +276,7 @@ def _account(outcomes: Sequence[Outcome], parts: int, quarantine: bool) -> int:
 
 def _conclude(job: Job, tasks: Sequence[Task], incoming: Path, out: Path, rows: int, bad: int) -> None:
     """Gives the folder its name."""
-    from pipeline.scoring.worker import BAD_COLUMNS
+    from data.csv_rows import BAD_COLUMNS
 
     if bad:
         with (incoming / QUARANTINE).open("wb") as merged:

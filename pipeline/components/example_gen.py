@@ -1,13 +1,13 @@
 """ExampleGen for the CSV files of a contract, many times as fast as the stock CsvExampleGen.
 
-The stock component parses, infers types and shuffles row by row in Python. Here each file is one Beam element, which
-is streamed into its own shard of every split, so that nothing is kept between Beam stages. A Beam runner with several
-workers reads files in parallel; the in-memory runner reads them one after the other. Rows keep their file order
-within a split. The trainer shuffles them.
+The stock component parses, infers types and shuffles row by row in Python. Here a file, or a part of a large one, is
+one Beam element, which is streamed into its own shard of every split, so that nothing is kept between Beam stages. A
+Beam runner with several workers reads parts in parallel; the in-memory runner reads them one after the other. Rows keep
+their file order within a split. The trainer shuffles them.
 
 The artifact has the layout of the stock component's, and further files:
 
-    Split-{train,eval,test}/data_tfrecord-00000-of-0000N.gz    one of N per input file
+    Split-{train,eval,test}/data_tfrecord-00000-of-0000N.gz    one of N parts of the input
     ingest.json       rows read, kept, quarantined and superseded, per file and in all; rows and positives per split;
                       how many customers are different by their identifiers, and how many rows repeat one
     list_size.json    how many calls were usual in the newest month; only where the contract has the size of the list
@@ -19,8 +19,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,8 @@ from tfx.utils import proto_utils
 from data import list_size, reader
 from data.call_dates import Place
 from data.contract import Contract, Role
+from data.csv_parts import FilePart, divide_all
+from data.csv_rows import BAD_COLUMNS
 from data.errors import BadFileError, BadOptionError
 from data.span_folder import believed, is_folder_of_spans, month_of
 from modules.artifacts import LIST_SIZE, join, read_bytes, read_json, write_arrays, write_json
@@ -63,7 +66,7 @@ QUARANTINE = "quarantine.csv"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Writes the splits, one Beam element per file, and accounts for every row."""
+    """Writes the splits, one Beam element per part of a file, and accounts for every row."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -82,10 +85,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         settings = _unpack(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         files = reader.files(exec_properties[standard_component_specs.INPUT_BASE_KEY])
         contract = Contract.model_validate_json(settings["contract"])
-        repeated = repeated_rows(files, contract) if contract.identifiers else []
+        for file in files:
+            reader.check(file, contract)
+        parts = divide_all(files, contract, Role.TRAINING)
+        repeated = repeated_rows(parts, contract) if contract.identifiers else []
         for split in SPLITS:
             fileio.makedirs(join(artifact.uri, f"Split-{split}"))
-        shards = _shards(files, artifact.uri, settings, contract, repeated)
+        shards = _shards(parts, artifact.uri, settings, contract, repeated)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(shards) | beam.Map(ingest)
         _conclude(artifact.uri, shards, contract, sum(map(np.count_nonzero, repeated)))
@@ -226,25 +232,25 @@ def _unpack(custom_config: str) -> dict[str, Any]:
 
 
 def _shards(
-    files: list[Path], folder: str, settings: dict[str, Any], contract: Contract, repeated: list[np.ndarray]
+    parts: list[FilePart], folder: str, settings: dict[str, Any], contract: Contract, repeated: list[np.ndarray]
 ) -> list[Shard]:
-    """The parts of the work, one for each file. Writes what they leave out into the folder of the Examples."""
+    """One shard for each part of a file. Writes what they leave out into the folder of the Examples."""
     last_row = settings["last_row"]
-    dated = list_size.scan(files, contract) if contract.call_date else None
-    held_out: Sequence[tuple[int, int] | None] = [None] * len(files)
+    dated = list_size.scan(parts, contract) if contract.call_date else None
+    held_out: Sequence[tuple[int, int] | None] = [None] * len(parts)
     if settings["split"] == "time":
         if last_row:
             rows: Sequence[int] = [np.count_nonzero(~marked) for marked in repeated]
         elif repeated:
             rows = [len(marked) for marked in repeated]
         else:
-            rows = dated.rows if dated else [good_rows(file, contract) for file in files]
+            rows = dated.rows if dated else [good_rows(part, contract) for part in parts]
         held_out = time_bounds(rows)
-    places: Sequence[Place | None] = dated.places if dated else [None] * len(files)
+    places: Sequence[Place | None] = dated.places if dated else [None] * len(parts)
     json_text, quarantine = settings["contract"], settings["quarantine"]
     shards = [
-        Shard(str(file), index, len(files), folder, json_text, bounds, quarantine, last_row, place)
-        for index, (file, bounds, place) in enumerate(zip(files, held_out, places, strict=True))
+        Shard(part, index, len(parts), folder, json_text, bounds, quarantine, last_row, place)
+        for index, (part, bounds, place) in enumerate(zip(parts, held_out, places, strict=True))
     ]
     if dated:
         write_arrays({"days": dated.volume.days, "calls": dated.volume.calls}, shards[0].volume)
@@ -268,15 +274,14 @@ def _conclude(folder: str, shards: list[Shard], contract: Contract, repeated: in
     outcomes = [Outcome(**read_json(shard.outcome)) for shard in shards]
     if errors := [outcome.error for outcome in outcomes if outcome.error]:
         raise BadFileError("\n".join(errors))
-    per_file = {
-        shard.file: {
-            "read": outcome.read,
-            "kept": sum(outcome.rows),
-            "quarantined": outcome.quarantined,
-            "superseded": outcome.superseded,
-        }
-        for shard, outcome in zip(shards, outcomes, strict=True)
-    }
+    per_file: dict[str, Counter[str]] = {}
+    for shard, outcome in zip(shards, outcomes, strict=True):
+        per_file.setdefault(str(shard.source.file), Counter()).update(
+            read=outcome.read,
+            kept=sum(outcome.rows),
+            quarantined=outcome.quarantined,
+            superseded=outcome.superseded,
+        )
     total = {key: sum(counts[key] for counts in per_file.values()) for key in next(iter(per_file.values()))}
     quarantine = shards[0].quarantine
     _refuse_bad_rows(total, outcomes, quarantine)
@@ -297,7 +302,7 @@ def _conclude(folder: str, shards: list[Shard], contract: Contract, repeated: in
     write_json({**total, **customers, "files": per_file, "splits": per_split}, folder, SUMMARY)
     if quarantine:
         with fileio.open(join(folder, QUARANTINE), "w") as merged:
-            csv.writer(merged).writerow(field.name for field in fields(reader.BadRow))
+            csv.writer(merged).writerow(BAD_COLUMNS)
             for shard in shards:
                 merged.write(read_bytes(shard.set_aside).decode())
     for shard in shards:
@@ -314,7 +319,7 @@ def _refuse_empty_splits(empty: list[str], kept: int, shards: list[Shard], contr
     if shards[0].first_held_out is None:
         written = [shard.examples(split) for shard in shards for split in SPLITS]
         columns = read_raw(written, contract, contract.columns(Role.TRAINING))
-        different = np.count_nonzero(~pd.DataFrame(columns).duplicated())
+        different = np.count_nonzero(~pd.DataFrame(columns.cells).duplicated())
         if different < kept:
             raise BadFileError(
                 f"only {different} of the {kept:,} rows are different, and equal rows stay in one split: {nothing}; "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import BinaryIO
 
 import apache_beam as beam
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 from data import reader
 from data.contract import Contract, Role
-from data.csv_rows import BadRow
+from data.csv_rows import BAD_COLUMNS, BadRow
 from data.errors import BadFileError, UserError
 from data.model_spec import RAW_SIGNATURE
 from pipeline.scoring.job import Job, Outcome, Task, new_file
@@ -25,8 +24,6 @@ BATCH = 4096
 """Rows scored at once; larger batches take no less time."""
 MOST_MESSAGES = 20
 """Bad rows of a part that are named."""
-BAD_COLUMNS = tuple(field.name for field in fields(BadRow) if field.compare)
-"""The columns of a file of bad rows."""
 
 
 class ScoreParts(beam.DoFn):

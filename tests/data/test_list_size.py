@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from data import columns, plan, reader
 from data.contract import LIST_SIZE, Role, from_inputs
+from data.csv_parts import divide_all
 from data.errors import BadOptionError
 from data.list_size import Volume, scan
 from tests.support import dated
@@ -25,9 +26,9 @@ def test_calls_are_counted_by_day_and_over_the_days_before(dates):
 def test_a_scan_of_several_files_counts_what_one_file_would(tmp_path):
     dates = [(1 + number // 7 % 28, ("jan", "feb", "mar", "dec")[number // 196 % 4]) for number in range(1_000)]
     contract = dated.contract()
-    whole = scan([dated.write(tmp_path / "all.csv", dates)], contract)
+    whole = scan(divide_all([dated.write(tmp_path / "all.csv", dates)], contract, Role.TRAINING), contract)
     parts = [dated.write(tmp_path / f"{start}.csv", dates[start : start + 300]) for start in (0, 300, 600, 900)]
-    found = scan(parts, contract)
+    found = scan(divide_all(parts, contract, Role.TRAINING), contract)
     assert whole.volume.days.tolist() == found.volume.days.tolist()
     assert whole.volume.calls.tolist() == found.volume.calls.tolist()
     read = columns.read(tmp_path / "all.csv", contract)

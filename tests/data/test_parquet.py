@@ -109,10 +109,16 @@ def test_a_damaged_file_is_refused(tmp_path):
         rows_of(whole, shop())
 
 
-def test_row_groups_are_parts_and_rows_are_counted_on(tmp_path):
+def test_row_groups_are_parts_and_rows_are_counted_on(tmp_path, monkeypatch):
     columns = {name: column * 50 for name, column in GOOD.items()}
     columns["items"] = [*columns["items"][:-1], 0.5]
     path = write(tmp_path / "a.parquet", columns, row_group_size=30)
+    (whole,) = csv_parts.divide(path, shop(), Role.TRAINING)
+    assert (whole.start, whole.end, whole.line) == (0, 4, 1)
+    monkeypatch.setattr(csv_parts, "PART_ROWS", 50)
+    parts = csv_parts.divide(path, shop(), Role.TRAINING)
+    assert [(part.start, part.end, part.line) for part in parts] == [(0, 2, 1), (2, 4, 61)]
+    monkeypatch.setattr(csv_parts, "PART_ROWS", 1)
     parts = csv_parts.divide(path, shop(), Role.TRAINING)
     assert [(part.start, part.end, part.line) for part in parts] == [(0, 1, 1), (1, 2, 31), (2, 3, 61), (3, 4, 91)]
     rows, bad = rows_of(path, shop())

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from data import columns, list_size, reader, spans
 from data.contract import CALL_DAY, Contract, Role
+from data.csv_parts import divide_all
 from data.errors import BadFileError, BadOptionError
 from tests.support import dated
 
@@ -112,7 +113,7 @@ def test_spans_may_start_and_pause_anywhere(tmp_path, folder):
     spans.add(folder, calls(tmp_path / "b.csv", [(31, 7, "jan", "no")]), contract, month="2011-01")
     days = columns.read(folder, contract)[CALL_DAY].astype("datetime64[D]").astype(str).tolist()
     assert days == ["2009-03-07", "2011-01-07"]
-    scanned = list_size.scan(reader.files(folder), contract)
+    scanned = list_size.scan(divide_all(reader.files(folder), contract, Role.TRAINING), contract)
     assert scanned.volume.days.astype("datetime64[D]").astype(str).tolist() == days
 
 
@@ -205,7 +206,8 @@ def test_a_span_that_is_set_aside_is_not_learned_from_but_its_calls_were_made(tm
     assert spans.reason_set_aside(march) is None
     assert ages(two_months) == [32]
     assert columns.read(two_months, contract)["calls_30d"].tolist() == sizes[2:] == [2]
-    assert list_size.scan(reader.files(two_months), contract).volume.calls.tolist() == whole.calls.tolist() == [2, 1]
+    parts = divide_all(reader.files(two_months), contract, Role.TRAINING)
+    assert list_size.scan(parts, contract).volume.calls.tolist() == whole.calls.tolist() == [2, 1]
     spans.set_aside(march, "likewise")
     with pytest.raises(BadFileError, match="no span in this folder has rows that are not set aside"):
         reader.files(two_months)

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data import reader
-from data.contract import Contract
+from data.contract import Contract, Role
+from data.csv_parts import divide_all
 from modules.repeats import repeated_rows
 
 
@@ -38,7 +39,7 @@ def write(tmp_path):
 
 
 def marked(files, contract):
-    return [part.tolist() for part in repeated_rows(files, contract)]
+    return [part.tolist() for part in repeated_rows(divide_all(files, contract, Role.TRAINING), contract)]
 
 
 def test_a_row_is_marked_if_any_later_row_of_any_file_has_its_identifiers(write):
@@ -95,5 +96,6 @@ def test_the_rows_marked_are_those_of_a_plain_dictionary(write, files, block_byt
 def test_a_hundred_thousand_customers_are_told_apart(write):
     names = [f"{number:08d}" for number in range(100_000)]
     np.random.default_rng(0).shuffle(names)
-    (found,) = repeated_rows(write("id,n\n" + "".join(f"{name},1\n" for name in [*names, names[0]])), shop("id"))
+    files = write("id,n\n" + "".join(f"{name},1\n" for name in [*names, names[0]]))
+    (found,) = repeated_rows(divide_all(files, shop("id"), Role.TRAINING), shop("id"))
     assert np.flatnonzero(found).tolist() == [0]

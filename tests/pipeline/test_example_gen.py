@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils
 
-from data import columns, reader, spans
+from data import columns, csv_parts, reader, spans
 from data import contract as contracts
 from data.contract import Contract
 from data.errors import UserError
@@ -72,6 +73,7 @@ def ingest(tmp_path):
         component = ContractExampleGen(str(data), (contract or shop()).model_dump_json(), **settings)
         artifact = tfx.types.standard_artifacts.Examples()
         artifact.uri = str(tmp_path / "out")
+        shutil.rmtree(artifact.uri, ignore_errors=True)
         Executor().Do({}, {"examples": [artifact]}, dict(component.exec_properties))
         return artifact
 
@@ -171,6 +173,27 @@ def test_a_file_of_many_blocks_is_written_as_one_of_a_single_block(write, ingest
     expected = [examples(whole, name) for name in SPLITS]
     monkeypatch.setattr(reader, "read", functools.partial(reader.read, block_bytes=5000))
     assert repr([examples(ingest(path, split=split), name) for name in SPLITS]) == repr(expected)
+
+
+@pytest.mark.parametrize("last_row", [False, True])
+@pytest.mark.parametrize("split", ["random", "time"])
+def test_a_large_file_is_read_in_parts_to_the_same_rows_and_counts(write, ingest, monkeypatch, split, last_row):
+    lines = repeating([row(number) for number in range(1000)])
+    lines[500] = "v500;abc;1;rot;ja"
+    path = write(lines)
+    whole = ingest(path, split=split, quarantine=True, last_row=last_row)
+    expected = [examples(whole, name) for name in SPLITS]
+    counts, bad = summary(whole), Path(whole.uri, "quarantine.csv").read_text()
+    _read_in_small_parts(monkeypatch)
+    artifact = ingest(path, split=split, quarantine=True, last_row=last_row)
+    assert repr([examples(artifact, name) for name in SPLITS]) == repr(expected)
+    assert (summary(artifact), Path(artifact.uri, "quarantine.csv").read_text()) == (counts, bad)
+    assert len(list(Path(artifact.uri, "Split-train").iterdir())) > 5
+
+
+def _read_in_small_parts(monkeypatch):
+    monkeypatch.setattr(csv_parts, "CHUNK", 500)
+    monkeypatch.setattr(csv_parts, "PART_BYTES", 2_000)
 
 
 def test_time_needs_rows_in_date_order():
@@ -410,8 +433,11 @@ def test_a_run_passes_the_message_on_cleans_up_and_caches_by_data_contract_and_s
     assert run() == 5
 
 
+@pytest.mark.parametrize("parts", [False, True])
 @pytest.mark.parametrize("split", ["random", "time"])
-def test_examples_have_the_date_of_the_call_and_the_size_of_the_list(tmp_path, ingest, split):
+def test_examples_have_the_date_of_the_call_and_the_size_of_the_list(tmp_path, ingest, split, parts, monkeypatch):
+    if parts:
+        _read_in_small_parts(monkeypatch)
     folder = tmp_path / "calls"
     folder.mkdir()
     dates = [(1 + number // 8 % 28, ("jan", "feb", "mar", "dec")[number // 224]) for number in range(600)]

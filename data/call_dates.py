@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -102,12 +102,11 @@ class Calendar:
 
     def _of_column(self, rule: CallDate, block: Block) -> np.ndarray:
         assert block.cells is not None
-        texts = block.cells[rule.column].to_numpy(zero_copy_only=False)
-        distinct, places = np.unique(texts.astype(str), return_inverse=True)
-        days = np.array([_parsed(text) for text in distinct], np.int64)[places]
+        texts = block.cells[rule.column]
+        days = _by_text(texts, _parsed)
         if len(wrong := np.flatnonzero(days == _NO_DAY)):
             row = int(wrong[0])
-            raise self._fault(block, row, rule.column, texts[row], "a date such as 2008-05-05")
+            raise self._fault(block, row, rule.column, str(texts[row]), "a date such as 2008-05-05")
         return days
 
     def _of_parts(self, rule: CallDate, block: Block) -> np.ndarray:
@@ -157,16 +156,14 @@ class Calendar:
         """A part of the date, from 0."""
         column = block.batch[name]
         if pa.types.is_string(column.type):
-            texts = column.to_numpy(zero_copy_only=False)
-            distinct, places = np.unique(texts.astype(str), return_inverse=True)
-            values = np.array([_index(text, names) for text in distinct], np.int64)[places]
+            values = _by_text(column, lambda text: _index(text, names))
         else:
             numbers = column.to_numpy()
-            texts, values = numbers, np.where(np.isfinite(numbers), numbers, 0).astype(np.int64) - 1
+            values = np.where(np.isfinite(numbers), numbers, 0).astype(np.int64) - 1
         if len(wrong := np.flatnonzero((values < low - 1) | (values > high - 1))):
             row = int(wrong[0])
             expected = f"one of {', '.join(names)}" if names else f"a whole number from {low} to {high}"
-            raise self._fault(block, row, name, str(texts[row]), expected)
+            raise self._fault(block, row, name, str(column[row]), expected)
         return values
 
     def _fault(self, block: Block, row: int, column: str | None, value: str, expected: str) -> BadFileError:
@@ -199,6 +196,12 @@ def _part_of(contract: Contract, column: str, number: int, names: tuple[str, ...
         return str(number)
     name = names[number - 1]
     return next((value for value in contract.categorical[column].values if _index(value, names) == number - 1), name)
+
+
+def _by_text(column: pa.Array, number: Callable[[str], int]) -> np.ndarray:
+    """The number of each text of a column, int64 [rows]; different texts are looked at once."""
+    coded = column.dictionary_encode()
+    return np.array([number(text) for text in coded.dictionary.to_pylist()], np.int64)[coded.indices.to_numpy()]
 
 
 def _index(text: str, names: tuple[str, ...]) -> int:

@@ -77,7 +77,7 @@ def measure(rows: int) -> Grown:
         seconds = time.monotonic() - started
         if process.returncode:
             raise SystemExit(f"{rows:,} rows: exit code {process.returncode}\n{Path(folder, 'log').read_text()}")
-        (file,) = artifacts.glob("runs/*/*/summary.json")
+        (file,) = artifacts.glob("runs/*/latest/summary.json")
         summary = RunSummary.from_json(file.read_text())
     assert isinstance(summary, PurchaseSummary)
     auc = summary.metrics["test"].auc

@@ -26,3 +26,8 @@ def runs_folder(artifacts: Path, model: str) -> Path:
 def spans_folder(artifacts: Path, contract: str) -> Path:
     """The folder of a contract's spans: its labelled calls, month by month."""
     return artifacts / "spans" / contract
+
+
+def downloads_folder(artifacts: Path) -> Path:
+    """The folder of data files that were downloaded from an object store."""
+    return artifacts / "data"

@@ -28,7 +28,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from data import contract as contracts
-from data import reader, span_folder, span_rows
+from data import reader, span_folder, span_rows, store_data
 from data.call_dates import START, Calendar, Place
 from data.command import DONE, guarded
 from data.contract import Contract
@@ -356,12 +356,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
+    file = store_data.local(options.file, options.artifacts)
     if options.contract:
         contract = contracts.load(options.contract)
     else:
-        contract = contracts.find(reader.header(options.file)[0], str(options.file))
+        contract = contracts.find(reader.header(file)[0], str(file))
     target = folder(options.artifacts, contract.name)
-    found = add(target, options.file, contract, options.source, options.month)
+    found = add(target, file, contract, options.source, options.month)
     for span in found:
         sys.stdout.write(f"{_described(span)}: {span.folder}\n")
     if not found:
@@ -433,7 +434,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     one = commands.add_parser("add", help="add the rows of a file", description="Adds the rows of a file to the spans.")
     one.set_defaults(body=_add)
-    one.add_argument("file", type=Path, metavar="FILE", help="CSV file of past calls with their outcomes")
+    one.add_argument(
+        "file", metavar="FILE", help="CSV file of past calls with their outcomes, also in an object store (s3://...)"
+    )
     one.add_argument("--contract", metavar="NAME", help="name or file of the contract (default: by the file's header)")
     one.add_argument(
         "--month", metavar="2009-03", help="the month of all rows, where the file does not go on after the newest span"

@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     from data import sample
 
-    path, contract = resolve(options.data, options.contract)
+    path, contract = resolve(options.data, options.contract, artifacts=options.artifacts)
     if contract.row_order != "date":
         raise BadOptionError(
             f"a backtest needs rows in the order of their dates, and {contract.name} has row_order: none"

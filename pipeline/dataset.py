@@ -8,19 +8,24 @@ from pathlib import Path
 from data import contract as contracts
 from data.contract import Contract
 from data.errors import BadContractError, BadOptionError
+from data.paths import ARTIFACTS
 from modules.purchase.hyperparameters import Hyperparameters
 
 
-def resolve(data: str | None, contract: str | None, labelled: bool = True) -> tuple[Path, Contract]:
+def resolve(
+    data: str | None, contract: str | None, labelled: bool = True, artifacts: Path = ARTIFACTS
+) -> tuple[Path, Contract]:
     """The files to read and their contract.
 
     Checked here, before TensorFlow is imported: every key of the contract, the header of every file, and that every
     file has rows. The rows themselves are checked when they are read.
 
     Args:
-      data: a CSV file, a folder of them, the name of a contract to download, or None for the synthetic sample.
+      data: a CSV file, a folder of them, the URL of either in an object store, the name of a contract to download, or
+        None for the synthetic sample.
       contract: a contract's name or file; without one the header of the first file decides.
       labelled: whether the contract must have a label, and valid hyperparameters of the model that learns from it.
+      artifacts: the folder that everything is written to, also what a URL means.
 
     Raises:
       BadFileError: no such file, a file that is empty, has no rows or does not fit the contract, or a failed download.
@@ -28,7 +33,7 @@ def resolve(data: str | None, contract: str | None, labelled: bool = True) -> tu
     """
     from data import reader
 
-    path, rules = _find(data, contract)
+    path, rules = _find(data, contract, artifacts)
     if labelled:
         _check_for_purchases(rules, path)
     for file in reader.files(path):
@@ -49,14 +54,14 @@ def _check_for_purchases(rules: Contract, path: Path) -> None:
         raise BadContractError(f"contract {rules.name}: {error}") from error
 
 
-def _find(data: str | None, contract: str | None) -> tuple[Path, Contract]:
-    from data import reader
+def _find(data: str | None, contract: str | None, artifacts: Path) -> tuple[Path, Contract]:
+    from data import reader, store_data
 
     if data is None:
         from data import sample
 
         return sample.ensure(), contracts.load(contract or "bank-full")
-    path = Path(data)
+    path = store_data.local(data, artifacts)
     if not path.exists() and path.name == data and (contracts.CONTRACTS / f"{data}.yaml").is_file():
         from data import download
 

@@ -12,19 +12,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
-from data import command, model_folder
+from data import command, model_folder, object_store, store_versions
 from data.command import DONE, NOT_BLESSED
-from data.errors import BadOptionError
+from data.errors import BadFileError, BadOptionError, ExpectedError
 from data.paths import ARTIFACTS, models_folder
 from pipeline import engine
 from pipeline.dataset import resolve
 from pipeline.settings import Settings, Spec, TrainingData, code_commit
 from runs import versions
-from runs.folder import LATEST, LOG, QUARANTINE, SUMMARY
+from runs.folder import FIRST_SCREEN, LATEST, LOG, QUARANTINE, REPORT, SUMMARY
+from runs.publish import publish
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
+    from data.object_store import Location
     from pipeline.environment import Environment
     from pipeline.screen import Screen
     from runs.outputs import RunOutputs
@@ -78,7 +80,8 @@ def settings_of_run(spec: Spec, data: TrainingData, options: argparse.Namespace)
     """The settings of a run, from the options of :func:`pipeline.options.add_run_options`.
 
     Raises:
-      BadOptionError: MLflow's address cannot be used.
+      BadOptionError: MLflow's address cannot be used, or that of an object store.
+      BadFileError: an object store does not answer, or has no such bucket.
     """
     from runs import tracking
 
@@ -90,6 +93,8 @@ def settings_of_run(spec: Spec, data: TrainingData, options: argparse.Namespace)
         cache=options.cache,
         commit=code_commit(),
         tracking=options.mlflow and tracking.check(options.mlflow),
+        push_to=object_store.locate(options.push_to).check() if options.push_to else None,
+        archive=object_store.locate(options.archive).check() if options.archive else None,
         engine=engine.load(options.engine),
     )
 
@@ -106,7 +111,7 @@ def training_data(options: argparse.Namespace, labelled: bool) -> TrainingData:
     """
     from data import sample
 
-    path, contract = resolve(options.data, options.contract, labelled)
+    path, contract = resolve(options.data, options.contract, labelled, options.artifacts)
     if options.split == "time" and contract.row_order != "date":
         raise BadOptionError(
             f"--split time needs rows in the order of their dates, and {contract.name} has row_order: none"
@@ -170,7 +175,12 @@ def _train(kind: Kind[Spec], settings: Settings[Spec], screen: Screen, started: 
     logs = artifacts.uri(MODEL_RUN)
     if any(Path(logs).rglob("events.out.*")):
         screen.say(f"training curves: .venv/bin/python -m tensorboard.main --logdir {logs}")
-    return _conclude(settings, summary, screen)
+    if settings.archive:
+        _archive(settings.archive / settings.spec.model.name / settings.run_id, settings.run_folder, screen)
+    code = _conclude(settings, summary, screen)
+    if settings.push_to and summary.pushed:
+        _publish(settings.push_to, settings, screen)
+    return code
 
 
 def _conclude(settings: Settings, summary: RunSummary, screen: Screen) -> int:
@@ -247,6 +257,33 @@ def _track(uri: str, settings: Settings, screen: Screen) -> None:
         screen.say(f"MLflow at {uri}: {error or 'stopped'}; the run is complete", style="yellow")
     else:
         screen.say(f"tracked by MLflow at {uri}, experiment {experiment}")
+
+
+def _archive(target: Location, run_folder: Path, screen: Screen) -> None:
+    """Copies what is worth keeping of a complete run; that this may fail changes nothing about the run."""
+    names = [name for name in (SUMMARY, REPORT, FIRST_SCREEN) if (run_folder / name).is_file()]
+    try:
+        store_versions.push(run_folder, target, names)
+    except ExpectedError as error:
+        screen.say(f"not archived: {error}; the run is complete", style="yellow")
+    else:
+        screen.say(f"archived: {target.url}")
+
+
+def _publish(store: Location, settings: Settings, screen: Screen) -> None:
+    """Takes the pushed version to the object store.
+
+    Raises:
+      BadFileError: that did not succeed.
+    """
+    model = settings.spec.model.name
+    try:
+        new = publish(settings.artifacts, model, store, settings.spec.keep)
+    except ExpectedError as error:
+        advice = "the version is on this machine alone; the same command again completes it"
+        raise BadFileError(f"{error}; {advice}") from error
+    said = f"versions {', '.join(map(str, new))}" if new else "no version that was not there"
+    screen.say(f"stored at {store.url}/{model}: {said}", style="bold green")
 
 
 def _quieten() -> None:

@@ -21,9 +21,9 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     """`--data` and `--contract`: which rows, and what their columns mean."""
     parser.add_argument(
         "--data",
-        metavar="FILE|FOLDER|NAME",
-        help="a CSV or Parquet file, a folder of them, or bank-full / bank-additional to download (default: the "
-        "synthetic sample)",
+        metavar="FILE|FOLDER|URL|NAME",
+        help="a CSV or Parquet file, a folder of them, either in an object store (s3://bucket/key), or bank-full / "
+        "bank-additional to download (default: the synthetic sample)",
     )
     parser.add_argument("--contract", metavar="FILE|NAME", help="what the columns mean (default: found by the header)")
 
@@ -78,7 +78,7 @@ def positive(text: str) -> int:
 
 
 def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
-    """`--model-name`, `--replace-inputs`, `--keep`: where a blessed model goes."""
+    """`--model-name`, `--replace-inputs`, `--keep`, `--push-to`: where a blessed model goes."""
     parser.add_argument(
         "--model-name",
         type=partial(_model_name, reserved={PURCHASE_MODEL.name, SEGMENT_MODEL.name} - {model}),
@@ -98,10 +98,15 @@ def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
         metavar="N",
         help="pushed versions to leave (default: %(default)s)",
     )
+    parser.add_argument(
+        "--push-to",
+        metavar="URL",
+        help="push also to an object store, such as s3://bucket/models, from which `python -m serving.sync` serves",
+    )
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that runs a pipeline: how rows are treated, the cache, MLflow, the output."""
+    """The options of every command that runs a pipeline: how rows are treated, the cache, who else gets the figures."""
     parser.add_argument(
         "--split",
         choices=("random", "time"),
@@ -121,6 +126,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--mlflow",
         metavar="URI",
         help="log the run to an MLflow server (http://HOST:PORT) or folder (file:FOLDER) as well",
+    )
+    parser.add_argument(
+        "--archive", metavar="URL", help="copy summary and report to an object store as well, such as s3://bucket/runs"
     )
     parser.add_argument("--verbose", action="store_true", help="show what the libraries print")
 

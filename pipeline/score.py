@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data import store_data
 from data.command import DONE, captured, guarded, interruptions
 from data.errors import BadFileError, BadOptionError
 from data.model_spec import PURCHASE_MODEL
@@ -84,6 +85,7 @@ def _prepare(options: argparse.Namespace) -> int:
     out = options.out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadOptionError(f"--out {options.out}: there is something; name an empty or a new folder")
+    data = store_data.local(options.data, ARTIFACTS)
     incoming = out.with_name(f".{out.name}.partial")
     try:
         incoming.mkdir(parents=True, exist_ok=True)
@@ -93,14 +95,14 @@ def _prepare(options: argparse.Namespace) -> int:
 
     with _alone(incoming), captured(incoming / LOG) as stream:
         screen = Screen(stream)
-        return guarded(lambda: _run(options, incoming, out, screen), screen.say, incoming / LOG)
+        return guarded(lambda: _run(options, data, incoming, out, screen), screen.say, incoming / LOG)
 
 
-def _run(options: argparse.Namespace, incoming: Path, out: Path, screen: Screen) -> int:
+def _run(options: argparse.Namespace, data: Path, incoming: Path, out: Path, screen: Screen) -> int:
     started = time.monotonic()
     engine = engines.load(options.engine)
     engines.check(engine, incoming)
-    job, tasks = _plan(options, incoming)
+    job, tasks = _plan(options, data, incoming)
     before = _resume(job, tasks, incoming)
     if before:
         screen.say(f"going on: {before} of {len(tasks)} parts are scored")
@@ -127,7 +129,7 @@ def _run(options: argparse.Namespace, incoming: Path, out: Path, screen: Screen)
     return DONE
 
 
-def _plan(options: argparse.Namespace, incoming: Path) -> tuple[Job, list[Task]]:
+def _plan(options: argparse.Namespace, data: Path, incoming: Path) -> tuple[Job, list[Task]]:
     """The job and its tasks.
 
     Raises:
@@ -144,7 +146,7 @@ def _plan(options: argparse.Namespace, incoming: Path) -> tuple[Job, list[Task]]
     plan = plans.parse(options.at_call)
     plans.values(contract, plan)
     wanted = plans.unplanned(contract, plan)
-    files = reader.files(options.data)
+    files = reader.files(data)
     for file in files:
         reader.check(file, wanted, Role.CUSTOMERS)
     job = Job(
@@ -328,7 +330,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FILE|FOLDER", help="CSV or Parquet files of customers"
+        "--data",
+        required=True,
+        metavar="FILE|FOLDER|URL",
+        help="CSV or Parquet files of customers, also in an object store (s3://bucket/key)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the result; new or empty")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="a version's folder (default: the champion)")

@@ -13,6 +13,7 @@ from typing import Generic, Literal, TypeVar
 from analysis.figures import COST, MARGIN
 from data.contract import Contract
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL, ModelSpec
+from data.object_store import Location
 from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
 from pipeline.engine import Engine
@@ -145,6 +146,8 @@ class Settings(Generic[Spec]):
       commit: the code's git commit, see :func:`code_commit`.
       engine: what runs Beam's part.
       tracking: the MLflow server or folder that the run is logged to; None logs it nowhere.
+      push_to: where a pushed model goes besides, see `data.object_store`; None keeps it on this machine.
+      archive: where the summary and the report go besides.
     """
 
     data: TrainingData
@@ -154,6 +157,8 @@ class Settings(Generic[Spec]):
     cache: bool = True
     commit: str | None = None
     tracking: str | None = None
+    push_to: Location | None = None
+    archive: Location | None = None
     engine: Engine = field(default_factory=Engine)
 
     @property

@@ -58,11 +58,12 @@ class Manifest:
         """Raises ValueError where the text is not what `to_json` wrote, or a name leads out of the folder."""
         try:
             manifest = cls(tuple(ManifestFile(**file) for file in json.loads(text)["files"]))
-            if all(_is_sound(file) for file in manifest.files):
-                return manifest
-        except (KeyError, TypeError) as error:
+            wrong = next((file.name for file in manifest.files if not _is_sound(file)), None)
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a manifest: {error}") from error
-        raise ValueError("not a manifest: a file has a wrong name, size or sha256")
+        if wrong is not None:
+            raise ValueError(f"not a manifest: a file has a wrong name, size or sha256: {wrong!r}")
+        return manifest
 
 
 def push(folder: Path, target: Location, names: Iterable[str] | None = None) -> bool:

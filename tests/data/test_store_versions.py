@@ -73,7 +73,7 @@ def test_a_version_without_manifest_is_not_there_until_it_is_pushed_again(versio
 def test_a_manifest_that_was_cut_is_written_again(version, model, tmp_path):
     store_versions.push(version, model / "7")
     (model / "7" / MANIFEST).write((model / "7" / MANIFEST).read()[:100])
-    with pytest.raises(BadFileError, match=r"not a manifest|Unterminated"):
+    with pytest.raises(BadFileError, match="not a manifest"):
         store_versions.fetch(model / "7", tmp_path / "7")
     assert store_versions.push(version, model / "7")
     store_versions.fetch(model / "7", tmp_path / "7")

@@ -197,7 +197,11 @@ class Location:
     def _list(self, path: str, recursive: bool) -> list[fs.FileInfo]:
         from pyarrow.fs import FileSelector
 
-        return list(self.filesystem.get_file_info(FileSelector(path, recursive=recursive, allow_not_found=True)))
+        try:
+            return list(self.filesystem.get_file_info(FileSelector(path, recursive=recursive)))
+        except FileNotFoundError:
+            # With `allow_not_found` pyarrow says the same of a bucket that is not there.
+            return []
 
     def _stream(self, path: str, content: bytes | Path) -> None:
         with self._told():

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,8 +12,8 @@ import pytest
 from data.model_spec import PURCHASE_MODEL
 from data.paths import serving_folder
 from runs.versions import canary, promote, restore, roll_back
-from tests.support import toy_models
-from tests.support.server import ServerProcess, ask, connect
+from tests.support.predictions import load
+from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.e2e
 
@@ -45,34 +41,6 @@ def wait_for(server: ServerProcess, **versions: int) -> None:
     while (found := {name: version_at(server, paths[name]) for name in versions}) != versions:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
-
-
-@contextmanager
-def load(server: ServerProcess, *paths: str) -> Iterator[Callable[[], Counter]]:
-    """Sends predictions to each path until the end, then checks that none failed."""
-    body = json.dumps({"instances": [toy_models.row()]})
-    answers: Counter[tuple[str, int]] = Counter()
-    failures: list[bytes] = []
-    stop = threading.Event()
-
-    def send(path: str) -> None:
-        connection = connect(server.url)
-        while not stop.is_set():
-            status, answer, _ = ask(connection, "POST", f"/v1/models/{NAME}{path}:predict", body)
-            answers[path, status] += 1
-            if status != 200:
-                failures.append(answer)
-        connection.close()
-
-    threads = [threading.Thread(target=send, args=(path,)) for path in paths]
-    for thread in threads:
-        thread.start()
-    yield lambda: answers
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert not failures, Counter(failures)
-    assert all(answers[path, 200] > 10 for path in paths)
 
 
 @pytest.fixture

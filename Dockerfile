@@ -4,6 +4,7 @@
 #   docker build -t purchase-model --build-arg MODEL=pushed .    the same with all models in artifacts/serving
 #   docker build -t purchase-model --target embedded .           the Python server instead of TensorFlow Serving
 #   docker build -t campaign-desk --target desk .                the campaign desk
+#   docker build -t model-sync --target sync .                   the sidecar that fetches models from an object store
 #   docker build -t purchase-model-training --target training .  pipelines, the schedule, the worker of an engine
 #
 # The default is what Railway builds: the last stage, from nothing but what is in git.
@@ -91,6 +92,28 @@ USER 10001:10001
 EXPOSE 9109
 ENTRYPOINT ["python", "-m", "monitoring.exporter", "--host", "0.0.0.0"]
 CMD ["--server", "http://serving:8501"]
+
+# --- the sidecar of an object store ----------------------------------------------------------------------------------
+
+FROM python AS sync
+COPY requirements.txt ./
+RUN sed -n 's/^\([A-Za-z0-9._-]*==[^ ;\\]*\).*/\1/p' requirements.txt > pins.txt \
+    && uv pip install --system --no-cache --compile-bytecode --constraint pins.txt \
+        prometheus-client pyarrow \
+    && rm pins.txt
+COPY data ./data
+COPY runs ./runs
+COPY serving ./serving
+# The server's container mounts the same volume, which takes over the owner.
+RUN mkdir -p artifacts/serving && chown 10001:10001 artifacts/serving
+VOLUME ["/app/artifacts/serving"]
+USER 10001:10001
+EXPOSE 9110
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9110/readyz', timeout=4)"]
+# To be followed by the address of the models and the folder: s3://bucket/models artifacts/serving
+ENTRYPOINT ["python", "-m", "serving.sync", "--host", "0.0.0.0"]
+CMD ["--help"]
 
 # --- the campaign desk -----------------------------------------------------------------------------------------------
 

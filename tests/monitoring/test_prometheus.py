@@ -80,7 +80,7 @@ def test_alert_of_a_model_carries_its_name(alert):
     ]
     of_a_process = alert["alert"] in {
         *("ModelServerDown", "ModelMetricsAbsent", "ModelExporterDown"),
-        *("ModelMemoryNearLimit", "ModelMemoryGrowth"),
+        *("ModelMemoryNearLimit", "ModelMemoryGrowth", "ModelSyncBehind"),
     }
     assert all(("model_name" in names) != of_a_process for names in labels)
 

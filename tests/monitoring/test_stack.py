@@ -91,6 +91,7 @@ def test_a_server_and_a_desk_that_run_already_are_watched(tmp_path, ports, key):
         "model-server": ["models.example:8501"],
         "model-exporter": [exporter],
         "campaign-desk": ["127.0.0.1:8700"],
+        "model-sync": [],
     }
     config = yaml.safe_load((stack.folder / "prometheus.yml").read_text())
     (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "campaign-desk"]

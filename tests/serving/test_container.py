@@ -28,6 +28,7 @@ from data import models_config
 from data.model_spec import PURCHASE_MODEL
 from data.paths import ROOT
 from serving.model_config import read_metrics_path, read_models
+from serving.sync.__main__ import PORT
 
 CONTAINER = ROOT / "serving" / "container"
 
@@ -94,6 +95,17 @@ def test_the_desks_image_runs_without_root_and_says_how_it_is():
     assert int(port) == settings.PORT
     (command,) = values("desk", "CMD")
     assert json.loads(command) == ["python", "-m", "campaigns", "--host", "0.0.0.0"]
+
+
+def test_the_sidecars_image_runs_without_root_and_says_how_it_is():
+    (user,) = values("sync", "USER")
+    assert user == values("embedded", "USER")[0], "they share a folder"
+    (health,) = values("sync", "HEALTHCHECK")
+    (port,) = values("sync", "EXPOSE")
+    assert int(port) == PORT
+    assert f"http://127.0.0.1:{port}/readyz" in json.loads(health.split("CMD ")[1])[-1]
+    (entry,) = values("sync", "ENTRYPOINT")
+    assert json.loads(entry) == ["python", "-m", "serving.sync", "--host", "0.0.0.0"]
 
 
 def test_the_embedded_server_listens_beyond_its_container():
@@ -173,6 +185,7 @@ def imports(path: Path) -> set[str]:
 
 
 SERVER = "import serving.__main__, serving.server"
+SYNC = "import serving.sync.__main__, serving.sync.status"
 DESK = (
     "import campaigns, importlib, pkgutil\n"
     "for module in pkgutil.walk_packages(campaigns.__path__, 'campaigns.'):\n"
@@ -183,8 +196,12 @@ DESK = (
 
 @pytest.mark.parametrize(
     ("stage", "program", "one"),
-    [("embedded", SERVER, "serving/rest/app.py"), ("desk", DESK, "campaigns/app.py")],
-    ids=["embedded", "desk"],
+    [
+        ("embedded", SERVER, "serving/rest/app.py"),
+        ("desk", DESK, "campaigns/app.py"),
+        ("sync", SYNC, "serving/sync/folder.py"),
+    ],
+    ids=["embedded", "desk", "sync"],
 )
 def test_an_image_has_what_its_program_imports(stage, program, one):
     code = (

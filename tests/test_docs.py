@@ -36,6 +36,7 @@ COMMANDS = (
     "data.download",
     "data.spans",
     "serving.client",
+    "serving.sync",
     "campaigns",
     "campaigns.keys",
     "campaigns.forget",

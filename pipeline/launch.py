@@ -280,7 +280,7 @@ def _publish(store: Location, settings: Settings, screen: Screen) -> None:
     try:
         new = publish(settings.artifacts, model, store, settings.spec.keep)
     except ExpectedError as error:
-        advice = "the version is on this machine alone; the same command again completes it"
+        advice = f"the version is on this machine alone; `python -m runs.publish {store.url}` completes it"
         raise BadFileError(f"{error}; {advice}") from error
     said = f"versions {', '.join(map(str, new))}" if new else "no version that was not there"
     screen.say(f"stored at {store.url}/{model}: {said}", style="bold green")

@@ -11,10 +11,9 @@ from pathlib import Path
 from data.model_spec import PURCHASE_MODEL, SEGMENT_MODEL
 from data.paths import ARTIFACTS
 from pipeline.engine import LOCAL
+from runs.publish import KEEP
 
 SEED = 42
-KEEP = 5
-"""Pushed versions to leave on disk."""
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:

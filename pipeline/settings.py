@@ -17,8 +17,9 @@ from data.object_store import Location
 from data.paths import ARTIFACTS, ROOT, runs_folder, serving_folder
 from modules.purchase.gate import Gate
 from pipeline.engine import Engine
-from pipeline.options import KEEP, SEED
+from pipeline.options import SEED
 from runs.folder import METADATA
+from runs.publish import KEEP
 
 
 @dataclass(frozen=True)

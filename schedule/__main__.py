@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--server", metavar="URL", help="try challengers on this model server; without it, load them")
     parser.add_argument("--prometheus", metavar="URL", help="drift alarms of this Prometheus are a reason to train")
     parser.add_argument("--mlflow", metavar="URI", help="log runs there, and keep the aliases champion and challenger")
+    parser.add_argument(
+        "--push-to", metavar="URL", help="take what serves to this object store, such as s3://bucket/models"
+    )
     return parser
 
 
@@ -121,6 +124,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace):
     from data import contract as contracts
+    from data import object_store
     from schedule.settings import Settings
 
     for name in ("inbox", "desk"):
@@ -142,6 +146,7 @@ def _settings(options: argparse.Namespace):
         server=options.server,
         prometheus=options.prometheus,
         mlflow=options.mlflow,
+        push_to=object_store.locate(options.push_to) if options.push_to else None,
         asked=options.train,
     )
 
@@ -157,7 +162,7 @@ def _make_absolute(options: argparse.Namespace) -> None:
 
 def _arguments(options: argparse.Namespace) -> list[str]:
     """The options of a step."""
-    names = ("inbox", "desk", "contract", "artifacts", "model_name", "server", "prometheus", "mlflow")
+    names = ("inbox", "desk", "contract", "artifacts", "model_name", "server", "prometheus", "mlflow", "push_to")
     given = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
     return [text for name, value in given.items() if value is not None for text in (name, str(value))]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.contract import Contract
+from data.object_store import Location
 
 TRAINER = (sys.executable, "-m", "pipeline.run")
 
@@ -25,6 +26,7 @@ class Settings:
       server: address of the model server on which a challenger is tried; None loads it here instead.
       prometheus: address that knows of drift alarms; None without one.
       mlflow: tracking URI of MLflow; None without it.
+      push_to: the folder of models in an object store that gets what serves here; None without one.
       asked: whether a person asked for a training.
       trainer: the command that trains, to which its options are added.
     """
@@ -38,6 +40,7 @@ class Settings:
     server: str | None = None
     prometheus: str | None = None
     mlflow: str | None = None
+    push_to: Location | None = None
     asked: bool = False
     trainer: tuple[str, ...] = TRAINER
 

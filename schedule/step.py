@@ -25,6 +25,7 @@ from runs import decisions, versions
 from runs.decisions import Decision
 from runs.folder import FIRST_SCREEN, run_folder
 from runs.lock import exclusive
+from runs.publish import publish
 from runs.summary import Check
 from schedule import history, inbox, months, training
 from schedule.months import NewMonth, month_of
@@ -50,7 +51,7 @@ def step(settings: Settings, say: Callable[[str], None]) -> Outcome:
 
     Raises:
       UserError: the spans or the ledger cannot be used; or the first version of all fails its trial.
-      ServiceError: the model server does not answer. The next step goes on.
+      ServiceError: the model server or the object store does not answer. The next step goes on.
     """
     folder = schedule_folder(settings.artifacts)
     with exclusive(folder, lambda pid: say(f"waiting for another step (process {pid})")):
@@ -91,6 +92,7 @@ class _Step:
         self._judge_champion(seen)
         if reasons := reasons_to_train(self._situation(seen)) or self.interrupted:
             ended = self._train(reasons)
+        self._publish()
         self._tell_mlflow()
         return self._outcome(ended)
 
@@ -307,6 +309,22 @@ class _Step:
             registry.follow(self.settings.mlflow, self.settings.artifacts, self.settings.model)
         except ServiceError as error:
             self.say(f"MLflow at {self.settings.mlflow}: {error}")
+
+    def _publish(self) -> None:
+        """Takes what serves here to the object store; what an earlier step did not, this one does.
+
+        Raises:
+          ServiceError: the store does not answer, or refuses.
+        """
+        store, model = self.settings.push_to, self.settings.model
+        if store is None or self._champion() is None:
+            return
+        try:
+            new = publish(self.settings.artifacts, model, store)
+        except UserError as error:
+            raise ServiceError(f"not in the store until the next step: {error}") from error
+        if new:
+            self._note(f"{store.url}/{model} has version {', '.join(map(str, new))}")
 
     def _outcome(self, ended: _Ended | None) -> Outcome:
         kind = self._kind(ended)

@@ -30,6 +30,7 @@ COMMANDS = (
     "runs",
     "runs.promote",
     "runs.prune",
+    "runs.publish",
     "runs.rollback",
     "data.draft",
     "data.sample",

@@ -10,7 +10,7 @@ from data import models_config, store_versions
 from data.object_store import locate
 from data.paths import serving_folder
 from runs import versions
-from runs.publish import publish
+from runs.publish import main, publish
 
 
 @pytest.fixture
@@ -74,3 +74,20 @@ def test_versions_and_labels_of_other_machines_stay(artifacts, store):
     assert publish(artifacts, "m", store, 5) == (3,)
     assert stored(store) == [1, 2, 3]
     assert labels(store) == {"m": {"stable": 1, "canary": 2}}
+
+
+def test_the_command_says_what_the_store_has(artifacts, store, capsys):
+    command = [store.url, "--artifacts", str(artifacts), "--model", "m"]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert capsys.readouterr().out == (
+        f"{store.url}/m: versions 1, 2; new: 1, 2\n{store.url}/m: versions 1, 2; new: none\n"
+    )
+
+
+def test_the_command_needs_a_version_and_a_store(artifacts, store, capsys):
+    assert main([store.url, "--artifacts", str(artifacts), "--model", "none"]) == 2
+    assert main(["models", "--artifacts", str(artifacts), "--model", "m"]) == 2
+    said = capsys.readouterr().err
+    assert "no model has been pushed yet" in said
+    assert "expected s3://bucket/key" in said

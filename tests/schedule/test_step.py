@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from data import spans
+from data import spans, store_versions
+from data.errors import ServiceError
+from data.object_store import locate
 from runs import versions
 from schedule import step
+from tests.support.failing_store import failing
 from tests.support.schedules import MODEL, Schedule
 
 
@@ -199,6 +202,21 @@ def test_without_a_prometheus_that_answers_the_step_goes_on(served):
     served.arrives("2024-03")
     assert served.step(prometheus="http://127.0.0.1:9").kind == "trained"
     assert any("whether there is drift is not known" in line for line in served.lines)
+
+
+def test_the_store_gets_what_serves_and_what_it_missed(served, tmp_path):
+    store = locate((tmp_path / "store").as_uri())
+    served.arrives("2024-02")
+    served.step(push_to=store)
+    assert served.champion in store_versions.versions(store / MODEL)
+    served.arrives("2024-03")
+    bad, network = failing(tmp_path / "store", seed=1, rate=1)
+    with pytest.raises(ServiceError, match="not in the store until the next step"):
+        served.step(push_to=bad)
+    assert network.failures
+    assert served.champion not in store_versions.versions(store / MODEL)
+    assert served.step(push_to=store).kind == "nothing to do"
+    assert served.champion in store_versions.versions(store / MODEL)
 
 
 def test_a_first_version_that_answers_wrongly_is_said(schedule):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path, PurePosixPath
 
@@ -42,19 +43,36 @@ def local(data: str, artifacts: Path, say: Callable[[str], None] = to_stderr) ->
     target = folder / source.name
     if target.exists():
         return target
-    say(f"downloading {source.url} ({sum(file.size for file in files) / 1e6:,.1f} MB) ...")
+    with _alone(folder.parent, say):
+        if target.exists():  # another command was faster
+            return target
+        say(f"downloading {source.url} ({sum(file.size for file in files) / 1e6:,.1f} MB) ...")
+        part = folder.with_name(f"{PART}{folder.name}")
+        try:
+            _download(source, files, part)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+@contextmanager
+def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Waits until no other command downloads, and removes what a killed one left."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f"{PART}{folder.name}-", dir=folder.parent))
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
     except OSError as error:
         raise BadOptionError(f"--artifacts: {error}") from error
-    try:
-        _download(source, files, part)
-        if not target.exists():  # another command may have been faster
-            part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return target
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another download ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(f"{PART}*"):
+            shutil.rmtree(left)
+        yield
 
 
 def _download(source: Location, files: list[StoredFile], part: Path) -> None:

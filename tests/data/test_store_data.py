@@ -62,7 +62,15 @@ def test_a_connection_lost_half_way_leaves_nothing(tmp_path, monkeypatch):
         with pytest.raises(BadFileError, match=r"s3://bucket/calls\.csv: .*connection was lost") as error:
             store_data.local("s3://bucket/calls.csv", tmp_path, lambda text: None)
     assert error.value.exit_code == 2
-    assert not list(downloads_folder(tmp_path).iterdir())
+    assert [path.name for path in downloads_folder(tmp_path).iterdir()] == [".lock"]
+
+
+def test_what_a_killed_download_left_is_removed(store, tmp_path):
+    left = downloads_folder(tmp_path) / ".part-0123"
+    left.mkdir(parents=True)
+    (left / "half.csv").write_text("age\n")
+    path, _ = local(store, tmp_path)
+    assert sorted(one.name for one in downloads_folder(tmp_path).iterdir()) == [".lock", path.parent.name]
 
 
 def test_spans_take_a_file_from_a_store(tmp_path, sample_csv, capsys):

@@ -248,15 +248,19 @@ def locate(url: str) -> Location:
     if url.startswith(FILE):
         parts = urlsplit(url)
         path = unquote(parts.path)
-        if parts.netloc not in ("", "localhost") or not path:
+        if parts.netloc not in ("", "localhost") or not path or _leads_out(path):
             raise BadOptionError(f"got {url!r}, expected file:// with an absolute path, such as file:///mnt/models")
         return Location(url, path, fs.LocalFileSystem())
     if "@" in url.removeprefix(S3).partition("/")[0]:
         raise BadOptionError("s3://...@...: a key in the address would appear in logs; set AWS_ACCESS_KEY_ID instead")
     path = url.removeprefix(S3)
-    if not url.startswith(S3) or not _BUCKET.fullmatch(path.partition("/")[0]) or "//" in path:
+    if not url.startswith(S3) or not _BUCKET.fullmatch(path.partition("/")[0]) or "//" in path or _leads_out(path):
         raise BadOptionError(f"got {url!r}, expected s3://bucket/key or file:///folder")
     return Location(url, path, _s3())
+
+
+def _leads_out(path: str) -> bool:
+    return bool({".", ".."} & set(path.split("/")))
 
 
 def _s3() -> fs.FileSystem:

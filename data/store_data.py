@@ -79,7 +79,7 @@ def _download(source: Location, files: list[StoredFile], part: Path) -> None:
     for file in files:
         one = source / file.name if file.name else source
         path = part / source.name / file.name
-        if ".." in PurePosixPath(file.name).parts:
+        if {"/", ".."} & set(PurePosixPath(file.name).parts):
             raise BadFileError(f"{one.url}: the name leads out of the folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as stream:

@@ -34,7 +34,17 @@ def test_a_path_is_no_address(path):
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://", "s3://B/calls.csv", "s3://bucket//calls.csv", "file://host/calls", "file:///", "https://x/y"]
+    "url",
+    [
+        "s3://",
+        "s3://B/calls.csv",
+        "s3://bucket//calls.csv",
+        "file://host/calls",
+        "file:///",
+        "https://x/y",
+        "s3://bucket/..",
+        "file:///a/../b",
+    ],
 )
 def test_a_wrong_address_says_what_is_expected(url):
     with pytest.raises(BadOptionError, match=r"expected .*file://"):

@@ -8,6 +8,7 @@ import pytest
 
 from data import spans, store_data
 from data.errors import BadFileError
+from data.object_store import Location, StoredFile
 from data.paths import downloads_folder
 from tests.support.failing_store import s3_server
 
@@ -63,6 +64,14 @@ def test_a_connection_lost_half_way_leaves_nothing(tmp_path, monkeypatch):
             store_data.local("s3://bucket/calls.csv", tmp_path, lambda text: None)
     assert error.value.exit_code == 2
     assert [path.name for path in downloads_folder(tmp_path).iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("name", ["../outside.csv", "/outside.csv"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(store, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(Location, "files", lambda self: [StoredFile(name, 1, 1)])
+    with pytest.raises(BadFileError, match="leads out of the folder"):
+        local(store, tmp_path)
+    assert not list(tmp_path.rglob("outside.csv"))
 
 
 def test_what_a_killed_download_left_is_removed(store, tmp_path):

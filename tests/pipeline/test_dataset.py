@@ -6,6 +6,7 @@ import pytest
 
 from data import contract as contracts
 from data.errors import BadContractError, BadFileError
+from data.paths import downloads_folder
 from pipeline.dataset import resolve
 
 HEADER = ",".join(sorted(contracts.load("fundfusion").header(contracts.Role.TRAINING)))
@@ -22,6 +23,13 @@ def customers(tmp_path):
 def test_a_file_without_label_can_be_segmented(customers):
     path, contract = resolve(str(customers), None, labelled=False)
     assert (path, contract.name) == (customers, "fundfusion")
+
+
+def test_the_address_of_a_file_means_a_download(customers, tmp_path):
+    path, contract = resolve(customers.as_uri(), None, labelled=False, artifacts=tmp_path / "artifacts")
+    assert (path.name, contract.name) == (customers.name, "fundfusion")
+    assert path.is_relative_to(downloads_folder(tmp_path / "artifacts"))
+    assert path.read_bytes() == customers.read_bytes()
 
 
 def test_without_a_label_the_command_that_needs_none_is_named(customers):

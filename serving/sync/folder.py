@@ -104,6 +104,8 @@ def _sync_model(source: Location, base: Path, sleep: Callable[[float], None]) ->
 
 def _labels(source: Location) -> Labels | None:
     """The labels of a model in the store; None where the store has no file of labels."""
+    if not source.parent.path:  # a bucket that is a model
+        return None
     file = source.parent / models_config.FILE
     content = file.read()
     try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from data import model_folder, models_config, store_versions
@@ -132,6 +133,15 @@ def test_what_is_not_there_is_told_before_anything_is_trained(options, said, tmp
     assert result.returncode == 2
     assert said in result.stdout + result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_bucket_may_be_a_model(tmp_path, s3):
+    httpx.put(f"{s3}/one-model").raise_for_status()
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_text("graph")
+    store_versions.push(tmp_path / "1", locate("s3://one-model") / "1")
+    assert sync(["s3://one-model", str(tmp_path / "served"), "--once"]) == 0
+    assert files(tmp_path / "served" / "1") == files(tmp_path / "1")
 
 
 class Bucket:

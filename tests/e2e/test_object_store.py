@@ -20,6 +20,7 @@ from data.object_store import Location, locate
 from data.paths import downloads_folder, models_folder, serving_folder
 from runs import versions
 from runs.folder import REPORT, SUMMARY
+from runs.publish import publish
 from serving.sync.__main__ import main as sync
 from tests.e2e.conftest import latest, run, summary
 from tests.support import toy_models
@@ -246,8 +247,6 @@ def test_a_killed_sidecar_leaves_nothing_half_written_and_goes_on(toy, tmp_path)
 
 
 def test_labels_reach_the_server_and_a_roll_back_fails_no_request(toy, tmp_path):
-    from runs.publish import publish
-
     artifacts, served, store = tmp_path / "artifacts", tmp_path / "served", locate("s3://models/labelled")
     for number in (1, 2):
         shutil.copytree(toy, serving_folder(artifacts, NAME) / str(number))
@@ -257,11 +256,10 @@ def test_labels_reach_the_server_and_a_roll_back_fails_no_request(toy, tmp_path)
     with Sidecar(store.url, served, tmp_path / "sidecar.log") as sidecar:
         sidecar.wait_for("/readyz")
         assert models_config.read(served / models_config.FILE) == {NAME: {"stable": 1, "canary": 2}}
-        with (
-            ServerProcess([f"--models_folder={served}"], tmp_path / "server.log") as server,
-            load(server, "/labels/stable", "/labels/canary", ""),
-        ):
-            versions.roll_back(artifacts, NAME)
-            publish(artifacts, NAME, store, 5)
-            wait_until(lambda: not (served / NAME / "2").exists(), "version 2 to be withdrawn")
-            wait_until(lambda: serving(server) == 1, "version 1")
+        with ServerProcess([f"--models_folder={served}"], tmp_path / "server.log") as server:
+            server.wait_for(f"/v1/models/{NAME}/labels/stable/metadata")
+            with load(server, "/labels/stable", "/labels/canary", ""):
+                versions.roll_back(artifacts, NAME)
+                publish(artifacts, NAME, store, 5)
+                wait_until(lambda: not (served / NAME / "2").exists(), "version 2 to be withdrawn")
+                wait_until(lambda: serving(server) == 1, "version 1")

@@ -247,6 +247,8 @@ class _Step:
         version = challenger.version
         assert version is not None
         folder = self._version(version)
+        if self.settings.server is not None:
+            self._publish()  # the folder of that server may be kept equal to the store
         problem = canary.fault(folder, self.settings.model, self.settings.server) if folder else "it is gone"
         if problem is None:
             serves = versions.promote(self.settings.artifacts, self.settings.model, version)

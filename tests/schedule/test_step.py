@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from data import spans, store_versions
+from data import models_config, spans, store_versions
 from data.errors import ServiceError
 from data.object_store import locate
 from runs import versions
-from schedule import step
+from schedule import canary, step
 from tests.support.failing_store import failing
 from tests.support.schedules import MODEL, Schedule
 
@@ -217,6 +217,21 @@ def test_the_store_gets_what_serves_and_what_it_missed(served, tmp_path):
     assert served.champion not in store_versions.versions(store / MODEL)
     assert served.step(push_to=store).kind == "nothing to do"
     assert served.champion in store_versions.versions(store / MODEL)
+
+
+def test_a_server_that_tries_a_challenger_may_have_it_from_the_store(served, tmp_path, monkeypatch):
+    store = locate((tmp_path / "store").as_uri())
+
+    def fault(folder, model, server):
+        return None if folder.version in store_versions.versions(store / model) else "the server did not load it"
+
+    monkeypatch.setattr(canary, "fault", fault)
+    served.arrives("2024-02")
+    served.arrives("2024-03")
+    outcome = served.step(push_to=store, server="http://127.0.0.1:9")
+    assert outcome.kind == "trained"
+    labels = models_config.parse((store / models_config.FILE).read().decode())
+    assert labels[MODEL] == {"stable": served.champion, "canary": served.champion}
 
 
 def test_a_first_version_that_answers_wrongly_is_said(schedule):

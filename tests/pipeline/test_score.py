@@ -122,6 +122,17 @@ def test_every_customer_is_scored_in_order_with_all_columns_and_outputs(customer
     assert not (tmp_path / ".scored.partial").exists()
 
 
+def test_customers_may_lie_in_an_object_store(customers, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(score, "ARTIFACTS", tmp_path / "artifacts")
+    out = tmp_path / "scored"
+    assert score.main(["--data", customers.as_uri(), "--model", str(model), "--out", str(out)]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["rows"] == ROWS
+    assert Path(manifest["files"][0]).is_relative_to(tmp_path / "artifacts" / "data")
+    assert score.main(["--data", "s3://B", "--model", str(model), "--out", str(tmp_path / "other")]) == 2
+    assert not list(tmp_path.glob("*other*"))
+
+
 def test_csv_has_no_formulas_and_can_be_scored_again(customers, model, tmp_path):
     assert run(customers, model, tmp_path / "once", "--format", "csv") == 0
     first = rows_of(tmp_path / "once")

@@ -48,6 +48,7 @@ COMMANDS = (
 )
 FOREIGN = {
     *("--rm", "--build", "--build-arg", "--profile", "--target", "--file", "--filename", "--job_endpoint"),
+    *("--kustomize", "--tag", "--from", "--from-literal"),
     *("--url", "--ablation", "--seeds", "--growth", "--postgresql", "--times"),
 }
 """Options of docker, kubectl and Beam, of test programs and of benchmarks."""

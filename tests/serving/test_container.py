@@ -29,34 +29,12 @@ from data.model_spec import PURCHASE_MODEL
 from data.paths import ROOT
 from serving.model_config import read_metrics_path, read_models
 from serving.sync.__main__ import PORT
+from tests.support.dockerfile import instructions, stages, values
 
 CONTAINER = ROOT / "serving" / "container"
 
 
 # --- Dockerfile -------------------------------------------------------------------------------------------------------
-
-
-def instructions() -> list[tuple[str, str]]:
-    """Keyword and rest of each instruction, continuation lines joined."""
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
-    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-    joined = re.sub(r"\\\n\s*", "", text)
-    return [tuple(line.split(maxsplit=1)) for line in joined.splitlines() if line.strip()]
-
-
-def stages() -> dict[str, list[tuple[str, str]]]:
-    sections: dict[str, list[tuple[str, str]]] = {}
-    for keyword, rest in instructions():
-        if keyword == "FROM":
-            name = rest.split(" AS ")[1]
-            sections[name] = []
-        if sections:
-            sections[name].append((keyword, rest))
-    return sections
-
-
-def values(stage: str, keyword: str) -> list[str]:
-    return [rest for key, rest in stages()[stage] if key == keyword]
 
 
 def test_every_base_image_is_pinned_or_a_stage():

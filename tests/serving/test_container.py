@@ -20,8 +20,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from campaigns import settings
 from data import models_config
@@ -30,6 +28,7 @@ from data.paths import ROOT
 from serving.model_config import read_metrics_path, read_models
 from serving.sync.__main__ import PORT
 from tests.support.dockerfile import instructions, stages, values
+from tests.support.image import distributions
 
 CONTAINER = ROOT / "serving" / "container"
 
@@ -128,22 +127,6 @@ def test_a_fresh_clone_has_everything_that_the_default_build_copies():
             for source in sources:
                 assert any(path == source or path.startswith(f"{source}/") for path in tracked), source
                 assert f"!{source.split('/')[0]}" in ignored, f"{source} does not reach the builder"
-
-
-def distributions(*names: str) -> set[str]:
-    """What pip installs for the named packages: they and all that they require."""
-    installed: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in installed:
-            continue
-        installed.add(name)
-        for text in metadata.requires(name) or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(requirement.name)
-    return installed
 
 
 def imports(path: Path) -> set[str]:

@@ -300,12 +300,10 @@ class Container:
         subprocess.run([*self._enter("--net"), sys.executable, "-c", _LOOPBACK], check=False)
 
     def _environment(self) -> list[str]:
+        """As engines set it: the home of a user whom /etc/passwd does not know is the root of the file system."""
         path = "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
-        return [
-            f"--chdir={self.image.workdir}",
-            path,
-            *(f"{name}={value}" for name, value in self.image.environment.items()),
-        ]
+        own = [f"{name}={value}" for name, value in self.image.environment.items()]
+        return [f"--chdir={self.image.workdir}", path, "HOME=/", *own]
 
     def _child(self) -> int:
         """The process as this machine numbers it."""
@@ -352,7 +350,7 @@ class Container:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
-    def wait_until_healthy(self, health: Sequence[str], seconds: float = 60.0) -> None:
+    def wait_until_healthy(self, health: Sequence[str], seconds: float = 180.0) -> None:
         """Waits until a health check ends with 0."""
         deadline = time.monotonic() + seconds
         while (last := self.run(health)).returncode:
@@ -369,7 +367,7 @@ class Container:
     def terminate(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 180.0) -> int:
         """Its exit code."""
         return self._process.wait(seconds)
 

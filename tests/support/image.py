@@ -375,9 +375,8 @@ class Container:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
-            self._process.wait(10)
+        self._process.kill()  # and the program with it
+        self._process.wait(10)
         if self.limit:
             self.limit.remove()
 

@@ -3,6 +3,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := .venv/installed
 ORCHESTRATE := .venv-orchestrate/installed
+AWS := .venv-aws/installed
 # A file's tests stay in one process, since they share runs and servers.
 PARALLEL := --numprocesses=2 --dist=loadfile
 
@@ -66,9 +67,10 @@ lock: $(INSTALLED)  ## resolve pyproject.toml anew into the requirements files
 	@$(LOCK) pyproject.toml --group dev --output-file requirements.txt
 	@$(LOCK) pyproject.toml --group quality --constraint requirements.txt --output-file requirements-quality.txt
 	@$(LOCK) requirements-orchestrate.in --output-file requirements-orchestrate.txt
+	@$(LOCK) requirements-aws.in --output-file requirements-aws.txt
 
 clean:  ## remove the environment and everything that runs have written
-	rm -rf .venv .venv-orchestrate .uv artifacts data/raw .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-orchestrate .venv-aws .uv artifacts data/raw .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 # The stamp is written last, so an interrupted installation starts over. Compiled bytecode makes TFX import in 10 s
 # instead of 30 where Python may not write it itself.
@@ -76,6 +78,13 @@ $(INSTALLED): requirements.txt
 	@echo "setting up .venv (once; a few minutes)"
 	@bash .ci/environment
 	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python $(PYTHON) -r requirements.txt
+	@touch $@
+
+# What tests of deploy/ need beside .venv; without it they skip.
+$(AWS): requirements-aws.txt $(INSTALLED)
+	@echo "setting up .venv-aws (once)"
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-aws
+	@.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --python .venv-aws/bin/python -r requirements-aws.txt
 	@touch $@
 
 $(ORCHESTRATE): requirements-orchestrate.txt $(INSTALLED)

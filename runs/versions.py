@@ -178,22 +178,17 @@ def pushing(base: Path) -> Iterator[frozenset[int]]:
             _write(base.parent, {})
 
 
-def relabel(base: Path, wanted: Labels) -> bool:
+def relabel(base: Path, wanted: Labels) -> None:
     """Gives the versions in a model's folder the labels that they have elsewhere, such as in an object store.
 
     Args:
       base: the model's folder.
       wanted: all labels of the model; the versions that they name are there.
-
-    Returns:
-      Whether the file of the labels was written.
     """
     with exclusive(base.parent, _wait):
         known = models_config.read(base.parent / models_config.FILE)
-        if known.get(base.name) == wanted or not (known or wanted):
-            return False
-        _write(base.parent, {base.name: wanted})
-    return True
+        if known.get(base.name) != wanted and (known or wanted):
+            _write(base.parent, {base.name: wanted})
 
 
 def _earlier(present: int | None, numbers: set[int], base: Path) -> int:

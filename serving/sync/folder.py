@@ -75,31 +75,49 @@ def _sync_model(source: Location, base: Path, sleep: Callable[[float], None]) ->
                 shutil.rmtree(left)
         # First the labels: the versions that they name are in the store by then.
         wanted = _labels(source)
-        stored = store_versions.versions(source)
+        stored = set(store_versions.versions(source))
         added: list[int] = []
         failures: list[str] = []
         downloaded = 0
         # The newest one first, since it is what a server waits for.
-        for number in sorted(set(stored) - _numbers(base), reverse=True):
+        for number in sorted(stored - _numbers(base), reverse=True):
             try:
                 downloaded += store_versions.fetch(source / str(number), base / str(number))
                 added.append(number)
             except (ExpectedError, OSError) as error:
                 failures.append(str(error))
-        missing = {label: number for label, number in (wanted or {}).items() if number not in _numbers(base)}
-        failures += [
-            f"{base}: label {one} names version {number}, which is not there" for one, number in missing.items()
-        ]
-        moved = wanted is not None and not missing and bool(_numbers(base)) and relabel(base, wanted)
-        removed = _withdrawn(base, set(stored))
-        if removed and moved:
-            sleep(NOTICE_SECONDS)
+        if wanted is not None:
+            failures += _relabel(base, wanted)
+        if removed := _withdrawn(base, stored):
+            sleep(_seconds_to_notice(base))
         for number in removed:
             aside = base / f"{REMOVED}{number}"
             (base / str(number)).rename(aside)
             shutil.rmtree(aside)
         present = tuple(sorted(_numbers(base)))
     return Pass(base.name, present, tuple(sorted(added)), tuple(removed), downloaded, tuple(failures))
+
+
+def _relabel(base: Path, wanted: Labels) -> list[str]:
+    """Takes over labels, unless one names a version that is not in the folder; says which."""
+    present = _numbers(base)
+    missing = [
+        f"{base}: label {label} names version {number}, which is not there"
+        for label, number in sorted(wanted.items())
+        if number not in present
+    ]
+    if present and not missing:
+        relabel(base, wanted)
+    return missing
+
+
+def _seconds_to_notice(base: Path) -> float:
+    """How long servers may still follow the labels before."""
+    try:
+        written = (base.parent / models_config.FILE).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+    return max(0.0, NOTICE_SECONDS - (time.time() - written))
 
 
 def _labels(source: Location) -> Labels | None:

@@ -140,8 +140,14 @@ def test_a_labelled_version_goes_only_after_servers_had_time_to_take_up_its_labe
     assert one.present == (1, 2), "its label is still there"
     label(store, m={"stable": 1, "canary": 1})
     there = []
-    (one,) = sync(store, served, lambda seconds: there.extend(numbers(served)))
-    assert there == [1, 2]
+
+    def killed(seconds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(sync(store, served, killed))
+    (one,) = sync(store, served, lambda seconds: there.extend([seconds > 0, *numbers(served)]))
+    assert there == [True, 1, 2], "also after a kill in between"
     assert one.present == (1,)
 
 

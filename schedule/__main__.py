@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     when.add_argument("--once", action="store_true", help="one step now")
     parser.add_argument("--train", action="store_true", help="with --once: train although there is no reason")
     parser.add_argument("--json", type=Path, metavar="FILE", help="with --once: write how the step ended there")
-    parser.add_argument("--inbox", type=Path, metavar="FOLDER", help="take new CSV files from there")
+    parser.add_argument("--inbox", metavar="FOLDER|URL", help="take new CSV files from there, or from an object store")
     parser.add_argument("--desk", type=Path, metavar="FOLDER", help="take outcomes from the campaign desk's folder")
     parser.add_argument(
         "--contract", default="bank-full", metavar="FILE|NAME", help="what the columns mean (default: %(default)s)"
@@ -127,9 +127,11 @@ def _settings(options: argparse.Namespace):
     from data import object_store
     from schedule.settings import Settings
 
-    for name in ("inbox", "desk"):
-        folder = getattr(options, name)
-        if folder is not None and not folder.is_dir():
+    stored = options.inbox is not None and object_store.is_url(options.inbox)
+    if stored:
+        object_store.locate(options.inbox)
+    for name, folder in (("inbox", None if stored else options.inbox), ("desk", options.desk)):
+        if folder is not None and not Path(folder).is_dir():
             raise BadOptionError(f"--{name}: {folder} is not a folder")
     _make_absolute(options)
     if options.mlflow:
@@ -153,9 +155,13 @@ def _settings(options: argparse.Namespace):
 
 def _make_absolute(options: argparse.Namespace) -> None:
     """Makes paths absolute: the processes that get them run in the checkout."""
-    for name in ("artifacts", "inbox", "desk"):
+    from data import object_store
+
+    for name in ("artifacts", "desk"):
         if getattr(options, name) is not None:
             setattr(options, name, getattr(options, name).resolve())
+    if options.inbox is not None and not object_store.is_url(options.inbox):
+        options.inbox = str(Path(options.inbox).resolve())
     if Path(options.contract).suffix in (".yaml", ".yml"):
         options.contract = str(Path(options.contract).resolve())
 

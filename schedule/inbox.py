@@ -1,20 +1,31 @@
-"""Takes the files of a folder into the spans."""
+"""Takes the files of a folder, here or in an object store, into the spans."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from data import spans
+from data import spans, store_data
 from data.contract import Contract
 from data.spans import Span
 
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?![\d-]*\d)", re.ASCII)
 
 
-def files(inbox: Path) -> list[Path]:
-    """The CSV files of a folder in name order, but for hidden ones, which may still be written."""
-    return sorted(file for file in inbox.glob("*.csv") if file.is_file() and not file.name.startswith("."))
+def files(inbox: str, artifacts: Path, say: Callable[[str], None]) -> list[Path]:
+    """The CSV files of a folder in name order, but for hidden ones, which may still be written.
+
+    Args:
+      inbox: a folder, or its address in an object store, whose files are downloaded.
+      artifacts: the folder that everything is written to.
+      say: gets a line before a download.
+
+    Raises:
+      UserError: the store has no file there or does not answer, or the connection was lost.
+    """
+    folder = store_data.local(inbox, artifacts, say)
+    return sorted(file for file in folder.glob("*.csv") if file.is_file() and not file.name.startswith("."))
 
 
 def month_in(name: str) -> str | None:

@@ -21,7 +21,7 @@ class Settings:
       contract: of the calls.
       contract_file: the same as `--contract` takes it: a name or a file.
       model: the model's name.
-      inbox: folder whose new files are taken in; None without one.
+      inbox: folder, here or in an object store, whose new files are taken in; None without one.
       desk: the campaign desk's folder, whose outcomes are taken in; None without one.
       server: address of the model server on which a challenger is tried; None loads it here instead.
       prometheus: address that knows of drift alarms; None without one.
@@ -35,7 +35,7 @@ class Settings:
     contract: Contract
     contract_file: str
     model: str
-    inbox: Path | None = None
+    inbox: str | None = None
     desk: Path | None = None
     server: str | None = None
     prometheus: str | None = None

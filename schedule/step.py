@@ -118,10 +118,17 @@ class _Step:
     def _take_in(self) -> None:
         settings = self.settings
         if settings.inbox is not None:
-            for file in inbox.files(settings.inbox):
+            for file in self._files(settings.inbox):
                 self._add(partial(inbox.add, self.spans, file, settings.contract))
         if settings.desk is not None:
             self._add(partial(outcome_spans.add, self.spans, settings.desk, settings.contract))
+
+    def _files(self, folder: str) -> list[Path]:
+        try:
+            return inbox.files(folder, self.settings.artifacts, self.say)
+        except UserError as error:
+            self._not_taken(error)
+            return []
 
     def _add(self, source: Callable[[], tuple[Span, ...]]) -> None:
         """Adds calls to the spans; what is wrong with them is said, and does not stop the step."""
@@ -129,8 +136,11 @@ class _Step:
             for span in source():
                 self._note(f"{span.month} has {span.manifest.rows:,} calls (version {span.version})")
         except UserError as error:
-            self.problems.append(str(error))
-            self.say(f"not taken: {error}")
+            self._not_taken(error)
+
+    def _not_taken(self, error: UserError) -> None:
+        self.problems.append(str(error))
+        self.say(f"not taken: {error}")
 
     def _look_at_new_months(self) -> list[NewMonth]:
         """Scores the months that no training was begun on, and sets those aside whose labels cannot be believed."""

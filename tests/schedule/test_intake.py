@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from campaigns.store import tables
 from data import spans
+from data.errors import UserError
 from schedule import inbox
 from tests.campaigns.test_training import Store
 from tests.support import dated
@@ -38,7 +39,23 @@ def test_hidden_files_and_others_are_left_alone(tmp_path):
     for name in ("b.csv", "a.csv", ".c.csv", "d.csv.part", "e.txt"):
         (tmp_path / name).write_text("")
     (tmp_path / "f.csv").mkdir()
-    assert [file.name for file in inbox.files(tmp_path)] == ["a.csv", "b.csv"]
+    assert [file.name for file in inbox.files(str(tmp_path), tmp_path / "artifacts", print)] == ["a.csv", "b.csv"]
+
+
+def test_the_files_of_an_object_store_are_fetched_and_new_ones_are_seen(tmp_path):
+    store, artifacts = tmp_path / "store", tmp_path / "artifacts"
+    store.mkdir()
+    (store / "2009-03.csv").write_text("a\n1\n")
+    first = inbox.files(f"file://{store}", artifacts, print)
+    (store / "2009-04.csv").write_text("a\n2\n")
+    second = inbox.files(f"file://{store}", artifacts, print)
+    assert [[file.name for file in files] for files in (first, second)] == [
+        ["2009-03.csv"],
+        ["2009-03.csv", "2009-04.csv"],
+    ]
+    assert second[1].read_text() == "a\n2\n"
+    with pytest.raises(UserError, match="there is no such file"):
+        inbox.files(f"file://{tmp_path / 'nothing'}", artifacts, print)
 
 
 def test_a_late_correction_is_of_the_month_in_its_name(tmp_path):

@@ -79,7 +79,7 @@ class Schedule:
             contract=Contract.model_validate(CONTRACT),
             contract_file=str(contract_file),
             model=MODEL,
-            inbox=self.inbox,
+            inbox=str(self.inbox),
         )
         self.refused: tuple[str, ...] = ()
         self.quality = 1

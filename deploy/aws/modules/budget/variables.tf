@@ -1,0 +1,3 @@
+variable "name" { type = string }
+variable "usd" { type = number }
+variable "email" { type = string }

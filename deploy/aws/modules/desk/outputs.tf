@@ -1,0 +1,1 @@
+output "url" { value = "${var.certificate_arn == null ? "http" : "https"}://${regex("//(.*)", var.server)[0]}:8600" }

@@ -1,0 +1,1 @@
+output "url" { value = "${aws_apigatewayv2_api.main.api_endpoint}/score" }

@@ -1,0 +1,9 @@
+variable "name" { type = string }
+variable "zip" { type = string }
+variable "server" { type = string }
+variable "subnet_ids" { type = list(string) }
+variable "security_group" { type = string }
+variable "kms_key_arn" { type = string }
+variable "log_days" { type = number }
+variable "requests_per_second" { type = number }
+variable "jwt" { type = any }

@@ -1,0 +1,10 @@
+variable "platform" { type = any }
+variable "groups" { type = map(string) }
+variable "vpc_id" { type = string }
+variable "cpu" { type = number }
+variable "memory" { type = number }
+variable "tasks" { type = number }
+variable "most_tasks" { type = number }
+variable "certificate_arn" { type = string }
+variable "logs_bucket" { type = string }
+variable "protected" { type = bool }

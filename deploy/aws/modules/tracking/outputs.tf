@@ -1,0 +1,1 @@
+output "url" { value = "${var.certificate_arn == null ? "http" : "https"}://${var.host}:5000" }

@@ -1,0 +1,6 @@
+variable "platform" { type = any }
+variable "groups" { type = map(string) }
+variable "vpc_id" { type = string }
+variable "balancer_arn" { type = string }
+variable "certificate_arn" { type = string }
+variable "host" { type = string }

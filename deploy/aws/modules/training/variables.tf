@@ -1,0 +1,9 @@
+variable "platform" { type = any }
+variable "groups" { type = map(string) }
+variable "cpu" { type = number }
+variable "memory" { type = number }
+variable "data" { type = any }
+variable "contract" { type = string }
+variable "when" { type = string }
+variable "mlflow" { type = string }
+variable "alerts" { type = string }

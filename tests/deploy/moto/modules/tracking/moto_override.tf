@@ -1,0 +1,4 @@
+# What moto accepts and does not give back.
+resource "aws_ecs_service" "mlflow" {
+  lifecycle { ignore_changes = [availability_zone_rebalancing] }
+}

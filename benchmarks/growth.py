@@ -113,7 +113,7 @@ def show(found: Sequence[Grown], console: Console) -> None:
 
 
 def draw(found: Sequence[Grown], file: Path) -> None:
-    """Draws seconds and peak memory over rows, on logarithmic axes."""
+    """Draws seconds, CPU time and peak memory over rows."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -124,6 +124,7 @@ def draw(found: Sequence[Grown], file: Path) -> None:
     rows = [one.rows for one in found]
     left.plot(rows, [one.seconds for one in found], "o-", label="whole run")
     left.plot(rows, [one.stages["Tuner"] + one.stages["Trainer"] for one in found], "s--", label="Tuner and Trainer")
+    left.plot(rows, [one.cpu_seconds for one in found], "^:", label="CPU time of all processes")
     left.set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds")
     left.legend()
     right.plot(rows, [one.peak_mib / 1024 for one in found], "o-")

@@ -1,7 +1,8 @@
-"""An S3 of moto on loopback, for tests; moto has an environment of its own."""
+"""AWS as moto plays it on loopback, for tests; moto has an environment of its own."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,7 +30,10 @@ def moto(folder: Path, *buckets: str) -> Iterator[str]:
     url = f"http://127.0.0.1:{(port := free_port())}"
     with (folder / "moto.log").open("wb") as log:
         process = subprocess.Popen(
-            [MOTO, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=subprocess.STDOUT
+            [MOTO, "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     try:
         deadline = time.monotonic() + 60

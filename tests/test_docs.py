@@ -49,9 +49,11 @@ COMMANDS = (
 FOREIGN = {
     *("--rm", "--build", "--build-arg", "--profile", "--target", "--file", "--filename", "--job_endpoint"),
     *("--kustomize", "--tag", "--from", "--from-literal"),
-    *("--url", "--ablation", "--seeds", "--growth", "--postgresql", "--times"),
+    *("--bucket", "--cluster", "--force-new-deployment", "--password-stdin", "--service", "--username"),
+    "--versioning-configuration",
+    *("--url", "--ablation", "--seeds", "--growth", "--workers", "--postgresql", "--times"),
 }
-"""Options of docker, kubectl and Beam, of test programs and of benchmarks."""
+"""Options of docker, kubectl, the AWS CLI and Beam, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")
 
 

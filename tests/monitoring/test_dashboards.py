@@ -132,7 +132,7 @@ def test_every_alert_has_a_panel_and_every_link_a_section():
         link["url"].partition("#")[2] for panel in PANELS for link in panel.values[0]["links"] if "#" in link["url"]
     }
     assert linked <= alerts
-    watched_elsewhere = {"modelmetricsabsent", "modelexporterdown", "modelnoversionavailable"}
+    watched_elsewhere = {"modelmetricsabsent", "modelexporterdown", "modelnoversionavailable", "modelsyncbehind"}
     assert alerts - linked <= watched_elsewhere | {"modelmemorygrowth"}
 
 

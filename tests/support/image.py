@@ -219,6 +219,8 @@ root="$1" packages="$2" prefix="$3" site="$4" cgroup="$5" volumes="$6" user="$7"
 shift 8
 if [[ -n "$cgroup" ]]; then echo 0 >"$cgroup/cgroup.procs"; fi
 mount --bind "$root" "$root"
+mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+mkdir -p "$root$prefix" "$root$site"  # the checkout may lie in /tmp
 mount --rbind /usr "$root/usr"
 mount --rbind "$prefix" "$root/usr/local"
 mount --bind "$root.bin" "$root/usr/local/bin"
@@ -230,7 +232,6 @@ for part in usr usr/local usr/local/bin "usr/local/lib/$python/site-packages" "$
 done
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
-mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 while IFS=: read -r from to; do
   if [[ -n "$from" ]]; then mount --bind "$from" "$root$to"; fi
 done <<<"$volumes"

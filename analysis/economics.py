@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analysis.metrics import gains
+from analysis.sampling import evenly_spaced
 
 Z = NormalDist().inv_cdf(0.975)
 """Half the width of a 95 % interval, in standard errors."""
@@ -129,7 +130,7 @@ def _resampled(
 
 def thin(*columns: np.ndarray, points: int = 120) -> tuple[np.ndarray, ...]:
     """At most so many points of a long curve, evenly spaced, with the first and the last."""
-    picked = np.unique(np.linspace(0, len(columns[0]) - 1, min(points, len(columns[0]))).round().astype(int))
+    picked = evenly_spaced(len(columns[0]), points)
     return tuple(column[picked] for column in columns)
 
 

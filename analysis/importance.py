@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from analysis.sampling import drawn
+
 REPEATS = 5
 MOST_ROWS = 20_000
 """The standard error of the AUC of so many rows is about 0.005. The limit bounds the time."""
@@ -78,7 +80,7 @@ def permutation(
     """
     generator = np.random.default_rng(seed)
     if len(labels) > most_rows:
-        sample = np.sort(generator.choice(len(labels), most_rows, replace=False))
+        sample = drawn(len(labels), most_rows, generator)
         columns, labels = {name: columns[name][sample] for name in features}, labels[sample]
     if len(np.unique(labels)) < 2:
         unknown = tuple(FeatureImportance(name, None, None) for name in features)

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -28,6 +28,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.processes import watch
 from data import model_folder, sample
 from data.model_folder import CONTRACT, ModelFolder
 from data.model_spec import PURCHASE_MODEL, RAW_SIGNATURE
@@ -91,7 +92,7 @@ def _bulk(model: Path, file: Path, rows: int) -> Result:
         "--model",
         str(model),
     ]
-    seconds, peak = _watched(lambda: subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL))
+    seconds, peak = _watched(command, stdout=subprocess.DEVNULL)
     return Result("pipeline.score", rows, seconds, peak)
 
 
@@ -99,7 +100,7 @@ def _client(model: Path, file: Path, rows: int) -> Result:
     flags = [f"--model_name={PURCHASE_MODEL.name}", f"--model_base_path={model.parent}"]
     with ServerProcess(flags, file.with_name("server.log")) as server:
         command = ["-m", "serving.client", str(file), "--out", str(file.with_name("out.csv")), "--url", server.url]
-        seconds, _ = _watched(lambda: subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL))
+        seconds, _ = _watched(command, stderr=subprocess.DEVNULL)
     return Result("serving.client and server", min(CLIENT_ROWS, rows), seconds, None)
 
 
@@ -140,21 +141,13 @@ def _call(pipe: Connection, model: Path, file: Path) -> None:
     pipe.send((rows, time.perf_counter() - started))
 
 
-def _watched(start: Callable[[], subprocess.Popen[bytes]]) -> tuple[float, float]:
-    """Seconds of a command, and the most memory of it and its children in MB."""
-    started, peak = time.perf_counter(), 0.0
-    process = start()
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        try:
-            resident = sum(one.memory_info().rss for one in (watched, *watched.children(recursive=True)))
-        except psutil.NoSuchProcess:
-            continue
-        peak = max(peak, resident / 1e6)
-        time.sleep(0.2)
+def _watched(command: Sequence[str], **streams: int) -> tuple[float, float]:
+    """Seconds of a Python command, and the most memory of it and its children in MB."""
+    process = psutil.Popen([sys.executable, *command], **streams)
+    use = watch(process)
     if process.returncode:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-    return time.perf_counter() - started, peak
+    return use.seconds, use.peak_bytes / 1e6
 
 
 def _show(results: list[Result]) -> None:

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.support import toy_models
-from tests.support.front import FOLDER, HANDLER, event, load_file
+from tests.support.front import FOLDER, HANDLER, event, load_file, zipped
 from tests.support.server import ServerProcess
 
 IMPORTS = 15
@@ -115,13 +114,6 @@ def cold_imports() -> list[float]:
     ]
 
 
-def zip_size(folder: Path) -> int:
-    file = folder / "front.zip"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(HANDLER, HANDLER.name)
-    return file.stat().st_size
-
-
 def middle(values: list[float]) -> str:
     low, median, high = statistics.quantiles(values, n=4)
     return f"{median:.2f} ms ({low:.2f} to {high:.2f})"
@@ -138,7 +130,7 @@ def main() -> None:
         with ServerProcess([f"--models_folder={folder / 'models'}"], folder / "log") as server:
             os.environ["MODEL_SERVER_URL"] = server.url
             rounds = measure(server.port, options.rounds, options.requests)
-        size = zip_size(folder)
+        size = zipped(folder).stat().st_size
     table = Table("", "bar", "median over rounds (quartiles)")
     for title, pick in (("straight", lambda one: one.direct), ("through the function", lambda one: one.front)):
         for share in (50, 99):

@@ -16,9 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,14 +24,13 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.processes import watch
 from data import sample
 from data.paths import ROOT
 from runs.summary import PurchaseSummary, RunSummary
 
 SIZES = (45_211, 452_110, 2_260_550, 10_000_000)
 PICTURE = ROOT / "benchmarks" / "growth.svg"
-LOOK_SECONDS = 0.1
-"""From one look at the processes to the next."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +63,9 @@ def measure(rows: int) -> Grown:
         data, artifacts = Path(folder, "synthetic.csv"), Path(folder, "artifacts")
         sample.write(data, rows=rows)
         command = [sys.executable, "-m", "pipeline.run", "--data", data, "--artifacts", artifacts, "--no-benchmark"]
-        started = time.monotonic()
         with Path(folder, "log").open("w") as log:
             process = psutil.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
-            peak = cpu = 0.0
-            while process.poll() is None:
-                found = _use(process)
-                peak, cpu = max(peak, found[0]), max(cpu, found[1])
-                time.sleep(LOOK_SECONDS)
-        seconds = time.monotonic() - started
+            use = watch(process)
         if process.returncode:
             raise SystemExit(f"{rows:,} rows: exit code {process.returncode}\n{Path(folder, 'log').read_text()}")
         (file,) = artifacts.glob("runs/*/latest/summary.json")
@@ -82,20 +73,8 @@ def measure(rows: int) -> Grown:
     assert isinstance(summary, PurchaseSummary)
     auc = summary.metrics["test"].auc
     assert auc is not None
-    return Grown(rows, seconds, cpu, peak / 2**20, {stage.name: stage.seconds for stage in summary.stages}, auc)
-
-
-def _use(process: psutil.Process) -> tuple[float, float]:
-    """Resident bytes and CPU seconds of a process and its children; those of children that have ended count too."""
-    memory = seconds = 0.0
-    with suppress(psutil.NoSuchProcess):
-        times = process.cpu_times()
-        seconds = times.children_user + times.children_system
-        for one in (process, *process.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                used = one.cpu_times()
-                memory, seconds = memory + one.memory_info().rss, seconds + used.user + used.system
-    return memory, seconds
+    stages = {stage.name: stage.seconds for stage in summary.stages}
+    return Grown(rows, use.seconds, use.cpu_seconds, use.peak_bytes / 2**20, stages, auc)
 
 
 def show(found: Sequence[Grown], console: Console) -> None:

@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, func, insert, select
 
+from benchmarks.processes import cpu, cpu_with_children
 from benchmarks.serving import HERE, model_and_rows
 from campaigns import forgetting
 from campaigns.records import Customer, Scored, Terms
@@ -113,18 +114,6 @@ class Desk:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
-
-
-def cpu(process: psutil.Process) -> float:
-    """CPU seconds of a process."""
-    times = process.cpu_times()
-    return times.user + times.system
-
-
-def cpu_with_children(process: psutil.Process) -> float:
-    """The same with its children, those that have ended included."""
-    times = process.cpu_times()
-    return cpu(process) + times.children_user + times.children_system + sum(map(cpu, process.children()))
 
 
 def throughput(work: Path, postgres: postgresql.PostgresProcess, seconds: float, rounds: int, console: Console) -> None:

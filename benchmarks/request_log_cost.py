@@ -24,7 +24,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.request_log import cpu, cpu_with_children
+from benchmarks.processes import cpu, cpu_with_children
 from campaigns.records import Scored
 from campaigns.request_log.queue import RequestLog
 from campaigns.running import COLLECT_AFTER

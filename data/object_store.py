@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from data.errors import BadFileError, BadOptionError
+from data.files import sync
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -151,6 +152,25 @@ class Location:
                 if not block:
                     return
                 yield block
+
+    def download(self, file: Path) -> int:
+        """Writes the content of the file to one on this machine, which is on the disk at the end.
+
+        Args:
+          file: where it goes; its folder is made if it is not there.
+
+        Returns:
+          How many bytes there were.
+
+        Raises:
+          BadFileError: as `blocks`.
+          OSError: this machine cannot write it.
+        """
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as stream:
+            size = sum(stream.write(block) for block in self.blocks())
+        sync(file)
+        return size
 
     def read(self) -> bytes | None:
         """The content of a small file; None where there is none.

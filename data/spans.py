@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -33,6 +32,7 @@ from data.call_dates import START, Calendar, Place
 from data.command import DONE, guarded
 from data.contract import Contract
 from data.errors import BadOptionError, NotReadyError, did_you_mean
+from data.files import sha256, sync
 from data.list_size import Volume
 from data.paths import ARTIFACTS
 from data.paths import spans_folder as folder
@@ -159,7 +159,7 @@ class _Part:
 
 def _parts(folder: Path, work: Path, file: Path, contract: Contract, name: str, month: str | None) -> list[_Part]:
     """Reads a file and writes its rows of each month into a file of their own; see :func:`add`."""
-    file_sha256 = _sha256(file)
+    file_sha256 = sha256(file)
     known = _known(folder, file_sha256)
     rows: dict[str, int] = {}
     start, after = None, None
@@ -187,7 +187,7 @@ def _parts(folder: Path, work: Path, file: Path, contract: Contract, name: str, 
         _Part(
             one,
             SpanSource(
-                name, file.name, file_sha256, _sha256(work / f"{one}.csv"), count, after if one == start else None, now
+                name, file.name, file_sha256, sha256(work / f"{one}.csv"), count, after if one == start else None, now
             ),
             work / f"{one}.csv",
         )
@@ -276,7 +276,7 @@ def _publish(folder: Path, work: Path, contract: Contract, month: str, sources: 
         first_day=calls[0][0] if calls else None,
         last_day=calls[-1][0] if calls else None,
         calls=calls,
-        sha256=_sha256(span.file),
+        sha256=sha256(span.file),
         sources=tuple(sources),
         written=datetime.now(timezone.utc),
     )
@@ -284,9 +284,9 @@ def _publish(folder: Path, work: Path, contract: Contract, month: str, sources: 
     final = span_folder.version_folder(folder, month, span.version)
     final.parent.mkdir(exist_ok=True)
     for path in (*span.folder.rglob("*"), span.folder, folder):
-        _sync(path)
+        sync(path)
     os.rename(span.folder, final)
-    _sync(final.parent)
+    sync(final.parent)
     return Span(month, span.version, final)
 
 
@@ -294,9 +294,9 @@ def _judge(span: Span, reason: str | None) -> None:
     with _locked(span.folder.parent.parent) as work:
         part = work / span_folder.JUDGEMENTS
         part.write_text(json.dumps({**judgements(span), str(span.version): reason}, indent=1), encoding="utf-8")
-        _sync(part)
+        sync(part)
         os.rename(part, span.folder.parent / span_folder.JUDGEMENTS)
-        _sync(span.folder.parent)
+        sync(span.folder.parent)
 
 
 @contextmanager
@@ -312,23 +312,6 @@ def _locked(folder: Path) -> Iterator[Path]:
             yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Has a file or the names in a folder on the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _check_month(contract: Contract, month: str | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,14 +77,9 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _download(source: Location, files: list[StoredFile], part: Path) -> None:
     for file in files:
         one = source / file.name if file.name else source
-        path = part / source.name / file.name
         if {"/", ".."} & set(PurePosixPath(file.name).parts):
             raise BadFileError(f"{one.url}: the name leads out of the folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as stream:
-            size = sum(stream.write(block) for block in one.blocks())
-            stream.flush()
-            os.fsync(stream.fileno())
+        size = one.download(part / source.name / file.name)
         if size != file.size:
             raise BadFileError(
                 f"{one.url}: got {size} bytes, expected {file.size}; the connection was lost, or the file was "

@@ -7,9 +7,7 @@ has no manifest is not there. What has one is taken only if every file is what t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -17,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data.errors import BadFileError
+from data.files import sha256, sync
 from data.model_folder import is_version
-from data.object_store import BLOCK_BYTES, Location
+from data.object_store import Location
 
 MANIFEST = "manifest.json"
 PART = ".part-"
@@ -168,39 +167,18 @@ def remove(folder: Location) -> None:
     folder.remove()
 
 
-def sync(path: Path) -> None:
-    """A file, or the names in a folder, are on the disk at the end."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _fetch_file(source: Location, file: ManifestFile, folder: Path) -> None:
-    path, digest, size = folder / file.name, hashlib.sha256(), 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as stream:
-        for block in (source / file.name).blocks():
-            digest.update(block)
-            size += stream.write(block)
-        stream.flush()
-        os.fsync(stream.fileno())
+    path = folder / file.name
+    size = (source / file.name).download(path)
     if size != file.size:
         raise BadFileError(f"{source.url}/{file.name}: got {size} bytes, expected {file.size}")
-    if digest.hexdigest() != file.sha256:
-        raise BadFileError(
-            f"{source.url}/{file.name}: the file is damaged: sha256 {digest.hexdigest()}, expected {file.sha256}"
-        )
+    if (found := sha256(path)) != file.sha256:
+        raise BadFileError(f"{source.url}/{file.name}: the file is damaged: sha256 {found}, expected {file.sha256}")
 
 
 def _described(folder: Path, name: str) -> ManifestFile:
-    digest, size = hashlib.sha256(), 0
-    with (folder / name).open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            size += len(block)
-    return ManifestFile(name, size, digest.hexdigest())
+    file = folder / name
+    return ManifestFile(name, file.stat().st_size, sha256(file))
 
 
 def _is_manifest(content: bytes) -> bool:

@@ -22,6 +22,7 @@ from pathlib import Path
 from data import model_folder, models_config
 from data.command import to_stderr
 from data.errors import BadFileError, NotReadyError
+from data.files import sync
 from data.model_folder import models, versions
 from data.models_config import CANARY, STABLE, Labels
 from data.paths import serving_folder
@@ -238,7 +239,7 @@ def _carry_out(base: Path, step: _RollBack) -> None:
         if (base / str(number)).is_dir():
             shutil.rmtree(base / WITHDRAWN / str(number), ignore_errors=True)
             (base / str(number)).rename(base / WITHDRAWN / str(number))
-    _sync(base)
+    sync(base)
     (base / WITHDRAWN / _INTENT).unlink()
 
 
@@ -254,7 +255,7 @@ def _add(base: Path, source: Path) -> int:
     incoming = base / f"{INCOMING}{number}"
     shutil.copytree(source, incoming)
     incoming.rename(base / str(number))
-    _sync(base)
+    sync(base)
     return number
 
 
@@ -293,13 +294,4 @@ def _replace(file: Path, content: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     beside.replace(file)
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    """The names in a folder are on the disk at the end."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(file.parent)

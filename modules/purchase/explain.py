@@ -33,6 +33,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from analysis.sampling import evenly_spaced
 from data.contract import MISSING_NUMBER, MISSING_TEXT
 from modules.purchase.calibration import Calibration
 from modules.purchase.transform import Layout
@@ -119,7 +120,7 @@ class Explainer:
         """The calibrated logit [batch] of the first layer before its activation [batch, units]. As one function that is
         called for each column it is in the SavedModel once."""
         self._layout = layout
-        self._train = _evenly_spaced({name: train[name] for name in columns}, _SAMPLE)
+        self._train = _evenly_spaced(train, columns, _SAMPLE)
         spec = {name: tf.TensorSpec([None], tf.constant(cells[:1]).dtype) for name, cells in self._train.items()}
 
         def run(rows: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -128,7 +129,7 @@ class Explainer:
 
         self._run = tf.function(run, input_signature=[spec], autograph=False)
         self._replacements = [self._replacement(name) for name in columns]
-        background = _evenly_spaced(self._train, BACKGROUND)
+        background = _evenly_spaced(self._train, columns, BACKGROUND)
         self._base = float(np.float32(self._logits(background).mean()))
         alone = [self._alone(name, background) for name in columns]
         self._alone_weights = np.stack([weights for weights, _ in alone], axis=1).astype(np.float32)
@@ -220,11 +221,10 @@ def _tensors(rows: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
     return {name: tf.constant(cells) for name, cells in rows.items()}
 
 
-def _evenly_spaced(rows: Mapping[str, np.ndarray], most: int) -> dict[str, np.ndarray]:
-    """At most this many rows, from the first to the last."""
-    count = len(next(iter(rows.values())))
-    chosen = np.linspace(0, count - 1, min(count, most)).round().astype(int)
-    return {name: cells[chosen] for name, cells in rows.items()}
+def _evenly_spaced(rows: Mapping[str, np.ndarray], columns: Sequence[str], most: int) -> dict[str, np.ndarray]:
+    """Columns of at most this many rows, from the first to the last. Only one whole column is in memory at a time."""
+    chosen = evenly_spaced(len(rows[columns[0]]), most)
+    return {name: rows[name][chosen] for name in columns}
 
 
 def _quantiles(column: np.ndarray, count: int) -> np.ndarray:

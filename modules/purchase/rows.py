@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from analysis.sampling import drawn
 from data.assumed_size import TODAY
 from data.contract import CALL_DAY, Contract
 from modules.examples import BATCH, read_raw
@@ -89,7 +90,7 @@ def load(
     """
     raw = read_raw(patterns, config.contract, config.features)
     if most_rows is not None and raw.rows > most_rows:
-        raw = raw.take(np.sort(np.random.default_rng(config.seed).choice(raw.rows, most_rows, replace=False)))
+        raw = raw.take(drawn(raw.rows, most_rows, np.random.default_rng(config.seed)))
     changed = without_list_size(raw, config.contract, config.seed) if training else {}
     width = graph.transformed_feature_spec()[FEATURES].shape[0]
     features = EncodedRows(raw.replaced(changed), _encoder(graph, raw.texts, config.features), width)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from analysis.sampling import evenly_spaced
 from modules.purchase import calibration as calibrations
 from modules.purchase import network
 from modules.purchase.calibration import Calibration
@@ -100,13 +101,13 @@ def fit(
     keras.utils.set_random_seed(seed)
     rate = np.clip(np.average(train.label, weights=train.weight), 1e-3, 1.0 - 1e-3)
     model = network.build(train.features.shape[1], hyperparameters, initial_logit=float(np.log(rate / (1.0 - rate))))
-    count, held_out = len(train.label), len(evaluation.label)
+    count = len(train.label)
     parts = math.ceil(count / EPOCH_ROWS)
     batch_size = min(hyperparameters.batch_size, max(1, count // FEWEST_STEPS))
     passes = Passes(model, optimizer(hyperparameters), batch_size)
     rates = learning_rates(hyperparameters, count // parts // batch_size)
     orders = _orders(count, parts, np.random.default_rng(seed))
-    measured = np.linspace(0, held_out - 1, min(held_out, STOPPING_ROWS)).round().astype(int)
+    measured = evenly_spaced(len(evaluation.label), STOPPING_ROWS)
     history: list[dict[str, float]] = []
     best, weights = 0, model.get_weights()
     for epoch in range(hyperparameters.epochs):

@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
+from analysis.sampling import drawn
 from analysis.segmentation import Candidate
 from modules.segments.gower import gower
 from modules.segments.kmedoids import fasterpam
@@ -120,7 +121,7 @@ def _medoids(candidate: Candidate, representation: Representation, sample: Rows,
     generator = np.random.default_rng(seed)
     rows = sample
     if len(sample) > MEDOID_ROWS:
-        rows = sample.take(np.sort(generator.choice(len(sample), MEDOID_ROWS, replace=False)))
+        rows = sample.take(drawn(len(sample), MEDOID_ROWS, generator))
     points = representation.encode(rows.features)
     by_gower = representation.name == "columns"
     distances = gower(rows.gower, rows.gower, rows.nominal) if by_gower else euclidean(points, points)

@@ -13,6 +13,7 @@ from tfx.types.artifact_utils import get_split_uri
 from tfx.types.standard_artifacts import Examples, Model, ModelRun
 
 from analysis.metrics import evaluate
+from analysis.sampling import drawn
 from data.contract import Contract
 from data.model_folder import PurchaseCard
 from modules import artifacts
@@ -78,7 +79,7 @@ def Benchmark(  # noqa: N802
     read = {split: read_raw([f"{get_split_uri([examples], split)}/*"], parsed, features) for split in SPLITS}
     generator = np.random.default_rng(seed)
     chosen = {
-        split: sample(columns.rows, TRAIN_ROWS if split == "train" else HELD_OUT_ROWS, generator)
+        split: drawn(columns.rows, TRAIN_ROWS if split == "train" else HELD_OUT_ROWS, generator)
         for split, columns in read.items()
     }
     train, evaluation, test = (read[split].take(chosen[split]) for split in SPLITS)
@@ -96,11 +97,6 @@ def Benchmark(  # noqa: N802
     others = [measure(key, (train, evaluation, test), parsed, features, seed) for key in baselines.MODELS]
     content = {"split": SPLIT, "models": [dataclasses.asdict(compared) for compared in (network, *others)]}
     artifacts.write_json(content, comparison.uri, COMPARISON)
-
-
-def sample(rows: int, most: int, generator: np.random.Generator) -> np.ndarray:
-    """Places of all rows in order, int [rows]; where there are more than `most`, of so many drawn at random."""
-    return np.arange(rows) if rows <= most else np.sort(generator.choice(rows, most, replace=False))
 
 
 def measure(

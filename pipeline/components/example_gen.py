@@ -44,6 +44,7 @@ from data.contract import Contract, Role
 from data.csv_parts import FilePart, divide_all
 from data.csv_rows import BAD_COLUMNS
 from data.errors import BadFileError, BadOptionError
+from data.files import sha256
 from data.span_folder import believed, is_folder_of_spans, month_of
 from modules.artifacts import LIST_SIZE, join, read_bytes, read_json, write_arrays, write_json
 from modules.examples import SPLITS, read_raw
@@ -146,17 +147,9 @@ class _ContentProcessor(input_processor.InputProcessor):
         """SHA-256 of the file, or of the names and digests of several. The name of a span's file says its month."""
         files = reader.files(self._data)
         if len(files) == 1 and month_of(files[0]) is None:
-            return _sha256(files[0])
-        digests = {str(file.relative_to(self._data)): _sha256(file) for file in files}
+            return sha256(files[0])
+        digests = {str(file.relative_to(self._data)): sha256(file) for file in files}
         return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 class ContractExampleGen(component.FileBasedExampleGen):

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from data import contract
-from tests.support.front import FOLDER, HANDLER, body_of, event, load
+from tests.support.front import FOLDER, body_of, event, load, zipped
 from tests.support.model_server import ModelServer
 
 ROWS = [{"age": 20}, {"age": 60}]
@@ -309,6 +308,4 @@ def test_it_needs_the_standard_library_alone_and_an_address(tmp_path):
 
 
 def test_its_zip_is_below_50_kb(tmp_path):
-    with zipfile.ZipFile(tmp_path / "front.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(HANDLER, HANDLER.name)
-    assert (tmp_path / "front.zip").stat().st_size < 50_000
+    assert zipped(tmp_path).stat().st_size < 50_000

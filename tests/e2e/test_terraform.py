@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
 from data.paths import ROOT
+from tests.support.front import zipped
 from tests.support.moto import environment, moto, needs_moto
-from tests.support.terraform import AWS, copy_of_terraform, needs_terraform
+from tests.support.terraform import copy_of_terraform, needs_terraform
 
 pytestmark = [pytest.mark.e2e, needs_moto, needs_terraform]
 
@@ -26,7 +26,7 @@ def test_what_is_applied_needs_no_change_and_is_destroyed(tmp_path):
             TF_VAR_github_repository="bank/models",
             TF_VAR_desk_clients='["10.0.0.0/8"]',
         )
-        shutil.make_archive(str(terraform.folder / "front"), "zip", AWS / "front", "handler.py")
+        zipped(terraform.folder)
         assert "Apply complete!" in terraform("apply", *COMMAND, "-auto-approve")
         assert {"api", "model_server", "desk", "models"} <= set(json.loads(terraform("output", "-json")))
         assert "No changes." in terraform("plan", *COMMAND, "-detailed-exitcode")

@@ -10,7 +10,7 @@ from data import columns as tables
 from data import contract as contracts
 from modules.purchase import baselines
 from modules.purchase.calibration import best_threshold
-from pipeline.components.benchmark import TIMED_ROWS, measure, microseconds, sample
+from pipeline.components.benchmark import TIMED_ROWS, measure, microseconds
 
 CONTRACT = contracts.load("bank-full")
 FEATURES = list(CONTRACT.features())
@@ -60,11 +60,3 @@ def test_speed_is_per_row_of_one_call(rows, timed, monkeypatch):
 
     assert microseconds(score, {"age": np.zeros(rows, np.float32)}) == pytest.approx(1e6 / timed)
     assert set(calls) == {timed}
-
-
-def test_only_large_splits_are_sampled():
-    generator = np.random.default_rng(0)
-    assert sample(5, 5, generator).tolist() == [0, 1, 2, 3, 4]
-    some = sample(1_000, 100, generator)
-    assert len(set(some.tolist())) == 100
-    assert (np.diff(some) > 0).all()

@@ -178,7 +178,7 @@ def interrupted(monkeypatch, name: str, at: int) -> None:
 
 
 @pytest.mark.parametrize("again", [lambda artifacts: roll_back(artifacts, MODEL), lambda a: roll_back(a, MODEL, 1)])
-@pytest.mark.parametrize(("name", "at"), [("_replace", 0), ("_replace", 1), ("_sync", 0), ("_sync", 1), ("_sync", 2)])
+@pytest.mark.parametrize(("name", "at"), [("_replace", 0), ("_replace", 1), ("sync", 0), ("sync", 1), ("sync", 2)])
 def test_an_interrupted_roll_back_is_finished_by_the_next_one(tmp_path, name, at, again):
     for version in (1, 2):
         push(tmp_path, version)
@@ -206,7 +206,7 @@ def test_any_change_finishes_a_roll_back_that_was_interrupted(tmp_path):
     assert (champion(tmp_path, MODEL), on_trial(tmp_path, MODEL)) == (1, 3)
 
 
-@pytest.mark.parametrize(("name", "at"), [("_sync", 0), ("_replace", 0)])
+@pytest.mark.parametrize(("name", "at"), [("sync", 0), ("_replace", 0)])
 def test_an_interrupted_promotion_of_an_older_version_is_finished_without_a_second_copy(tmp_path, name, at):
     for version in (1, 2):
         push(tmp_path, version)

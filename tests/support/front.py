@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,14 @@ from data.paths import ROOT
 
 FOLDER = ROOT / "deploy" / "aws" / "front"
 HANDLER = FOLDER / "handler.py"
+
+
+def zipped(folder: Path) -> Path:
+    """The function as it is uploaded: `front.zip` in a folder."""
+    file = folder / "front.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(HANDLER, HANDLER.name)
+    return file
 
 
 def event(method: str = "POST", path: str = "/score", body: str | None = None, **headers: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Environment:
       beam_args: flags for Beam, such as `--runner=FlinkRunner`.
       cache: whether unchanged stages are taken from the cache.
       champion: of the model; None where none is in service.
+      stock_resolvers: whether only TFX's own classes may look up artifacts of earlier runs.
     """
 
     pipeline_name: str
@@ -52,6 +53,7 @@ class Environment:
     beam_args: tuple[str, ...] = ()
     cache: bool = True
     champion: Champion | None = None
+    stock_resolvers: bool = False
 
     def pipeline(self, components: list[BaseNode]) -> Pipeline:
         """The components as a pipeline of this environment."""

@@ -76,8 +76,8 @@ def positive(text: str) -> int:
     return number
 
 
-def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
-    """`--model-name`, `--replace-inputs`, `--keep`, `--push-to`: where a blessed model goes."""
+def add_version_options(parser: argparse.ArgumentParser, model: str) -> None:
+    """`--model-name`, `--replace-inputs`, `--keep`: of which model a blessed one becomes a version."""
     parser.add_argument(
         "--model-name",
         type=partial(_model_name, reserved={PURCHASE_MODEL.name, SEGMENT_MODEL.name} - {model}),
@@ -97,6 +97,11 @@ def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
         metavar="N",
         help="pushed versions to leave (default: %(default)s)",
     )
+
+
+def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
+    """Those of :func:`add_version_options`, and `--push-to`: where a blessed model goes."""
+    add_version_options(parser, model)
     parser.add_argument(
         "--push-to",
         metavar="URL",
@@ -104,8 +109,8 @@ def add_push_options(parser: argparse.ArgumentParser, model: str) -> None:
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that runs a pipeline: how rows are treated, the cache, who else gets the figures."""
+def add_rows_options(parser: argparse.ArgumentParser) -> None:
+    """`--split`, `--quarantine`, `--last-row-counts`: how rows are treated."""
     parser.add_argument(
         "--split",
         choices=("random", "time"),
@@ -118,6 +123,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of rows with the same identifiers, keep only the last one",
     )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that runs a pipeline: how rows are treated, the cache, who else gets the figures."""
+    add_rows_options(parser)
     add_common_options(parser)
     add_engine_option(parser)
     parser.add_argument("--no-cache", dest="cache", action="store_false", help="recompute every stage")

@@ -17,7 +17,7 @@ from pipeline.options import (
     add_run_options,
     positive,
 )
-from pipeline.settings import PurchaseSettings, Settings
+from pipeline.settings import PurchaseSettings, Settings, TrainingData
 from report import add_money
 
 if TYPE_CHECKING:
@@ -70,18 +70,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_data_options(parser)
-    add_columns_options(parser)
-    _add_training_options(parser)
+    add_purchase_options(parser)
     add_push_options(parser, PURCHASE_MODEL.name)
-    parser.add_argument(
-        "--push-anyway", action="store_true", help="push also a model trained --with-after-call columns"
-    )
     add_money(parser)
     add_run_options(parser)
     return parser
 
 
-def _add_training_options(parser: argparse.ArgumentParser) -> None:
+def add_purchase_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the purchase model's graph: which columns, the search for hyperparameters, the baselines, the push."""
+    add_columns_options(parser)
     tuning = parser.add_mutually_exclusive_group()
     tuning.add_argument(
         "--trials",
@@ -104,11 +102,28 @@ def _add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-benchmark", dest="benchmark", action="store_false", help="do not measure the baselines beside our model"
     )
+    parser.add_argument(
+        "--push-anyway", action="store_true", help="push also a model trained --with-after-call columns"
+    )
 
 
 def _settings(options: argparse.Namespace) -> Settings[PurchaseSettings]:
-    search = {} if options.trials is None else {"trials": options.trials}
     money = {name: value for name in ("cost", "margin") if (value := getattr(options, name))}
+    spec, data = purchase(options)
+    return settings_of_run(dataclasses.replace(spec, **money), data, options)
+
+
+def purchase(options: argparse.Namespace) -> tuple[PurchaseSettings, TrainingData]:
+    """The model and its rows, from options.
+
+    Args:
+      options: those of :func:`add_purchase_options`, and of `pipeline.options` those about data, rows, versions and the
+        ones of all commands.
+
+    Raises:
+      UserError: the files, the contract or an option cannot be used.
+    """
+    search = {} if options.trials is None else {"trials": options.trials}
     data = training_data(options, labelled=True)
     if options.with_calendar:
         data = dataclasses.replace(data, contract=data.contract.with_calendar())
@@ -121,10 +136,9 @@ def _settings(options: argparse.Namespace) -> Settings[PurchaseSettings]:
         push=options.push_anyway or not (options.with_after_call and data.contract.after_call),
         replace_inputs=options.replace_inputs,
         keep=options.keep,
-        **money,
         **(THOROUGH if options.thorough else search),
     )
-    return settings_of_run(spec, data, options)
+    return spec, data
 
 
 if __name__ == "__main__":

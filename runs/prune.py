@@ -24,7 +24,7 @@ from runs.lock import exclusive
 _BLESSED_TWICE = """
     WITH Tried AS (
         SELECT MAX(Artifact.id) AS id, Model.int_value AS model, Value.int_value AS blessed FROM Artifact
-        JOIN Type ON Type.id = Artifact.type_id AND Type.name = 'TrialBlessing'
+        JOIN Type ON Type.id = Artifact.type_id AND Type.name IN ('pipeline.TrialBlessing', 'TrialBlessing')
         JOIN ArtifactProperty AS Model ON Model.artifact_id = Artifact.id AND Model.name = 'current_model_id'
         JOIN ArtifactProperty AS Value ON Value.artifact_id = Artifact.id AND Value.name = 'blessed'
         GROUP BY Model.int_value

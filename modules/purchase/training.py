@@ -120,7 +120,7 @@ def fit(
             break
     model.set_weights(weights)
     if log_dir is not None:
-        _write_logs(history, Path(log_dir))
+        _write_logs(history, str(log_dir))
     return TrainedNetwork(
         network.average(model), {name: [epoch[name] for epoch in history] for name in history[0]}, best
     )
@@ -162,10 +162,10 @@ def _orders(count: int, parts: int, generator: np.random.Generator) -> Iterator[
         yield from np.array_split(generator.permutation(count), parts)
 
 
-def _write_logs(history: list[dict[str, float]], folder: Path) -> None:
+def _write_logs(history: list[dict[str, float]], folder: str) -> None:
     """Writes the history for TensorBoard, as Keras does: `epoch_loss` and so on in folders `train` and `validation`."""
     for split, prefix in (("train", ""), ("validation", "val_")):
-        with tf.summary.create_file_writer(str(folder / split)).as_default():
+        with tf.summary.create_file_writer(f"{folder}/{split}").as_default():
             for epoch, figures in enumerate(history):
                 for name in FIGURES:
                     tf.summary.scalar(f"epoch_{name}", figures[prefix + name], step=epoch)

@@ -1,7 +1,5 @@
 """Stops a run whose data breaks the schema; ExampleValidator only writes that down."""
 
-from pathlib import Path
-
 from tfx.dsl.component.experimental.annotations import InputArtifact
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies
@@ -17,7 +15,7 @@ def AnomalyCheck(anomalies: InputArtifact[ExampleAnomalies]) -> None:  # noqa: N
     Args:
       anomalies: what ExampleValidator found.
     """
-    lines = describe(Path(anomalies.uri))
+    lines = describe(anomalies.uri)
     if lines:
         raise BadFileError(
             "the data breaks its contract:\n"

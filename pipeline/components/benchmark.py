@@ -41,7 +41,7 @@ Columns = Mapping[str, np.ndarray]
 class Comparison(Artifact):
     """`comparison.json`, see :func:`Benchmark`."""
 
-    TYPE_NAME = "Comparison"
+    TYPE_NAME = "pipeline.Comparison"
 
 
 @component

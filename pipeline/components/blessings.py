@@ -13,4 +13,10 @@ class TrialBlessing(Artifact):
     Evaluator and none of this judge.
     """
 
+    TYPE_NAME = "pipeline.TrialBlessing"
+
+
+class EarlierTrialBlessing(Artifact):
+    """A TrialBlessing in metadata that was written when the type had this name. Its verdict still counts."""
+
     TYPE_NAME = "TrialBlessing"

@@ -21,7 +21,7 @@ SPLIT = "test"
 class ImportanceFigures(Artifact):
     """`importance.json`, see :func:`Importance`."""
 
-    TYPE_NAME = "Importance"
+    TYPE_NAME = "pipeline.ImportanceFigures"
 
 
 @component

@@ -31,7 +31,7 @@ SPLIT = "test"
 class TrialFigures(Artifact):
     """`trial.json`, an `analysis.trial_result.ChampionTrial`."""
 
-    TYPE_NAME = "Trial"
+    TYPE_NAME = "pipeline.TrialFigures"
 
 
 @component

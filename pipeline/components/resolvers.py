@@ -6,6 +6,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types import Artifact
 
 Artifacts = dict[str, list[Artifact]]
+_TRIALS = ("trial_blessing", "earlier_trial_blessing")
 
 
 class LatestOrNone(ResolverStrategy):
@@ -25,7 +26,13 @@ class LatestBlessedTwice(ResolverStrategy):
     """
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts:
-        """For `model`, `model_blessing`, `infra_blessing`, `trial_blessing`: each result has one artifact or none."""
+        """Finds the model and its blessings: each result has one artifact or none.
+
+        Args:
+          store: not used.
+          input_dict: all artifacts of `model`, `model_blessing`, `infra_blessing`, `trial_blessing`, and of
+            `earlier_trial_blessing`, the same under the type's former name.
+        """
         blessings = {
             key: {
                 blessing.get_int_custom_property(MODEL_ID): blessing
@@ -36,7 +43,7 @@ class LatestBlessedTwice(ResolverStrategy):
         }
         trials = {
             trial.get_int_custom_property(MODEL_ID): trial
-            for trial in sorted(input_dict["trial_blessing"], key=lambda artifact: artifact.id)
+            for trial in sorted((one for key in _TRIALS for one in input_dict[key]), key=lambda artifact: artifact.id)
         }
         refused = {model for model, trial in trials.items() if not trial.get_int_custom_property("blessed")}
         for model in sorted(input_dict["model"], key=lambda artifact: artifact.id, reverse=True):
@@ -44,6 +51,8 @@ class LatestBlessedTwice(ResolverStrategy):
                 return {
                     "model": [model],
                     **{key: [by_model[model.id]] for key, by_model in blessings.items()},
-                    "trial_blessing": [trials[model.id]] if model.id in trials else [],
+                    **{
+                        key: [trial for trial in input_dict[key] if trials.get(model.id) is trial] for key in _TRIALS
+                    },
                 }
         return {key: [] for key in input_dict}

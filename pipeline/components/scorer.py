@@ -23,7 +23,7 @@ METRICS = "metrics.json"
 class Scores(Artifact):
     """`<split>.npz` with `label` and `probability`, float32 [rows] in file order, and `metrics.json` by split."""
 
-    TYPE_NAME = "Scores"
+    TYPE_NAME = "pipeline.Scores"
 
 
 @component

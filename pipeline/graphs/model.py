@@ -8,10 +8,11 @@ from tfx import types
 from tfx.components import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.proto.transform_pb2 import SplitsConfig
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing
 
-from pipeline.components.blessings import TrialBlessing
+from pipeline.components.blessings import EarlierTrialBlessing, TrialBlessing
 from pipeline.components.pusher import AtomicPusher
 from pipeline.components.resolvers import LatestBlessedTwice
 from pipeline.environment import RUN_ID, Environment
@@ -44,14 +45,21 @@ def transform_rows(checked: CheckedData, preprocessing_fn: str, config: dict[str
     return transform
 
 
-def last_blessed_model() -> BaseNode:
-    """Looks up the newest model that no judge refused."""
+def last_blessed_model(environment: Environment) -> BaseNode:
+    """Looks up the newest model that no judge refused; with TFX's own classes, that the first judge did not refuse."""
+    if environment.stock_resolvers:
+        return Resolver(
+            strategy_class=LatestBlessedModelStrategy,
+            model=types.Channel(type=Model),
+            model_blessing=types.Channel(type=ModelBlessing),
+        ).with_id(BASELINE)
     return Resolver(
         strategy_class=LatestBlessedTwice,
         model=types.Channel(type=Model),
         model_blessing=types.Channel(type=ModelBlessing),
         infra_blessing=types.Channel(type=InfraBlessing),
         trial_blessing=types.Channel(type=TrialBlessing),
+        earlier_trial_blessing=types.Channel(type=EarlierTrialBlessing),
     ).with_id(BASELINE)
 
 

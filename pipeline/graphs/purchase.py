@@ -39,8 +39,8 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
     checked = checked_data(data, environment)
     config = _config(spec, data, "modules.purchase.transform")
     transform = transform_rows(checked, "modules.purchase.transform.preprocessing_fn", config)
-    tuner, trainer = _training(spec, data, checked, transform)
-    baseline, evaluator = _evaluation(spec, data, checked, trainer)
+    tuning, trainer = _training(spec, data, environment, checked, transform)
+    baseline, evaluator = _evaluation(spec, data, environment, checked, trainer)
     contract, model = data.contract.model_dump_json(), trainer.outputs["model"]
     scorer = Scorer(
         examples=checked.examples,
@@ -84,7 +84,7 @@ def create_pipeline(spec: PurchaseSettings, data: TrainingData, environment: Env
     optional = [benchmark] * spec.benchmark
     judges = [baseline, evaluator, scorer, *trials, probe, *optional, importance]
     pushed = [pusher] * spec.push
-    return environment.pipeline([*checked.components, transform, tuner, trainer, *judges, *pushed])
+    return environment.pipeline([*checked.components, transform, *tuning, trainer, *judges, *pushed])
 
 
 def _config(spec: PurchaseSettings, data: TrainingData, module: str, **more: Any) -> dict[str, Any]:
@@ -93,26 +93,23 @@ def _config(spec: PurchaseSettings, data: TrainingData, module: str, **more: Any
 
 
 def _training(
-    spec: PurchaseSettings, data: TrainingData, checked: CheckedData, transform: BaseNode
-) -> tuple[BaseNode, BaseNode]:
-    """The search for hyperparameters, or those of an earlier run, and the Trainer."""
+    spec: PurchaseSettings, data: TrainingData, environment: Environment, checked: CheckedData, transform: BaseNode
+) -> tuple[tuple[BaseNode, ...], BaseNode]:
+    """The search for hyperparameters, or those of an earlier run where they can be looked up, and the Trainer."""
     inputs: dict[str, types.BaseChannel] = {
         "examples": checked.examples,
         "transform_graph": transform.outputs["transform_graph"],
     }
+    tuning: tuple[BaseNode, ...] = ()
     if spec.trials:
-        tuner = Tuner(
-            **inputs,
-            tuner_fn="modules.purchase.tuner.tuner_fn",
-            custom_config=_config(spec, data, "modules.purchase.tuner", seed=spec.seed, trials=spec.trials),
-        )
-    else:
-        tuner = Resolver(strategy_class=LatestOrNone, best_hyperparameters=types.Channel(type=HyperParameters)).with_id(
-            EARLIER_HYPERPARAMETERS
-        )
+        config = _config(spec, data, "modules.purchase.tuner", seed=spec.seed, trials=spec.trials)
+        tuning = (Tuner(**inputs, tuner_fn="modules.purchase.tuner.tuner_fn", custom_config=config),)
+    elif not environment.stock_resolvers:
+        earlier = Resolver(strategy_class=LatestOrNone, best_hyperparameters=types.Channel(type=HyperParameters))
+        tuning = (earlier.with_id(EARLIER_HYPERPARAMETERS),)
     trainer = Trainer(
         **inputs,
-        hyperparameters=tuner.outputs["best_hyperparameters"],
+        hyperparameters=tuning[0].outputs["best_hyperparameters"] if tuning else None,
         run_fn="modules.purchase.trainer.run_fn",
         custom_config=_config(
             spec,
@@ -123,14 +120,14 @@ def _training(
             members=spec.members,
         ),
     )
-    return tuner, trainer
+    return tuning, trainer
 
 
 def _evaluation(
-    spec: PurchaseSettings, data: TrainingData, checked: CheckedData, trainer: BaseNode
+    spec: PurchaseSettings, data: TrainingData, environment: Environment, checked: CheckedData, trainer: BaseNode
 ) -> tuple[BaseNode, BaseNode]:
     """The baseline, which is the newest model with both blessings, and the Evaluator."""
-    baseline = last_blessed_model()
+    baseline = last_blessed_model(environment)
     evaluator = Evaluator(
         examples=checked.examples,
         model=trainer.outputs["model"],

@@ -74,7 +74,7 @@ def _training(
         transform_graph=transform.outputs["transform_graph"],
         config=json.dumps(config),
     )
-    baseline = last_blessed_model()
+    baseline = last_blessed_model(environment)
     trainer = Trainer(
         examples=checked.examples,
         transform_graph=transform.outputs["transform_graph"],

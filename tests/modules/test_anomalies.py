@@ -29,7 +29,7 @@ def anomalies(customers, tmp_path) -> list[str]:
     folder = tmp_path / "Split-train"
     folder.mkdir()
     (folder / "SchemaDiff.pb").write_bytes(anomalies_of_split.SerializeToString())
-    return describe(tmp_path)
+    return describe(str(tmp_path))
 
 
 def test_rows_that_keep_the_contract_have_none(customers, tmp_path):

@@ -34,9 +34,9 @@ examples:
 
 The job trains, judges and pushes as python -m pipeline.run does, each component in a container of the image, the
 Dockerfile's target `training`. Containers must see --data and --artifacts under the same paths as this machine. Submit
-the file with Kubeflow's or Vertex AI's client; its one parameter is run-id, any new name for each run. The champion that
+the file with Kubeflow's or Vertex AI's client; its one parameter is run-id, a new name for each run. The champion that
 a new model is compared with is written into the job, so compile again after a promotion. deploy/kubeflow/README.md says
-how, and what has not been tried on a cluster.
+how to submit it, and what has not been tried on a cluster.
 
 exit codes: 0 done, 2 bad input, 1 anything else
 """
@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _compile(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("kfp") is None:
         raise NotReadyError(
-            f"compiling for Kubeflow needs the package {PACKAGE}: `make run ARGS=--help` brings this checkout's .venv up "
-            f"to date, elsewhere `pip install {PACKAGE}`"
+            f"compiling for Kubeflow needs the package {PACKAGE}; in this checkout `make run ARGS=--help` installs it, "
+            f"elsewhere `pip install {PACKAGE}`"
         )
     settings = _settings(options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

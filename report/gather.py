@@ -77,7 +77,7 @@ def records(run_folder: Path, summary: RunSummary, outputs: RunOutputs) -> Recor
     others = [split for split in summary.splits if split != "train"]
     return Records(
         drift=_drift(outputs.uri(MODEL), outputs.uri(EXAMPLES), others),
-        anomalies=describe(Path(outputs.uri(ANOMALIES))),
+        anomalies=describe(outputs.uri(ANOMALIES)),
         quarantine=quarantine if quarantine.is_file() else None,
         artifacts=_artifacts(outputs, artifacts_folder(run_folder)),
     )

@@ -51,8 +51,6 @@ class LatestBlessedTwice(ResolverStrategy):
                 return {
                     "model": [model],
                     **{key: [by_model[model.id]] for key, by_model in blessings.items()},
-                    **{
-                        key: [trial for trial in input_dict[key] if trials.get(model.id) is trial] for key in _TRIALS
-                    },
+                    **{key: [trial for trial in input_dict[key] if trials.get(model.id) is trial] for key in _TRIALS},
                 }
         return {key: [] for key in input_dict}

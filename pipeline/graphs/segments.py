@@ -32,7 +32,7 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
     contract = data.contract.model_dump_json()
     config = _config(spec, data, "modules.segments.transform")
     transform = transform_rows(checked, "modules.segments.transform.preprocessing_fn", config)
-    search, baseline, trainer = _training(spec, data, checked, transform)
+    search, baseline, trainer = _training(spec, data, environment, checked, transform)
     model = trainer.outputs["model"]
     judge = SegmentJudge(
         examples=checked.examples,
@@ -57,7 +57,7 @@ def create_pipeline(spec: SegmentSettings, data: TrainingData, environment: Envi
 
 
 def _training(
-    spec: SegmentSettings, data: TrainingData, checked: CheckedData, transform: BaseNode
+    spec: SegmentSettings, data: TrainingData, environment: Environment, checked: CheckedData, transform: BaseNode
 ) -> tuple[BaseNode, BaseNode, BaseNode]:
     """The search, the last blessed model whose segments keep their names, and the Trainer."""
     config = _config(

@@ -26,7 +26,7 @@ OUTPUTS = {
     "Evaluator": "ModelBlessing",
     "SegmentJudge": "ModelBlessing",
     "ServingProbe": "InfraBlessing",
-    "NewestMonths": "TrialBlessing",
+    "NewestMonths": "pipeline.TrialBlessing",
 }
 
 
@@ -162,7 +162,7 @@ class History:
         trials = {
             artifact.custom_properties["current_model_id"].int_value: artifact.custom_properties["blessed"].int_value
             for artifact in sorted(artifacts, key=lambda artifact: artifact.id)
-            if artifact.type == "TrialBlessing"
+            if artifact.type == OUTPUTS["NewestMonths"]
         }
         blessed = by_kind["ModelBlessing"] & by_kind["InfraBlessing"] - {
             m for m, passed in trials.items() if not passed
@@ -249,7 +249,10 @@ def test_the_model_that_the_next_one_is_compared_with_stays(history):
     assert all(file.exists() for file in history.files_of("run-2"))
 
 
-def test_a_model_that_lost_its_last_trial_is_nothing_to_compare_with(history):
+@pytest.mark.parametrize("kind", ["pipeline.TrialBlessing", "TrialBlessing"])  # its name now, and before
+def test_a_model_that_lost_its_last_trial_is_nothing_to_compare_with(tmp_path, monkeypatch, kind):
+    monkeypatch.setitem(OUTPUTS, "NewestMonths", kind)
+    history = History(tmp_path / "artifacts")
     history.run("run-1", blessed=True, tried=True)
     history.run("run-2", blessed=True, tried=False)
     history.run("run-3", blessed=False, tried=True)

@@ -90,10 +90,11 @@ class Player:
             self.made[name, key] = [{**artifact, **{k: v for k, v in written.items() if k in ("uri", "metadata")}}]
 
     def _inputs(self, name: str) -> dict[str, Any]:
-        sources = {
-            key: self.made[source["producerTask"], source["outputArtifactKey"]] for key, source in inputs(self.tasks[name])
-        }
-        return {key: {"artifacts": artifacts} for key, artifacts in sources.items() if artifacts}
+        found = {}
+        for key, source in inputs(self.tasks[name]):
+            if artifacts := self.made[source["producerTask"], source["outputArtifactKey"]]:
+                found[key] = {"artifacts": artifacts}
+        return found
 
     def _values(self, name: str) -> dict[str, Any]:
         values = self.tasks[name].get("inputs", {}).get("parameters", {})

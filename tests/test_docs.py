@@ -24,6 +24,7 @@ COMMANDS = (
     "pipeline.run",
     "pipeline.segment",
     "pipeline.backtest",
+    "pipeline.compile",
     "pipeline.score",
     "pipeline.worker",
     "report",

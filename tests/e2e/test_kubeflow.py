@@ -52,3 +52,18 @@ def test_the_last_task_pushes_a_version_that_loads(played):
     probability = serve(**rows)[PURCHASE_MODEL.score].numpy()
     assert probability.shape == (2,)
     assert np.all((probability > 0) & (probability < 1))
+
+
+@pytest.mark.parametrize("judge", ["ServingProbe", "NewestMonths"])  # two ways to read a verdict
+def test_a_model_that_a_judge_refuses_is_not_pushed(played, tmp_path, judge):
+    player, artifacts = played
+    before = sorted(serving_folder(artifacts, PURCHASE_MODEL.name).iterdir())
+    (blessing,) = player.made[judge, "blessing"]
+    assert blessing["metadata"]["blessed"] == 1
+    refused = {(judge, "blessing"): [{**blessing, "metadata": {**blessing["metadata"], "blessed": 0}}]}
+    again = Player(player.job, tmp_path, {"run-id": "second"})
+    again.made.update(player.made | refused)
+    again.run("AtomicPusher")
+    (pushed,) = again.made["AtomicPusher", "pushed_model"]
+    assert pushed["metadata"]["pushed"] == 0
+    assert sorted(serving_folder(artifacts, PURCHASE_MODEL.name).iterdir()) == before

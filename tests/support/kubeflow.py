@@ -23,12 +23,14 @@ class Player:
     """Runs a job.
 
     Attributes:
+      job: as it was compiled.
+      tasks: of the job, by name.
       made: what tasks put out, by task and key: artifacts as Kubeflow describes them.
       commands: each container's commands that have run, by task.
     """
 
     def __init__(self, job: Mapping[str, Any], folder: Path, parameters: Mapping[str, Any]) -> None:
-        self._job, self._folder, self._parameters = job, folder, parameters
+        self.job, self._folder, self._parameters = job, folder, parameters
         self.tasks = job["root"]["dag"]["tasks"]
         self.made: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.commands: dict[str, list[list[str]]] = {}
@@ -45,7 +47,7 @@ class Player:
             while waiting or running:
                 for name in sorted(name for name in waiting if needed(self.tasks[name]) <= done):
                     waiting.remove(name)
-                    running[pool.submit(self._run, name)] = name
+                    running[pool.submit(self.run, name)] = name
                 assert running, f"{sorted(waiting)} wait for each other"
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -54,9 +56,14 @@ class Player:
                         waiting.clear()
                     future.result()
 
-    def _run(self, name: str) -> None:
-        component = self._job["components"][self.tasks[name]["componentRef"]["name"]]
-        executor = self._job["deploymentSpec"]["executors"][component["executorLabel"]]
+    def run(self, name: str) -> None:
+        """Runs one task, whose inputs must have been made.
+
+        Raises:
+          AssertionError: a command failed; with what it wrote to standard error.
+        """
+        component = self.job["components"][self.tasks[name]["componentRef"]["name"]]
+        executor = self.job["deploymentSpec"]["executors"][component["executorLabel"]]
         outputs = component.get("outputDefinitions", {}).get("artifacts", {})
         if "resolver" in executor:
             self.made.update({(name, key): [] for key in outputs})

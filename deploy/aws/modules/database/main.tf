@@ -22,24 +22,11 @@ resource "aws_db_parameter_group" "main" {
   }
 }
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["monitoring.rds.amazonaws.com"]
-    }
-  }
-}
-
-resource "aws_iam_role" "monitoring" {
-  name               = "${var.name}-database"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy_attachment" "monitoring" {
-  role       = aws_iam_role.monitoring.name
-  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+module "role" {
+  source           = "../role"
+  name             = "${var.name}-database"
+  service          = "monitoring.rds.amazonaws.com"
+  managed_policies = ["arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"]
 }
 
 resource "aws_db_instance" "main" {
@@ -73,6 +60,6 @@ resource "aws_db_instance" "main" {
   performance_insights_enabled        = true
   performance_insights_kms_key_id     = var.kms_key_arn
   monitoring_interval                 = 60
-  monitoring_role_arn                 = aws_iam_role.monitoring.arn
+  monitoring_role_arn                 = module.role.arn
   enabled_cloudwatch_logs_exports     = ["postgresql", "upgrade"]
 }

@@ -1,15 +1,5 @@
 # The API: a Lambda function that scores through the internal load balancer.
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-  }
-}
-
 resource "aws_cloudwatch_log_group" "all" {
   for_each          = toset(["front", "api"])
   name              = "/${var.name}/${each.key}"
@@ -28,28 +18,20 @@ data "aws_iam_policy_document" "work" {
   }
 }
 
-resource "aws_iam_role" "main" {
-  name               = "${var.name}-front"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy" "work" {
-  name   = "work"
-  role   = aws_iam_role.main.id
-  policy = data.aws_iam_policy_document.work.json
-}
-
-# Lambda's network interfaces have no ARN before they are there.
-resource "aws_iam_role_policy_attachment" "network" {
-  role       = aws_iam_role.main.name
-  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"
+module "role" {
+  source   = "../role"
+  name     = "${var.name}-front"
+  service  = "lambda.amazonaws.com"
+  policies = [data.aws_iam_policy_document.work.json]
+  # Lambda's network interfaces have no ARN before they are there.
+  managed_policies = ["arn:aws:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"]
 }
 
 resource "aws_lambda_function" "main" {
   #checkov:skip=CKV_AWS_116:Requests are answered at once, so none is left over for a dead-letter queue.
   #checkov:skip=CKV_AWS_272:The function is built from this repository; signing needs the bank's own profile.
   function_name                  = "${var.name}-front"
-  role                           = aws_iam_role.main.arn
+  role                           = module.role.arn
   runtime                        = "python3.12"
   architectures                  = ["arm64"]
   handler                        = "handler.handler"
@@ -76,7 +58,6 @@ resource "aws_lambda_function" "main" {
     log_group  = aws_cloudwatch_log_group.all["front"].name
   }
   tracing_config { mode = "Active" }
-  depends_on = [aws_iam_role_policy_attachment.network]
 }
 
 resource "aws_lambda_alias" "live" {

@@ -33,16 +33,6 @@ resource "aws_prometheus_rule_group_namespace" "main" {
   data         = file("${path.module}/../../../../monitoring/prometheus/rules/${each.key}")
 }
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["grafana.amazonaws.com"]
-    }
-  }
-}
-
 data "aws_iam_policy_document" "query" {
   statement {
     actions   = ["aps:QueryMetrics", "aps:GetLabels", "aps:GetSeries", "aps:GetMetricMetadata", "aps:DescribeWorkspace"]
@@ -54,15 +44,11 @@ data "aws_iam_policy_document" "query" {
   }
 }
 
-resource "aws_iam_role" "grafana" {
-  name               = "${var.name}-grafana"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy" "grafana" {
-  name   = "query"
-  role   = aws_iam_role.grafana.id
-  policy = data.aws_iam_policy_document.query.json
+module "role" {
+  source   = "../role"
+  name     = "${var.name}-grafana"
+  service  = "grafana.amazonaws.com"
+  policies = [data.aws_iam_policy_document.query.json]
 }
 
 resource "aws_grafana_workspace" "main" {
@@ -70,7 +56,7 @@ resource "aws_grafana_workspace" "main" {
   account_access_type      = "CURRENT_ACCOUNT"
   authentication_providers = ["AWS_SSO"]
   permission_type          = "CUSTOMER_MANAGED"
-  role_arn                 = aws_iam_role.grafana.arn
+  role_arn                 = module.role.arn
   data_sources             = ["PROMETHEUS"]
 }
 

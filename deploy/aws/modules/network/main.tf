@@ -124,16 +124,6 @@ resource "aws_cloudwatch_log_group" "flows" {
   kms_key_id        = var.kms_key_arn
 }
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["vpc-flow-logs.amazonaws.com"]
-    }
-  }
-}
-
 data "aws_iam_policy_document" "write" {
   statement {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
@@ -141,20 +131,16 @@ data "aws_iam_policy_document" "write" {
   }
 }
 
-resource "aws_iam_role" "flows" {
-  name               = "${var.name}-network"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy" "flows" {
-  name   = "write"
-  role   = aws_iam_role.flows.id
-  policy = data.aws_iam_policy_document.write.json
+module "role" {
+  source   = "../role"
+  name     = "${var.name}-network"
+  service  = "vpc-flow-logs.amazonaws.com"
+  policies = [data.aws_iam_policy_document.write.json]
 }
 
 resource "aws_flow_log" "main" {
   vpc_id          = aws_vpc.main.id
   traffic_type    = "REJECT"
-  iam_role_arn    = aws_iam_role.flows.arn
+  iam_role_arn    = module.role.arn
   log_destination = aws_cloudwatch_log_group.flows.arn
 }

@@ -1,15 +1,5 @@
 # A Fargate task: its two roles, its logs, its definition.
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-  }
-}
-
 resource "aws_cloudwatch_log_group" "main" {
   name              = "/${var.platform.name}/${var.name}"
   retention_in_days = var.platform.log_days
@@ -46,15 +36,11 @@ data "aws_iam_policy_document" "execution" {
   }
 }
 
-resource "aws_iam_role" "execution" {
-  name               = "${var.platform.name}-${var.name}-start"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy" "execution" {
-  name   = "start"
-  role   = aws_iam_role.execution.id
-  policy = data.aws_iam_policy_document.execution.json
+module "execution" {
+  source   = "../role"
+  name     = "${var.platform.name}-${var.name}-start"
+  service  = "ecs-tasks.amazonaws.com"
+  policies = [data.aws_iam_policy_document.execution.json]
 }
 
 # What the containers may do.
@@ -108,15 +94,11 @@ data "aws_iam_policy_document" "task" {
   }
 }
 
-resource "aws_iam_role" "task" {
-  name               = "${var.platform.name}-${var.name}"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy" "task" {
-  name   = "work"
-  role   = aws_iam_role.task.id
-  policy = data.aws_iam_policy_document.task.json
+module "work" {
+  source   = "../role"
+  name     = "${var.platform.name}-${var.name}"
+  service  = "ecs-tasks.amazonaws.com"
+  policies = [data.aws_iam_policy_document.task.json]
 }
 
 resource "aws_ecs_task_definition" "main" {
@@ -125,8 +107,8 @@ resource "aws_ecs_task_definition" "main" {
   network_mode             = "awsvpc"
   cpu                      = var.cpu
   memory                   = var.memory
-  execution_role_arn       = aws_iam_role.execution.arn
-  task_role_arn            = aws_iam_role.task.arn
+  execution_role_arn       = module.execution.arn
+  task_role_arn            = module.work.arn
   container_definitions = jsonencode([for container in var.containers : merge(
     {
       essential              = true

@@ -26,16 +26,6 @@ module "task" {
   }]
 }
 
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["scheduler.amazonaws.com"]
-    }
-  }
-}
-
 data "aws_iam_policy_document" "start" {
   statement {
     actions   = ["ecs:RunTask"]
@@ -52,15 +42,11 @@ data "aws_iam_policy_document" "start" {
   }
 }
 
-resource "aws_iam_role" "scheduler" {
-  name               = "${var.platform.name}-scheduler"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-resource "aws_iam_role_policy" "scheduler" {
-  name   = "start"
-  role   = aws_iam_role.scheduler.id
-  policy = data.aws_iam_policy_document.start.json
+module "role" {
+  source   = "../role"
+  name     = "${var.platform.name}-scheduler"
+  service  = "scheduler.amazonaws.com"
+  policies = [data.aws_iam_policy_document.start.json]
 }
 
 resource "aws_scheduler_schedule_group" "main" { name = var.platform.name }
@@ -73,7 +59,7 @@ resource "aws_scheduler_schedule" "step" {
   flexible_time_window { mode = "OFF" }
   target {
     arn      = var.platform.cluster.arn
-    role_arn = aws_iam_role.scheduler.arn
+    role_arn = module.role.arn
     ecs_parameters {
       task_definition_arn = module.task.arn_without_revision
       launch_type         = "FARGATE"

@@ -41,7 +41,7 @@ class Gathering:
     def __init__(self, ask: Ask):
         self._ask = ask
         self._waiting: list[_Waiting] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None] | None] = set()
 
     async def __call__(self, rows: Rows) -> Outputs:
         """The outputs for rows by name.
@@ -52,14 +52,16 @@ class Gathering:
         outputs: asyncio.Future[Outputs] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(rows, outputs))
         if len(self._running) < UNDER_WAY:
-            task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._run()))
         return await outputs
 
     async def _run(self) -> None:
-        while self._waiting:
-            await self._answer(self._taken())
+        try:
+            while self._waiting:
+                await self._answer(self._taken())
+        finally:
+            # At once: a request that comes before a task's callbacks are called would be left to a task that has ended.
+            self._running.discard(asyncio.current_task())
 
     def _taken(self) -> list[_Waiting]:
         """The oldest requests, as many as may share a request."""

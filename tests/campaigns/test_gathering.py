@@ -98,3 +98,33 @@ def test_it_goes_on_after_it_was_idle():
         return model.requests
 
     assert asyncio.run(main()) == [[1.0]] * 3
+
+
+def test_a_request_that_comes_in_the_moment_in_which_all_others_are_answered_is_answered_too():
+    async def main():
+        loop = asyncio.get_running_loop()
+        answers = [loop.create_future() for _ in range(gathering.UNDER_WAY)]
+        pending = iter(answers)
+
+        async def model(columns, has_nan):
+            if (answer := next(pending, None)) is not None:
+                await answer
+            return columns
+
+        ask, comes = Gathering(model), loop.create_future()
+
+        async def last():
+            await comes
+            return await ask(rows(3.0))
+
+        others = []
+        for number in range(gathering.UNDER_WAY):
+            others.append(asyncio.create_task(ask(rows(float(number)))))
+            await asyncio.sleep(0.01)
+        others.append(asyncio.create_task(last()))
+        await asyncio.sleep(0.01)
+        for future in (*answers, comes):
+            future.set_result(None)
+        return await asyncio.wait_for(asyncio.gather(*others), 5)
+
+    assert asyncio.run(main()) == [{"x": [0.0]}, {"x": [1.0]}, {"x": [3.0]}]

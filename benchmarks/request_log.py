@@ -46,7 +46,7 @@ from data.paths import ROOT
 from tests.support import postgresql
 from tests.support.server import ServerProcess, free_port, request
 
-CONNECTIONS = 16
+CONNECTIONS = 32
 LOGGED_ROWS = 100_000
 FLOOD_ROWS = 400_000
 OFF = "log off"

@@ -6,7 +6,6 @@ import logging
 import select
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -15,7 +14,7 @@ from threading import Event, Lock, Thread
 from campaigns.records import Scored
 from campaigns.request_log import spool, wire
 from campaigns.request_log.child import Child
-from campaigns.request_log.rows import columns, new_number
+from campaigns.request_log.rows import new_number
 
 MOST_ROWS = 100_000
 MOST_BYTES = 64 << 20
@@ -82,7 +81,8 @@ class RequestLog:
         self.keeps_inputs = keeps_inputs
         self._config = wire.Config(database, str(file), str(folder / spool.FOLDER), key)
         self._lock = Lock()
-        self._queue: list[Scored] = []
+        self._queue: list[bytes] = []
+        self._counts: list[int] = []
         self._rows = self._bytes = 0
         self._sent: _Sent | None = None
         self._dropped = self._written = self._spooled_bytes = 0
@@ -97,20 +97,26 @@ class RequestLog:
         self._thread = Thread(target=self._work, name="request log", daemon=True)
 
     def add(self, scored: Scored) -> None:
-        """Takes an entry, which must not change any more. It never waits: an entry that does not fit is dropped."""
+        """Takes an entry. It never waits: an entry that does not fit, or cannot be sent, is dropped.
+
+        The entry is packed at once. If a second's entries stayed as they are, their many small objects would slow
+        requests down, and so would packing them all together.
+        """
         rows = len(scored.probabilities)
-        size = sum(map(len, scored.inputs)) if scored.inputs else 0
+        entry = self._packed(scored)
+        size = len(entry)
         with self._lock:
             if scored.campaign_id is None:
                 self._of_requests += rows
             else:
                 self._of_lists += rows
-            if self._closed or self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES:
+            if not size or self._closed or self._rows + rows > MOST_ROWS or self._bytes + size > MOST_BYTES:
                 self._dropped += rows
             else:
                 self._rows += rows
                 self._bytes += size
-                self._queue.append(scored)
+                self._queue.append(entry)
+                self._counts.append(rows)
 
     def state(self) -> LogState:
         """How it is doing now."""
@@ -207,35 +213,22 @@ class RequestLog:
     def _take_batch(self) -> None:
         """Makes the oldest entries the batch that is under way, if there are any."""
         with self._lock:
-            ends = list(accumulate(len(one.probabilities) for one in self._queue[:BATCH_ROWS]))
+            ends = list(accumulate(self._counts[:BATCH_ROWS]))
+            if not ends:
+                return
             count = max(1, bisect_right(ends, BATCH_ROWS))
-            taken = self._queue[:count]
-            del self._queue[:count]
-        if not taken:
-            return
-        number = new_number()
+            taken, rows = self._queue[:count], ends[count - 1]
+            del self._queue[:count], self._counts[:count]
+            self._rows -= rows
+            self._bytes -= sum(map(len, taken))
+            number = new_number()
+            self._sent = _Sent(number, rows, wire.packed((number, rows, taken)))
+
+    def _packed(self, scored: Scored) -> bytes:
+        """An entry as it is sent; nothing where it cannot be."""
+        if scored.inputs and not self.keeps_inputs:
+            scored = scored._replace(inputs=None)
         try:
-            sent = self._packed(number, taken)
+            return wire.entry(tuple(scored))
         except ValueError:
-            sent = self._packed(number, [one for one in taken if _is_plain(one)])
-        with self._lock:
-            self._rows -= ends[count - 1]
-            self._bytes -= sum(sum(map(len, one.inputs)) for one in taken if one.inputs)
-            self._dropped += ends[count - 1] - sent.rows
-            self._sent = sent if sent.rows else None
-
-    def _packed(self, number: int, entries: Sequence[Scored]) -> _Sent:
-        rows = sum(len(one.probabilities) for one in entries)
-        by_column = columns(entries)
-        if not self.keeps_inputs:
-            by_column = *by_column[:-1], (None,) * len(entries)
-        return _Sent(number, rows, wire.packed((number, rows, by_column)))
-
-
-def _is_plain(scored: Scored) -> bool:
-    """Whether an entry can be sent."""
-    try:
-        wire.packed(tuple(scored))
-    except ValueError:
-        return False
-    return True
+            return b""

@@ -11,7 +11,6 @@ from datetime import datetime
 from itertools import chain, repeat
 from typing import Any
 
-from campaigns.records import Scored
 from campaigns.request_log.key import hasher
 
 Row = Sequence[Any]
@@ -54,27 +53,23 @@ def first_number(when: datetime) -> int:
     return int(when.timestamp() * 1_000) << _RANDOM_BITS
 
 
-def columns(entries: Iterable[Scored]) -> tuple[Column, ...]:
-    """Entries by column, as they are sent and as `batch` takes them."""
-    return tuple(zip(*entries, strict=True))
-
-
-def batch(number: int, entries: Sequence[Column], key: bytes) -> Batch:
+def batch(number: int, entries: Iterable[Sequence[Any]], key: bytes) -> Batch:
     """One row for each customer of the entries; an entry that is not as `Scored` says is left out.
 
     All entries are looked at together, a column at a time, and one at a time only where one of them is wrong.
 
     Args:
       number: of the batch.
-      entries: by column, see `columns`.
+      entries: each a `Scored`, or a plain tuple like it.
       key: for the hashes, see `key.load`.
     """
     customer = hasher(key)
+    entries = list(entries)
     try:
-        return Batch(number, _rows(entries, customer))
+        return Batch(number, _rows(tuple(zip(*entries, strict=True)), customer))
     except _WRONG:
         rows: list[Row] = []
-    for entry in zip(*entries, strict=True):
+    for entry in entries:
         try:
             rows += _rows(tuple(zip(entry, strict=True)), customer, len(rows))
         except _WRONG as error:

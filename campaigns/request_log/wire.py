@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import socket
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ class Config:
 @dataclass(frozen=True)
 class Status:
     """What the writer says after each step. The desk sends the number of a batch, how many rows it has, and its
-    entries by column.
+    entries, see `entry`.
 
     Attributes:
       batch: number of the batch that the desk need keep no longer; 0 for none.
@@ -65,6 +66,20 @@ def packed(message: tuple[Any, ...]) -> bytes:
     """
     data = marshal.dumps(message)
     return _LENGTH.pack(len(data)) + data
+
+
+def entry(scored: tuple[Any, ...]) -> bytes:
+    """An entry as it is sent within a batch.
+
+    Raises:
+      ValueError: it holds more than plain values.
+    """
+    return marshal.dumps(scored)
+
+
+def unpacked(entries: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+    """What `entry` has packed."""
+    return map(marshal.loads, entries)
 
 
 def receive(connection: socket.socket) -> tuple[Any, ...] | None:

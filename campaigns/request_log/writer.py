@@ -52,7 +52,7 @@ class Writer:
                     return
                 number, rows, entries = message
                 if number != spooled:  # the desk sends a batch again if a writer was killed before it could answer
-                    taken = batch(number, entries, self._config.key)
+                    taken = batch(number, wire.unpacked(entries), self._config.key)
                     self._dropped += rows - len(taken.rows)
                     self._take(taken)
                 self._say(number)

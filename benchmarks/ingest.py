@@ -2,7 +2,7 @@
 
     python -m benchmarks.ingest                    both on bank-full repeated 20 times, about 904,000 rows
     python -m benchmarks.ingest --growth           ours at 1, 10 and 50 times
-    python -m benchmarks.ingest --workers          ours at 200 times, by one and by two worker processes
+    python -m benchmarks.ingest --workers          ours at 400 times, by one and by two worker processes
     python -m benchmarks.ingest --data my.csv --repeat 1 --json result.json
 
 Both executors read the same file in the same run, each in its own process, with Beam's in-memory runner and the same
@@ -40,7 +40,7 @@ FASTER = 8
 MEMORY_GIB = 2
 """Bar: peak memory of the process."""
 GROWTH = (1, 10, 50)
-WORKERS, WORKERS_REPEAT = (1, 2), 200
+WORKERS, WORKERS_REPEAT = (1, 2), 400
 TWICE = 1.6
 """Bar: rows per second of two workers over those of one."""
 

@@ -8,19 +8,25 @@ are the numbers of calls on the 7 and 30 days before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
 from data import reader
 from data.call_dates import START, Calendar, Place
 from data.contract import LIST_SIZE, Contract
 from data.csv_parts import FilePart
+from data.csv_rows import Block
 from data.model_folder import ListSize
 from data.span_folder import calls_elsewhere
 
 WINDOWS = {"calls_7d": 7, "calls_30d": 30}
 """Days before the day of the call."""
+READERS = 2
+"""Threads that read parts. Most of the reading is Arrow's, which does not hold the GIL."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Scan:
 
 
 def scan(parts: Sequence[FilePart], contract: Contract) -> Scan:
-    """Reads files, as one sequence, to count the calls of each day. Memory grows with the days, not with the rows.
+    """Reads files, as one sequence, to count the calls of each day. Memory holds the dates of some parts, and no rows.
 
     Where the files are spans, the calls of spans that were set aside count too.
 
@@ -102,13 +108,32 @@ def scan(parts: Sequence[FilePart], contract: Contract) -> Scan:
     """
     counts = calls_elsewhere([*dict.fromkeys(file for file, _ in parts)])
     calendar, places, rows = None, [], []
-    for file, part in parts:
-        if calendar is None or calendar.file != file:
-            calendar = Calendar.of(file, contract, calendar.place if calendar else START)
-        places.append(calendar.place)
-        rows.append(0)
-        for block in reader.read(file, contract, part=part):
-            rows[-1] += block.batch.num_rows
-            for day, calls in zip(*np.unique(calendar.dates(block), return_counts=True), strict=True):
-                counts[int(day)] = counts.get(int(day), 0) + int(calls)
+    pool = ThreadPoolExecutor(READERS)
+    try:
+        for (file, _), blocks in zip(parts, pool.map(partial(_read_dates, contract), parts), strict=True):
+            if calendar is None or calendar.file != file:
+                calendar = Calendar.of(file, contract, calendar.place if calendar else START)
+            places.append(calendar.place)
+            rows.append(sum(block.batch.num_rows for block in blocks))
+            for block in blocks:
+                for day, calls in zip(*np.unique(calendar.dates(block), return_counts=True), strict=True):
+                    counts[int(day)] = counts.get(int(day), 0) + int(calls)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return Scan(Volume.counted(counts), tuple(places), tuple(rows))
+
+
+def _read_dates(contract: Contract, part: FilePart) -> list[Block]:
+    """The blocks of a part without the columns that say nothing of the date."""
+    rule = contract.call_date
+    assert rule is not None
+    names = {rule.column, rule.day, rule.month, rule.day_of_week}
+
+    def of_dates(batch: pa.RecordBatch) -> pa.RecordBatch:
+        kept = [name for name in batch.schema.names if name in names]
+        return pa.RecordBatch.from_arrays([batch[name] for name in kept], names=kept)
+
+    return [
+        Block(of_dates(block.batch), block.bad, None if block.cells is None else of_dates(block.cells))
+        for block in reader.read(part.file, contract, part=part.part)
+    ]

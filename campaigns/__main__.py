@@ -64,6 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--log-inputs", action="store_true", help="keep scored rows in the request log")
     parser.add_argument("--retain", type=int, metavar="DAYS", help="remove lists and logs that are older")
+    parser.add_argument(
+        "--uploads",
+        metavar="URL",
+        help="also keep lists that are still to be scored in an object store, such as s3://bucket/uploads",
+    )
     options = parser.parse_args(arguments)
     return guarded(lambda: _main(options), say=lambda message: to_stderr(f"campaigns: {message}"))
 
@@ -85,6 +90,7 @@ def _main(options: argparse.Namespace) -> int:
         options.rate,
         options.log_inputs,
         options.retain,
+        options.uploads,
     )
     from campaigns import model_server, monitoring, running
 

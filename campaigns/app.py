@@ -37,7 +37,9 @@ from campaigns.settings import Settings
 from campaigns.store import keys
 from campaigns.store.database import FILE, open_database
 from campaigns.store.errors import StateError
+from campaigns.uploads import Uploads
 from data.errors import BadOptionError, ExpectedError, RefusedError, ServiceError
+from data.object_store import locate
 
 STATIC = Path(__file__).parent / "static"
 """The script of the pages."""
@@ -75,11 +77,12 @@ def create(settings: Settings) -> FastAPI:
         raise BadOptionError(_NO_KEY)
     folder = settings.folder
     log = RequestLog(settings.database, folder, folder / FILE, log_key.load(folder), settings.log_inputs)
-    worker = Worker(engine, settings.server, folder, settings.artifacts, log)
-    retention = Retention(engine, folder, worker, settings.retain) if settings.retain else None
+    uploads = Uploads(folder, locate(settings.uploads).check() if settings.uploads else None)
+    worker = Worker(engine, settings.server, uploads, settings.artifacts, log)
+    retention = Retention(engine, uploads, worker, settings.retain) if settings.retain else None
     scores = Scores(settings, log.add)
 
-    desk = Desk(settings, engine, worker, log)
+    desk = Desk(settings, engine, uploads, worker, log)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

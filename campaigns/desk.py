@@ -38,6 +38,7 @@ from campaigns.store import audit, campaigns, customers, outcomes, removal
 from campaigns.store.errors import StateError
 from campaigns.store.outcomes import Recorded
 from campaigns.typical import Absent, Typical, nearest
+from campaigns.uploads import Uploads
 from campaigns.what_if import Choice
 from data import reader
 from data.errors import BadFileError, UserError
@@ -71,6 +72,7 @@ class Desk:
     Attributes:
       settings: as it was started.
       engine: the store.
+      uploads: lists that are still to be scored.
       worker: scores lists in the background.
       log: takes every customer that is scored.
       lists: the ranked lists that were asked for last.
@@ -78,6 +80,7 @@ class Desk:
 
     settings: Settings
     engine: Engine
+    uploads: Uploads
     worker: Worker
     log: RequestLog
     lists: RankedLists = field(init=False)
@@ -141,9 +144,14 @@ class Desk:
             decided = terms.with_list_size(decided, served, reader.header(file, contract.source.trim)[0])
             lists.check(file, name, contract, decided.plan)
             campaign = campaigns.create(self.engine, decided, name, contract_to_json(contract))
-            lists.keep(file, folder, campaign.id)
         except BaseException:
             file.unlink(missing_ok=True)
+            raise
+        try:
+            self.uploads.keep(file, campaign.id)
+        except BaseException as error:
+            file.unlink(missing_ok=True)
+            campaigns.update(self.engine, campaign.id, state="failed", problem=str(error))
             raise
         self.worker.submit(campaign.id)
         return campaign
@@ -300,7 +308,7 @@ class Desk:
         campaign = self.campaign(campaign_id)
         if campaign.state in ("waiting", "scoring"):
             raise StateError(f"campaign {campaign_id} is {campaign.state}: cancel its scoring first")
-        lists.place(self.settings.folder, campaign_id).unlink(missing_ok=True)
+        self.uploads.remove(campaign_id)
         training.remove(self.settings.folder, campaign_id)
         run = copy_context().run  # the audit log says who asked for it
         thread = Thread(target=run, args=(self._remove_rows, campaign), name="removal", daemon=True)

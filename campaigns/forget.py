@@ -57,8 +57,8 @@ def _main(options: argparse.Namespace) -> int:
     if waiting:
         ids = ", ".join(str(one.campaign) for one in waiting)
         raise NotReadyError(
-            f"left: the uploaded list of campaign {ids} has the customer and is still to be scored; wait until it is "
-            "ranked or cancel it, then run this again"
+            f"left: the uploaded list of campaign {ids} has the customer, or is not in {settings.folder}, and is still "
+            "to be scored; wait until it is ranked or cancel it, then run this again"
         )
     return DONE
 

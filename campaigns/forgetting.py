@@ -208,7 +208,7 @@ def _find(connection: Connection, campaign: Campaign, folder: Path, identifier: 
             if _names(text, identifier, place, columns)
         ),
         numbered=numbered,
-        waits=campaign.state in ("waiting", "scoring") and _in_file(lists.place(folder, of), identifier),
+        waits=campaign.state in ("waiting", "scoring") and _may_be_in(lists.place(folder, of), identifier),
         ranked=campaign.state in ("ranked", "frozen"),
     )
 
@@ -239,12 +239,13 @@ def _readings(text: str) -> Iterator[list[str]]:
                 yield [cell.strip().strip('"') for cell in cells]
 
 
-def _in_file(file: Path, identifier: str) -> bool:
+def _may_be_in(file: Path, identifier: str) -> bool:
+    """Whether a file has a customer, or is elsewhere, so that it cannot be known: in another desk's folder, for one."""
     try:
         with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
             return any(identifier in line and _names(line.rstrip("\r\n"), identifier, None, range(0)) for line in lines)
     except FileNotFoundError:
-        return False
+        return True
 
 
 def _close_up(connection: Connection, campaign_id: int, gone: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ from campaigns import lists, scoring
 from campaigns.request_log.queue import RequestLog
 from campaigns.store import campaigns
 from campaigns.store.errors import StoreDownError
+from campaigns.uploads import Uploads
 from data.paths import ARTIFACTS
 
 _log = logging.getLogger(__name__)
@@ -27,15 +28,15 @@ class Worker:
     Args:
       engine: the store.
       server: address of the model server.
-      folder: of the lists, see `lists.place`.
+      uploads: the lists.
       artifacts: the folder that runs write to.
       log: takes what is scored.
     """
 
     def __init__(
-        self, engine: Engine, server: str, folder: Path, artifacts: Path = ARTIFACTS, log: RequestLog | None = None
+        self, engine: Engine, server: str, uploads: Uploads, artifacts: Path = ARTIFACTS, log: RequestLog | None = None
     ):
-        self._engine, self._server, self._folder, self._artifacts = engine, server, folder, artifacts
+        self._engine, self._server, self._uploads, self._artifacts = engine, server, uploads, artifacts
         self._log = log
         self._changed = Condition()
         self._waiting: deque[int] = deque()
@@ -49,7 +50,7 @@ class Worker:
         """Begins to work, first on the campaigns that an earlier worker left unfinished."""
         with self._changed:
             self._waiting.extend(campaign.id for campaign in campaigns.unfinished(self._engine))
-        lists.remove_broken_off(self._folder)
+        lists.remove_broken_off(self._uploads.folder)
         self._thread.start()
 
     def submit(self, campaign_id: int) -> None:
@@ -68,7 +69,7 @@ class Worker:
             elif campaign_id in self._waiting:
                 self._waiting.remove(campaign_id)
                 campaigns.update(self._engine, campaign_id, state="cancelled")
-                lists.place(self._folder, campaign_id).unlink(missing_ok=True)
+                self._uploads.remove(campaign_id)
 
     def stop(self, timeout: float | None = None) -> None:
         """Ends the thread after its current batch; the next worker goes on with what is unfinished.
@@ -100,7 +101,7 @@ class Worker:
     def _score(self, campaign_id: int) -> str | None:
         """Scores a campaign; returns why the desk has failed, if it has."""
         try:
-            file = lists.place(self._folder, campaign_id)
+            file = self._uploads.file(campaign_id)
             scoring.run(self._engine, campaign_id, file, self._server, self._artifacts, self._stop_current, self._log)
         except StoreDownError:
             raise
@@ -130,7 +131,7 @@ class Worker:
                 if self._cancelled and not ended:
                     campaigns.update(self._engine, campaign_id, state="cancelled", problem=None)
                 if self._cancelled or ended:
-                    lists.place(self._folder, campaign_id).unlink(missing_ok=True)
+                    self._uploads.remove(campaign_id)
             except StoreDownError:
                 raise
             except Exception:

@@ -21,6 +21,8 @@ LONGEST_IDENTIFIER = 500
 """Characters; an index of PostgreSQL takes about 2,700 bytes."""
 IDENTIFIERS = ("id", "customer_id", "cust_id")
 """Names, in any case, of a column that identifies customers where the contract names none."""
+PART = ".part"
+"""Suffix of a file that is still being written."""
 _CHUNK = 1 << 20
 
 
@@ -32,7 +34,7 @@ def file_name(name: str | None) -> str:
 
 
 def check_upload(stream: BinaryIO, filename: str | None, folder: Path) -> Path:
-    """Writes an uploaded list to a file of its own, which the campaign then takes with `keep`.
+    """Writes an uploaded list to a file of its own, which `campaigns.uploads` then keeps.
 
     Args:
       stream: what is uploaded, from its start.
@@ -46,7 +48,7 @@ def check_upload(stream: BinaryIO, filename: str | None, folder: Path) -> Path:
       BadFileError: the file is larger than LARGEST_LIST, or it has no header that can be read as CSV.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file, size = folder / f"{uuid.uuid4().hex}.part", 0
+    file, size = folder / f"{uuid.uuid4().hex}{PART}", 0
     try:
         with file.open("xb") as output:
             while chunk := stream.read(_CHUNK):
@@ -75,14 +77,9 @@ def place(folder: Path, campaign_id: int) -> Path:
     return folder / f"{campaign_id}.csv"
 
 
-def keep(file: Path, folder: Path, campaign_id: int) -> Path:
-    """Makes an uploaded file the list of a campaign, and returns its place."""
-    return file.replace(place(folder, campaign_id))
-
-
 def remove_broken_off(folder: Path) -> None:
     """Removes uploads that were broken off because the desk was killed."""
-    for file in folder.glob("*.part"):
+    for file in folder.glob(f"*{PART}"):
         file.unlink(missing_ok=True)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from threading import Event, Thread
 
 from sqlalchemy import Engine
 
-from campaigns import lists, training
+from campaigns import training
 from campaigns.jobs import Worker
 from campaigns.store import removal
+from campaigns.uploads import Uploads
 
 EVERY_SECONDS = 3_600.0
 
@@ -23,13 +23,13 @@ class Retention:
 
     Args:
       engine: the store.
-      folder: of the lists, see `lists.place`.
+      uploads: the lists.
       worker: scores lists; the scoring of an old one is cancelled.
       days: after which lists and logs are removed.
     """
 
-    def __init__(self, engine: Engine, folder: Path, worker: Worker, days: int):
-        self._engine, self._folder, self._worker, self._days = engine, folder, worker, days
+    def __init__(self, engine: Engine, uploads: Uploads, worker: Worker, days: int):
+        self._engine, self._uploads, self._worker, self._days = engine, uploads, worker, days
         self._stop = Event()
         self._thread = Thread(target=self._work, name="retention", daemon=True)
 
@@ -59,8 +59,8 @@ class Retention:
         for id in ended:
             if self._stop.is_set():
                 return
-            lists.place(self._folder, id).unlink(missing_ok=True)
-            training.remove(self._folder, id)
+            self._uploads.remove(id)
+            training.remove(self._uploads.folder, id)
             removed += removal.remove_campaign(self._engine, id, f"removed, older than {self._days} days")
         logged, audited = removal.remove_log(self._engine, before), removal.remove_audit(self._engine, before)
         if removed or logged or audited:

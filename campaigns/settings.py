@@ -29,6 +29,7 @@ class Settings:
       rate: requests that a key, or an address without a key, may send in a minute.
       log_inputs: whether the request log keeps the rows that were scored, and not only their probabilities.
       retain: days after which lists and logs are removed; None keeps them.
+      uploads: address in an object store for copies of lists that are still to be scored; None for none.
     """
 
     server: str = DEFAULT_URL
@@ -40,6 +41,7 @@ class Settings:
     rate: int = RATE
     log_inputs: bool = False
     retain: int | None = None
+    uploads: str | None = None
 
     @property
     def needs_keys(self) -> bool:

@@ -154,7 +154,7 @@ class Location:
                 yield block
 
     def download(self, file: Path) -> int:
-        """Writes the content of the file to one on this machine, which is on the disk at the end.
+        """Writes the content of the file to one on this machine, which is on the disk at the end, or not there.
 
         Args:
           file: where it goes; its folder is made if it is not there.
@@ -167,9 +167,13 @@ class Location:
           OSError: this machine cannot write it.
         """
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as stream:
-            size = sum(stream.write(block) for block in self.blocks())
-        sync(file)
+        try:
+            with file.open("wb") as stream:
+                size = sum(stream.write(block) for block in self.blocks())
+            sync(file)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
         return size
 
     def read(self) -> bytes | None:

@@ -15,6 +15,7 @@ from campaigns.records import Campaign, Customer, Terms
 from campaigns.served import contract_to_json
 from campaigns.store import campaigns, customers
 from campaigns.store.database import open_database
+from campaigns.uploads import Uploads
 from data.contract import Contract, Role
 from tests.support import postgresql
 from tests.support.customers import CONTRACT
@@ -52,6 +53,7 @@ class Desk:
         self.engine: Engine = open_database(None, folder)
         self.lists = folder / "lists"
         self.lists.mkdir()
+        self.uploads = Uploads(self.lists)
         self.artifacts = folder / "artifacts"
         self.server = server
 

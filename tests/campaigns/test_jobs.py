@@ -18,7 +18,7 @@ LIST = list_text([{"age": str(age)} for age in range(20, 60)])
 @pytest.fixture
 def worker(desk, monkeypatch):
     monkeypatch.setattr(scoring, "BATCH_ROWS", 3)
-    worker = Worker(desk.engine, desk.server.url, desk.lists, desk.artifacts)
+    worker = Worker(desk.engine, desk.server.url, desk.uploads, desk.artifacts)
     yield worker
     worker.stop(10)
 
@@ -105,7 +105,7 @@ def test_the_next_worker_goes_on_where_a_stopped_one_was(desk, worker):
     stopped = desk.get(campaign)
     assert stopped.state == "scoring"
     assert 0 < stopped.scored < 40
-    again = Worker(desk.engine, desk.server.url, desk.lists, desk.artifacts)
+    again = Worker(desk.engine, desk.server.url, desk.uploads, desk.artifacts)
     again.start()
     wait(desk, campaign, "ranked")
     again.stop(10)

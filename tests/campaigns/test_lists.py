@@ -26,7 +26,6 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name):
     file = upload("a,b\n1,2\n", folder, name)
     assert file.parent == folder
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
-    assert lists.keep(file, folder, 7) == folder / "7.csv"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def age(desk: Desk, *ids: int) -> None:
 
 @pytest.fixture
 def worker(desk):
-    return Worker(desk.engine, desk.server.url, desk.lists, desk.artifacts)
+    return Worker(desk.engine, desk.server.url, desk.uploads, desk.artifacts)
 
 
 def test_old_lists_and_logs_go_at_the_start(desk, worker, caplog):
@@ -40,7 +40,7 @@ def test_old_lists_and_logs_go_at_the_start(desk, worker, caplog):
     with desk.engine.begin() as connection:
         action = {"request": "", "caller": "", "action": "freeze", "subject": ""}
         connection.execute(insert(tables.audit).values(time=OLD, **action))
-    retention = Retention(desk.engine, desk.lists, worker, 30)
+    retention = Retention(desk.engine, desk.uploads, worker, 30)
     retention.start()
     wait_until(lambda: "older than" in caplog.text)
     retention.stop(10)
@@ -54,7 +54,7 @@ def test_an_old_list_that_waits_is_cancelled_and_then_removed(desk, worker):
     id = waiting(desk.engine)
     worker.submit(id)
     age(desk, id)
-    retention = Retention(desk.engine, desk.lists, worker, 30)
+    retention = Retention(desk.engine, desk.uploads, worker, 30)
     retention.remove()
     assert campaigns.get(desk.engine, id).state == "cancelled"
     retention.remove()
@@ -62,7 +62,7 @@ def test_an_old_list_that_waits_is_cancelled_and_then_removed(desk, worker):
 
 
 def test_it_goes_on_after_a_failure(desk, worker, monkeypatch, caplog):
-    retention = Retention(desk.engine, desk.lists, worker, 30)
+    retention = Retention(desk.engine, desk.uploads, worker, 30)
     monkeypatch.setattr("campaigns.retention.EVERY_SECONDS", 0.01)
     monkeypatch.setattr(retention, "remove", lambda: time.sleep(0.01) or 1 / 0)
     retention.start()

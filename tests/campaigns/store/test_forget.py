@@ -15,7 +15,7 @@ from campaigns import forget, forgetting, lists, standing
 from campaigns.records import Bad, Customer, Outcome, Terms
 from campaigns.request_log import key
 from campaigns.request_log.destination import connect
-from campaigns.request_log.rows import batch, columns
+from campaigns.request_log.rows import batch
 from campaigns.request_log.spool import FOLDER, Spool
 from campaigns.served import contract_to_json
 from campaigns.store import audit, campaigns, customers, groups, outcomes, standings, tables
@@ -180,7 +180,7 @@ def test_the_request_log_and_its_spool(engine, run, where, home):
     secret, hashed = key.load(home), key.hasher(key.load(home))
     log = connect(where[0], str(home / FILE))
     entries = entry(3), entry(2, campaign_id=4), entry(2)
-    one, two, waiting = (batch(number, columns([of]), secret) for number, of in enumerate(entries, 1))
+    one, two, waiting = (batch(number, [of], secret) for number, of in enumerate(entries, 1))
     log.write([one, two])
     log.close()
     Spool(home / FOLDER).add(waiting)
@@ -227,7 +227,7 @@ def test_a_list_that_is_still_to_be_scored(engine, run, home):
 def test_without_the_secret_nothing_is_claimed(engine, run, home, where):
     secret = key.load(home)
     log = connect(where[0], str(home / FILE))
-    log.write([batch(1, columns([entry(1)]), secret)])
+    log.write([batch(1, [entry(1)], secret)])
     log.close()
     (home / key.FILE).rename(home / "away")
     try:

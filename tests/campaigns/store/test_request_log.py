@@ -12,7 +12,7 @@ from sqlalchemy import delete, text
 from campaigns.request_log import wire, writer
 from campaigns.request_log.destination import RefusedRowsError, UnavailableError, connect
 from campaigns.request_log.key import hasher
-from campaigns.request_log.rows import COLUMNS, Batch, batch, columns
+from campaigns.request_log.rows import COLUMNS, Batch, batch
 from campaigns.request_log.spool import Spool
 from campaigns.store.database import FILE
 from campaigns.store.tables import request_log
@@ -37,7 +37,7 @@ class Desk:
 
     def send(self, number, *entries):
         rows = sum(len(one.probabilities) for one in entries)
-        self.connection.sendall(wire.packed((number, rows, columns(entries))))
+        self.connection.sendall(wire.packed((number, rows, [wire.entry(tuple(one)) for one in entries])))
 
     def listen(self) -> wire.Status:
         """The next status."""
@@ -196,7 +196,7 @@ def test_a_batch_that_a_killed_writer_had_put_on_disk_counts_once(start, engine,
 def test_a_spool_that_is_written_again_doubles_nothing(start, engine, tmp_path):
     waiting = Spool(tmp_path / "spool")
     for number in (1, 2):
-        waiting.add(batch(number, columns([entry(2)]), KEY))
+        waiting.add(batch(number, [entry(2)], KEY))
     file = waiting.files()[0]
     copy = file.read_bytes()
     desk = start()
@@ -238,7 +238,7 @@ def test_a_full_disk_drops_and_counts(start, gone, monkeypatch):
 def test_a_damaged_spool_loses_what_is_damaged_and_no_more(start, engine, tmp_path, caplog):
     waiting = Spool(tmp_path / "spool")
     for number in (1, 2):
-        waiting.add(batch(number, columns([entry(number)]), KEY))
+        waiting.add(batch(number, [entry(number)], KEY))
     file = waiting.files()[0]
     file.write_bytes(file.read_bytes()[:-9])
     desk = start()
@@ -252,7 +252,7 @@ def test_a_damaged_spool_loses_what_is_damaged_and_no_more(start, engine, tmp_pa
 def test_rows_that_the_database_refuses_do_not_hold_the_others(start, engine, tmp_path, caplog):
     waiting = Spool(tmp_path / "spool")
     for number in (1, 2, 3):
-        waiting.add(broken(number) if number == 2 else batch(number, columns([entry(2)]), KEY))
+        waiting.add(broken(number) if number == 2 else batch(number, [entry(2)], KEY))
     desk = start()
     while desk.written < 4:
         desk.listen()
@@ -264,7 +264,7 @@ def test_rows_that_the_database_refuses_do_not_hold_the_others(start, engine, tm
 def broken(number: int) -> Batch:
     """Two rows that lack a model."""
     place = COLUMNS.index("model")
-    rows = batch(number, columns([entry(2, caller="a secret")]), KEY).rows
+    rows = batch(number, [entry(2, caller="a secret")], KEY).rows
     return Batch(number, [[*row[:place], None, *row[place + 1 :]] for row in rows])
 
 

@@ -10,7 +10,8 @@ module "task" {
   platform      = var.platform
   cpu           = 1024
   memory        = 2048
-  reads         = [var.platform.models.arn]
+  reads         = [var.platform.models.arn, var.platform.files.lists.arn]
+  writes        = [var.platform.files.lists.arn]
   scratch       = ["models", "tmp"]
   files         = "desk"
   uses_database = true
@@ -26,9 +27,13 @@ module "task" {
       ]
     },
     {
-      name         = "desk"
-      image        = "campaign-desk"
-      command      = ["python", "-m", "campaigns", "--host", "0.0.0.0", "--server", var.server, "--database", local.database]
+      name  = "desk"
+      image = "campaign-desk"
+      command = [
+        "python", "-m", "campaigns", "--host", "0.0.0.0", "--server", var.server, "--database", local.database,
+        "--uploads", var.platform.files.lists.url,
+      ]
+      environment  = [{ name = "AWS_REGION", value = var.platform.region }]
       portMappings = [{ containerPort = 8600, hostPort = 8600, protocol = "tcp" }]
       secrets      = [{ name = "PGPASSWORD", valueFrom = "${var.platform.database.secret}:password::" }]
       stopTimeout  = 60

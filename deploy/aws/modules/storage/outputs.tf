@@ -8,6 +8,7 @@ output "files" {
     arn    = aws_efs_file_system.main.arn
     points = { for key, point in aws_efs_access_point.all : key => { id = point.id, arn = point.arn } }
     runs   = { url = "s3://${module.bucket["runs"].name}", arn = module.bucket["runs"].arn }
+    lists  = { url = "s3://${module.bucket["data"].name}/lists", arn = module.bucket["data"].arn }
   }
 }
 output "logs_bucket" {

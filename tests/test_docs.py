@@ -46,6 +46,7 @@ COMMANDS = (
     "schedule",
     "monitoring.exporter",
     "monitoring.drift",
+    "monitoring.dashboards.upload",
 )
 FOREIGN = {
     *("--rm", "--build", "--build-arg", "--profile", "--target", "--file", "--filename", "--job_endpoint"),

@@ -23,6 +23,11 @@ output "grafana" {
   value       = module.monitoring.grafana
 }
 
+output "dashboards" {
+  description = "Puts data source and dashboards into Grafana."
+  value       = module.monitoring.dashboards
+}
+
 output "prometheus" {
   description = "The Prometheus workspace: the data source of Grafana."
   value       = module.monitoring.prometheus

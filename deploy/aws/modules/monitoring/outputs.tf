@@ -4,6 +4,13 @@ output "topic_arn" {
   depends_on = [aws_sns_topic_policy.alerts]
 }
 output "grafana" { value = one([for endpoint in aws_grafana_workspace.main[*].endpoint : "https://${endpoint}"]) }
+output "dashboards" {
+  value = one([for workspace in aws_grafana_workspace.main[*] : join("\n", [
+    "account=$(aws grafana create-workspace-service-account --region ${var.region} --workspace-id ${workspace.id} --name dashboards-$(date +%s) --grafana-role ADMIN --query id --output text)",
+    "export GRAFANA_TOKEN=$(aws grafana create-workspace-service-account-token --region ${var.region} --workspace-id ${workspace.id} --service-account-id $account --name upload --seconds-to-live 600 --query serviceAccountToken.key --output text)",
+    "(cd ../.. && .venv/bin/python -m monitoring.dashboards.upload https://${workspace.endpoint} --prometheus ${aws_prometheus_workspace.main.prometheus_endpoint} --sign-for ${var.region})",
+  ])])
+}
 output "prometheus" { value = aws_prometheus_workspace.main.prometheus_endpoint }
 output "collector" {
   description = "Configuration of the AWS Distro for OpenTelemetry: scrapes the task's containers, with the jobs of monitoring/prometheus."

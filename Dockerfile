@@ -106,7 +106,6 @@ COPY runs ./runs
 COPY serving ./serving
 # The server's container mounts the same volume, which takes over the owner.
 RUN mkdir -p artifacts/serving && chown 10001:10001 artifacts/serving
-VOLUME ["/app/artifacts/serving"]
 USER 10001:10001
 EXPOSE 9110
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \

@@ -143,6 +143,7 @@ def test_railway_agrees():
     (serving,) = [one for one in SERVICES if one.stage == last]
     assert railway["deploy"]["healthcheckPath"] in serving.health
     assert "PORT" in serving.variables, "Railway chooses the port"
+    assert not [name for name in stages() if values(name, "VOLUME")], "Railway builds no Dockerfile that has volumes"
 
 
 # --- Kubernetes -------------------------------------------------------------------------------------------------------

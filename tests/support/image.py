@@ -98,7 +98,7 @@ def build(stage: str, folder: Path, model: Path) -> Image:
         elif keyword == "HEALTHCHECK":
             image.health = json.loads(rest.split("CMD ", 1)[1])
         else:
-            assert keyword in ("FROM", "EXPOSE", "VOLUME"), f"{keyword} is not understood here"
+            assert keyword in ("FROM", "EXPOSE"), f"{keyword} is not understood here"
     return image
 
 

@@ -152,3 +152,44 @@ run "the_api_takes_tokens" {
     error_message = "The API answers without a token."
   }
 }
+
+run "tasks_write_to_their_volumes_and_nowhere_else" {
+  command = plan
+  module { source = "./modules/task" }
+  variables {
+    name    = "desk"
+    cpu     = 256
+    memory  = 512
+    scratch = ["models", "tmp"]
+    platform = {
+      name         = "bank"
+      region       = "eu-central-1"
+      log_days     = 30
+      kms_key_arn  = "arn:aws:kms:eu-central-1:123456789012:key/a"
+      tag          = "1"
+      repositories = { desk = { url = "registry/desk", arn = "arn:aws:ecr:eu-central-1:123456789012:repository/desk" } }
+    }
+    containers = [
+      { name = "desk", image = "desk", dependsOn = [{ containerName = "other", condition = "HEALTHY" }] },
+      { name = "other", image = "desk" },
+    ]
+  }
+  assert {
+    condition = alltrue([
+      for one in jsondecode(aws_ecs_task_definition.main.container_definitions) :
+      one.readonlyRootFilesystem && (one.user == "0:0") == (one.name == "volumes")
+    ])
+    error_message = "A container may write to its image, or runs as root without need."
+  }
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main.container_definitions)[0].command == ["1777", "/volumes/models", "/volumes/tmp"]
+    error_message = "Volumes belong to root."
+  }
+  assert {
+    condition = alltrue([
+      for one in slice(jsondecode(aws_ecs_task_definition.main.container_definitions), 1, 3) :
+      contains([for before in one.dependsOn : before.containerName if before.condition == "SUCCESS"], "volumes")
+    ])
+    error_message = "A container may start before it can write."
+  }
+}

@@ -101,6 +101,22 @@ module "work" {
   policies = [data.aws_iam_policy_document.task.json]
 }
 
+locals {
+  # Scratch volumes belong to root at first, and Railway allows no VOLUME in the Dockerfile, which would give them another owner.
+  first = [for name in length(var.scratch) > 0 ? ["volumes"] : [] : {
+    name        = name
+    image       = var.containers[0].image
+    essential   = false
+    user        = "0:0"
+    entryPoint  = ["chmod"]
+    command     = concat(["1777"], [for volume in var.scratch : "/volumes/${volume}"])
+    mountPoints = [for volume in var.scratch : { sourceVolume = volume, containerPath = "/volumes/${volume}", readOnly = false }]
+  }]
+  others = [for container in var.containers : merge(container, {
+    dependsOn = concat(try(container.dependsOn, []), [for one in local.first : { containerName = one.name, condition = "SUCCESS" }])
+  })]
+}
+
 resource "aws_ecs_task_definition" "main" {
   family                   = "${var.platform.name}-${var.name}"
   requires_compatibilities = ["FARGATE"]
@@ -109,7 +125,7 @@ resource "aws_ecs_task_definition" "main" {
   memory                   = var.memory
   execution_role_arn       = module.execution.arn
   task_role_arn            = module.work.arn
-  container_definitions = jsonencode([for container in var.containers : merge(
+  container_definitions = jsonencode([for container in concat(local.first, local.others) : merge(
     {
       essential              = true
       readonlyRootFilesystem = true

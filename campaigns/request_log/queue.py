@@ -102,9 +102,13 @@ class RequestLog:
         The entry is packed at once. If a second's entries stayed as they are, their many small objects would slow
         requests down, and so would packing them all together.
         """
-        rows = len(scored.probabilities)
-        entry = self._packed(scored)
-        size = len(entry)
+        if scored.inputs and not self.keeps_inputs:
+            scored = scored._replace(inputs=None)
+        try:
+            entry = wire.entry(scored)
+        except ValueError:
+            entry = b""
+        rows, size = len(scored.probabilities), len(entry)
         with self._lock:
             if scored.campaign_id is None:
                 self._of_requests += rows
@@ -223,12 +227,3 @@ class RequestLog:
             self._bytes -= sum(map(len, taken))
             number = new_number()
             self._sent = _Sent(number, rows, wire.packed((number, rows, taken)))
-
-    def _packed(self, scored: Scored) -> bytes:
-        """An entry as it is sent; nothing where it cannot be."""
-        if scored.inputs and not self.keeps_inputs:
-            scored = scored._replace(inputs=None)
-        try:
-            return wire.entry(tuple(scored))
-        except ValueError:
-            return b""

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from campaigns.records import Scored
+
 _LENGTH = struct.Struct("<I")
 
 
@@ -68,13 +70,14 @@ def packed(message: tuple[Any, ...]) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def entry(scored: tuple[Any, ...]) -> bytes:
-    """An entry as it is sent within a batch.
+def entry(scored: Scored) -> bytes:
+    """An entry as it is sent within a batch, in the version of marshal that does not look for equal values.
 
     Raises:
       ValueError: it holds more than plain values.
     """
-    return marshal.dumps(scored)
+    values: tuple[Any, ...] = tuple(scored)
+    return marshal.dumps(values, 2)
 
 
 def unpacked(entries: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:

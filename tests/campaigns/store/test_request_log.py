@@ -37,7 +37,7 @@ class Desk:
 
     def send(self, number, *entries):
         rows = sum(len(one.probabilities) for one in entries)
-        self.connection.sendall(wire.packed((number, rows, [wire.entry(tuple(one)) for one in entries])))
+        self.connection.sendall(wire.packed((number, rows, [wire.entry(one) for one in entries])))
 
     def listen(self) -> wire.Status:
         """The next status."""

@@ -171,6 +171,19 @@ class Bucket:
     def push(self, number: int) -> None:
         store_versions.push(self.version(number), self.model / str(number))
 
+    def push_broken(self, number: int, manifest: bool) -> None:
+        """Uploads a version without its manifest, or with one that says something else of a file."""
+        there = self.model / str(number)
+        local = self.version(number)
+        for file in files(local):
+            (there / file).write(b"damaged" if file == "saved_model.pb" else local / file)
+        if manifest:
+            aside = locate(f"file://{self._folder}/aside")
+            store_versions.push(local, aside)
+            content = (aside / store_versions.MANIFEST).read()
+            assert content
+            (there / store_versions.MANIFEST).write(content)
+
     def withdraw(self, number: int) -> None:
         store_versions.remove(self.model / str(number))
 
@@ -204,10 +217,8 @@ def test_versions_are_swapped_under_load_and_no_request_fails(toy, tmp_path):
         with ServerProcess([f"--models_folder={served}"], tmp_path / "server.log") as server:
             with load(server, "") as counted:
                 # An upload without its manifest, and one whose file is not what the manifest says, above all others.
-                bucket.push(1000)
-                (bucket.model / "1000" / store_versions.MANIFEST).remove()
-                bucket.push(1001)
-                (bucket.model / "1001" / "saved_model.pb").write(b"damaged")
+                bucket.push_broken(1000, manifest=False)
+                bucket.push_broken(1001, manifest=True)
                 for number in range(2, SWAPS + 2):
                     bucket.push(number)
                     bucket.withdraw(number - 1)

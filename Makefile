@@ -5,7 +5,8 @@ INSTALLED := .venv/installed
 ORCHESTRATE := .venv-orchestrate/installed
 AWS := .venv-aws/installed
 # A file's tests stay in one process, since they share runs and servers.
-PARALLEL := --numprocesses=2 --dist=loadfile
+# Files in their order: by the number of tests, xdist's own order, the longest ones of tests/e2e would come last.
+PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run segment serve desk monitor schedule orchestrate test test-fast lint format texts conformance quality lock clean

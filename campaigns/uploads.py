@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaigns import lists
+from data.errors import BadFileError, ServiceError
 from data.object_store import Location
 
 
@@ -29,11 +30,14 @@ class Uploads:
         """Makes a file of the folder the list of a campaign.
 
         Raises:
-          BadFileError: the store does not take it.
+          ServiceError: the store does not take it.
         """
         place = lists.place(self.folder, campaign_id)
         if self.store:
-            (self.store / place.name).write(file)
+            try:
+                (self.store / place.name).write(file)
+            except BadFileError as error:  # not the file that a person has uploaded
+                raise ServiceError(str(error)) from error
         file.replace(place)
 
     def file(self, campaign_id: int) -> Path:

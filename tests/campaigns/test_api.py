@@ -64,6 +64,24 @@ def test_a_server_that_does_not_answer_is_said(client, model_server):
     assert client.get("/livez").status_code == 200
 
 
+def test_a_list_that_the_object_store_does_not_take_is_no_campaign_that_waits(tmp_path, model_server):
+    settings = Settings(model_server.url, artifacts=tmp_path / "artifacts", uploads=f"file://{tmp_path / 'store'}")
+    with TestClient(app.create(settings), base_url=ADDRESS) as client:
+        (tmp_path / "store").write_text("a file in the way")
+        answer = client.post("/api/campaigns", data=TERMS, files={"file": ("a.csv", LIST)})
+        assert answer.status_code == 503
+        assert "1.csv: the store answers with an error" in answer.json()["error"]
+        (campaign,) = client.get("/api/campaigns").json()
+        assert campaign["state"] == "failed"
+        (tmp_path / "store").unlink()
+        client.post("/api/campaigns", data=TERMS, files={"file": ("a.csv", LIST)})
+        deadline = time.monotonic() + 30
+        while client.get("/api/campaigns/2").json()["state"] != "ranked":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert [file.name for file in (tmp_path / "artifacts" / "campaigns").glob("*.csv")] == []
+
+
 def test_a_campaign_to_its_results(ranked):
     page = ranked.get("/api/campaigns/1/customers?limit=2").json()
     assert [one["identifier"] for one in page["customers"]] == ["c89", "c88"]

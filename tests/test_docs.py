@@ -53,7 +53,7 @@ FOREIGN = {
     *("--kustomize", "--tag", "--from", "--from-literal"),
     *("--bucket", "--cluster", "--force-new-deployment", "--password-stdin", "--service", "--username"),
     "--versioning-configuration",
-    *("--url", "--ablation", "--seeds", "--growth", "--workers", "--postgresql", "--times"),
+    *("--url", "--ablation", "--models", "--seeds", "--splits", "--growth", "--workers", "--postgresql", "--times"),
 }
 """Options of docker, kubectl, the AWS CLI and Beam, of test programs and of benchmarks."""
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]+")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import yaml
 
 from data.command import DONE, guarded
 from data.errors import BadOptionError, ServiceError
@@ -17,8 +18,10 @@ from monitoring.dashboards.__main__ import FOLDER
 
 TOKEN = "GRAFANA_TOKEN"
 TIMEOUT_SECONDS = 30
-SOURCE, GRAFANA_FOLDER = "prometheus", "models"
-"""The uids in Grafana of the data source and of the folder."""
+PROVISIONED = FOLDER.parent / "provisioning" / "datasources" / "prometheus.yml"
+"""The data source as compose has it, whose address is another one here."""
+GRAFANA_FOLDER = "models"
+"""The uid in Grafana of the folder."""
 
 EPILOG = f"""\
 The token of a service account with the role ADMIN is read from {TOKEN}. What is there under the same uid is
@@ -62,13 +65,14 @@ class Grafana:
           prometheus: its address, as Grafana reaches it.
           region: of AWS, for which Grafana signs its requests with the role of its workspace; None for no signature.
         """
-        settings: dict[str, Any] = {"timeInterval": "15s"}
+        (source,) = yaml.safe_load(PROVISIONED.read_text(encoding="utf-8"))["datasources"]
+        del source["editable"]  # only files have it
+        settings = source["jsonData"]
         if region:
             signed = {"sigV4Auth": True, "sigV4AuthType": "workspace-iam-role", "sigV4Region": region}
             settings |= {"httpMethod": "POST", **signed}
-        source = {"name": "Prometheus", "uid": SOURCE, "type": "prometheus", "access": "proxy", "isDefault": True}
         content = {**source, "url": prometheus, "jsonData": settings}
-        if self._send("PUT", f"/api/datasources/uid/{SOURCE}", content, missing=True) == httpx.codes.NOT_FOUND:
+        if self._send("PUT", f"/api/datasources/uid/{source['uid']}", content, missing=True) == httpx.codes.NOT_FOUND:
             self._send("POST", "/api/datasources", content)
 
     def put_dashboard(self, dashboard: Mapping[str, Any]) -> None:

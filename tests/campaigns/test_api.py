@@ -15,6 +15,7 @@ from tests.campaigns.conftest import ROW, list_text
 from tests.support import stand_in
 from tests.support.customers import CONTRACT
 from tests.support.model_server import ModelServer
+from tests.support.request_log import wait_until
 
 LIST = list_text([{"id": f"c{age}", "age": str(age)} for age in range(20, 90)])
 TERMS = {"name": "spring", "cost": "5", "margin": "100", "calls": "20", "control_share": "0.2"}
@@ -75,10 +76,7 @@ def test_a_list_that_the_object_store_does_not_take_is_no_campaign_that_waits(tm
         assert campaign["state"] == "failed"
         (tmp_path / "store").unlink()
         client.post("/api/campaigns", data=TERMS, files={"file": ("a.csv", LIST)})
-        deadline = time.monotonic() + 30
-        while client.get("/api/campaigns/2").json()["state"] != "ranked":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: client.get("/api/campaigns/2").json()["state"] == "ranked")
     assert [file.name for file in (tmp_path / "artifacts" / "campaigns").glob("*.csv")] == []
 
 
